@@ -1,0 +1,1 @@
+"""HTTP: bytes to commands and back, no decisions."""

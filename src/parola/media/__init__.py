@@ -1,0 +1,1 @@
+"""The media process: shells that move packets around the pure pieces below."""

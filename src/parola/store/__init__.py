@@ -1,0 +1,1 @@
+"""The truth in SQL: room events, accounts, sessions, leases."""
