@@ -1,0 +1,74 @@
+"""A listener's connection (WHEP): one program stream out; what comes in is listened to only for its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from parola.media.stream import ProgramStream
+from parola.rtp import rtcp
+
+if TYPE_CHECKING:
+    from parola.media.edge import EdgeRoom
+    from parola.media.peer import Peer
+
+_log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """`peer` and `stream` are set once, right after all exist. A guest has no account."""
+
+    peer: Peer
+    stream: ProgramStream
+
+    def __init__(
+        self,
+        room: EdgeRoom,
+        account_id: str | None,
+        session_id: str | None,
+        connection_id: str,
+        on_connected: Callable[[Listener], None],
+        on_gone: Callable[[Listener], None],
+    ) -> None:
+        self.room = room
+        self.account_id = account_id
+        self.session_id = session_id
+        self.connection_id = connection_id
+        self.unasked = 0
+        self._on_connected = on_connected
+        self._on_gone = on_gone
+
+    def connected(self, now: float) -> None:
+        self.room.connected(self, now)
+        self._on_connected(self)
+
+    def rtp(self, packet: bytes, now: float) -> None:
+        # A listener has no voice: never forwarded, never recorded, only counted.
+        self.unasked += 1
+
+    def rtcp(self, packet: bytes, now: float) -> None:
+        try:
+            self.stream.handle_reports(packet, now)
+        except rtcp.RtcpError:
+            self.unasked += 1
+
+    def close(self, reason: str) -> None:
+        if self.peer.is_connected:
+            self.stream.goodbye()
+        self.peer.close(reason)
+
+    def closed(self, reason: str) -> None:
+        self.room.gone(self)
+        statistics = self.peer.statistics
+        _log.info(
+            "listener.closed",
+            room=self.room.room_id,
+            account=self.account_id,
+            reason=reason,
+            packets=statistics.packets_out,
+            loss=round(self.stream.loss_256 / 256, 3),
+            unasked=self.unasked,
+        )
+        self._on_gone(self)

@@ -1,0 +1,201 @@
+"""What web processes ask of a media process: open a listener's or a speaker's connection, close one, own, settle.
+
+Every order is answered, with `Refused` where it cannot be carried out; the last word on a right is spoken here, by this
+process's own projection of the room, whatever the asking process believed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from parola.bus import Bus, BusUnavailable, Message, subjects
+from parola.bus.messages import (
+    CloseOrder,
+    Closed,
+    Connected,
+    Fence,
+    FencePassed,
+    Owned,
+    OwnOrder,
+    Refused,
+    Settled,
+    SettleOrder,
+    WhepOrder,
+    WhipOrder,
+)
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
+from parola.domain.rooms import Lifecycle
+from parola.media.listener import Listener
+from parola.media.peer import Peer
+from parola.media.process import MediaProcess
+from parola.media.speaker import Speaker
+from parola.media.stream import ProgramStream, StreamNumbers
+from parola.media.voice import Voice
+from parola.rtp import sdp
+from parola.rtp.dtls import Dtls
+from parola.rtp.ice import IceLite
+
+_log = structlog.get_logger(__name__)
+
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+
+class OrderDesk:
+    """Answers the orders to one media process."""
+
+    def __init__(self, process: MediaProcess, bus: Bus) -> None:
+        self._process = process
+        self._bus = bus
+
+    async def open(self) -> None:
+        verbs: dict[str, Callable[[bytes], Awaitable[bytes]]] = {
+            "whep": self._whep,
+            "whip": self._whip,
+            "close": self._close,
+            "own": self._own,
+            "settle": self._settle,
+            "fence": self._fence,
+        }
+        for verb, work in verbs.items():
+            await self._bus.subscribe(subjects.media(self._process.identity.process_id, verb), self._answering(work))
+
+    def _answering(self, work: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Message], Awaitable[None]]:
+        async def handle(message: Message) -> None:
+            self._process.soon(answer(message))
+
+        async def answer(message: Message) -> None:
+            try:
+                reply = await work(message.data)
+            except Refusal as refusal:
+                reply = Refused(refusal.status, refusal.code, refusal.detail).to_bytes()
+            except BusUnavailable:
+                reply = Refused(503, "not_confirmed", "Not every listener's server has confirmed the cut.").to_bytes()
+            except Exception:
+                _log.exception("order.failed", subject=message.subject)
+                reply = Refused(503, "media_failed", "The media process could not carry this out.").to_bytes()
+            await message.respond(reply)
+
+        return handle
+
+    async def _whep(self, data: bytes) -> bytes:
+        order = WhepOrder.from_bytes(data)
+        offer = _parse(order.offer, "recvonly")
+        process = self._process
+        async with process.lock(order.room_id):
+            edge = await process.edge(order.room_id)
+            await process.projections.catch_up(order.room_id, order.seq)
+            if edge.room.state is not Lifecycle.LIVE:
+                raise Conflict("not_live", "This room is not live.")
+            if order.account_id is not None and order.account_id in edge.room.removed:
+                raise Forbidden("removed", "You were removed from this room.")
+            listener = Listener(
+                edge, order.account_id, order.session_id, self._connection_id(), process.connected, process.gone
+            )
+            peer, answer, ssrc = self._connect(offer, listener, stream_id=order.room_id)
+            listener.peer = peer
+            numbers = StreamNumbers(
+                offer.opus_pt, offer.red_pt, ssrc, secrets.randbits(14), secrets.randbits(32)
+            )
+            listener.stream = ProgramStream(
+                numbers, order.room_id, peer.send_rtp, peer.send_rtcp, process.monotonic()
+            )
+            edge.add(listener)
+        process.connections[listener.connection_id] = listener
+        await process.attach(edge)
+        return Connected(listener.connection_id, answer).to_bytes()
+
+    async def _whip(self, data: bytes) -> bytes:
+        order = WhipOrder.from_bytes(data)
+        offer = _parse(order.offer, "sendonly")
+        process = self._process
+        async with process.lock(order.room_id):
+            owned = await process.own(order.room_id, order.epoch)
+            await process.projections.catch_up(order.room_id, order.seq)
+            if owned.room.state is not Lifecycle.LIVE:
+                raise Conflict("not_live", "This room is not live.")
+            if not owned.room.has_floor(order.account_id):
+                raise Forbidden("floor_required", "You do not have the floor in this room.")
+            voice = Voice(order.account_id, offer.opus_pt, offer.red_pt, offer.extensions.get(AUDIO_LEVEL))
+            speaker = Speaker(
+                owned,
+                order.account_id,
+                order.session_id,
+                self._connection_id(),
+                voice,
+                secrets.randbits(31) | 1,
+                process.connected,
+                process.gone,
+            )
+            speaker.peer, answer, _ = self._connect(offer, speaker, stream_id=None)
+            owned.add(speaker)
+        process.connections[speaker.connection_id] = speaker
+        return Connected(speaker.connection_id, answer).to_bytes()
+
+    async def _close(self, data: bytes) -> bytes:
+        order = CloseOrder.from_bytes(data)
+        connection = self._process.connections.get(order.connection_id)
+        if connection is None or connection.room.room_id != order.room_id:
+            raise NotFound()
+        if connection.account_id != order.account_id:
+            raise NotFound()
+        connection.close("left")
+        return Closed().to_bytes()
+
+    async def _own(self, data: bytes) -> bytes:
+        order = OwnOrder.from_bytes(data)
+        async with self._process.lock(order.room_id):
+            await self._process.own(order.room_id, order.epoch)
+        return Owned().to_bytes()
+
+    async def _settle(self, data: bytes) -> bytes:
+        order = SettleOrder.from_bytes(data)
+        owned = self._process.owned.get(order.room_id)
+        if owned is not None:
+            await owned.settle(order.seq)
+        return Settled().to_bytes()
+
+    async def _fence(self, data: bytes) -> bytes:
+        order = Fence.from_bytes(data)
+        edge = self._process.edges.get(order.room_id)
+        if edge is not None:
+            await edge.fence(order.epoch, order.tick, order.seq)
+        return FencePassed(self._process.identity.process_id).to_bytes()
+
+    def _connection_id(self) -> str:
+        return f"{self._process.identity.process_id}.{secrets.token_urlsafe(16)}"
+
+    def _connect(
+        self, offer: sdp.Offer, connection: Listener | Speaker, stream_id: str | None
+    ) -> tuple[Peer, str, int]:
+        process = self._process
+        ice = IceLite(secrets.token_hex(8), secrets.token_hex(16))
+        dtls = Dtls(process.identity.certificate, "server", offer.fingerprint)
+        peer = process.add_peer(
+            lambda send: Peer(connection.connection_id, ice, dtls, connection, send, process.monotonic())
+        )
+        ssrc = secrets.randbits(31) | 1
+        answer = sdp.answer(
+            offer,
+            session_id=secrets.randbits(62),
+            ufrag=ice.ufrag,
+            password=ice.password,
+            fingerprint=process.identity.certificate.fingerprint,
+            addresses=list(process.identity.addresses),
+            ssrc=ssrc if stream_id is not None else None,
+            cname=connection.room.room_id,
+            stream_id=stream_id or "",
+        )
+        return peer, answer, ssrc
+
+
+def _parse(text: str, direction: str) -> sdp.Offer:
+    try:
+        return sdp.parse_offer(text, "recvonly" if direction == "recvonly" else "sendonly")
+    except sdp.SdpError as error:
+        raise Invalid("bad_sdp", str(error)) from error
+
+
+__all__ = ["OrderDesk", "Unavailable"]

@@ -1,0 +1,170 @@
+"""One WebRTC connection seen from our side: ICE-lite, then DTLS as server, then SRTP.
+
+Invariant: nothing reaches the handler before the client's certificate has matched the fingerprint of its offer, and
+nothing is sent except to an address that has proved, by an authenticated STUN request, that it wants to receive.
+A peer knows nothing of rooms; what its packets mean is its handler's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from parola.rtp.dtls import Dtls
+from parola.rtp.ice import IceLite
+from parola.rtp.srtp import Srtp, SrtpError
+from parola.rtp.stun import Address
+
+HANDSHAKE_LIMIT_S = 15.0
+"""A peer that is not connected this long after its offer is given up."""
+
+
+class PeerHandler(Protocol):
+    """What a room does with a connection."""
+
+    def connected(self, now: float) -> None: ...
+
+    def rtp(self, packet: bytes, now: float) -> None: ...
+
+    def rtcp(self, packet: bytes, now: float) -> None: ...
+
+    def closed(self, reason: str) -> None: ...
+
+
+@dataclass(slots=True)
+class PeerStatistics:
+    """Counters of one connection, for logs and for the process's figures."""
+
+    packets_in: int = 0
+    bytes_in: int = 0
+    packets_out: int = 0
+    bytes_out: int = 0
+    bad_packets: int = 0
+    early_packets: int = 0
+
+
+class Peer:
+    """`send` moves one datagram to an address; `now` is monotonic seconds throughout."""
+
+    def __init__(
+        self,
+        connection_id: str,
+        ice: IceLite,
+        dtls: Dtls,
+        handler: PeerHandler,
+        send: Callable[[bytes, Address], None],
+        now: float,
+    ) -> None:
+        self.connection_id = connection_id
+        self.ice = ice
+        self.handler = handler
+        self.statistics = PeerStatistics()
+        self.socket_index: int | None = None
+        self.closed = False
+        self._dtls = dtls
+        self._send = send
+        self._srtp: Srtp | None = None
+        self._created = now
+        self._dtls_due: float | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        return self._srtp is not None and not self.closed
+
+    def handle_stun(self, datagram: bytes, source: Address, now: float) -> bool:
+        """Answers a binding request; False when it was dropped (not ours, not authentic, malformed)."""
+        response = self.ice.handle(datagram, source, now)
+        if response is None:
+            return False
+        self._send(response, source)
+        return True
+
+    def handle_dtls(self, datagram: bytes, now: float) -> None:
+        self._dtls.handle(datagram)
+        self._after_dtls(now)
+
+    def handle_rtp(self, datagram: bytes, now: float) -> None:
+        if self._srtp is None:
+            self.statistics.early_packets += 1
+            return
+        try:
+            packet = self._srtp.unprotect(datagram)
+        except SrtpError:
+            self.statistics.bad_packets += 1
+            return
+        self.statistics.packets_in += 1
+        self.statistics.bytes_in += len(datagram)
+        self.handler.rtp(packet, now)
+
+    def handle_rtcp(self, datagram: bytes, now: float) -> None:
+        if self._srtp is None:
+            self.statistics.early_packets += 1
+            return
+        try:
+            packet = self._srtp.unprotect_rtcp(datagram)
+        except SrtpError:
+            self.statistics.bad_packets += 1
+            return
+        self.handler.rtcp(packet, now)
+
+    def send_rtp(self, packet: bytes) -> None:
+        remote = self.ice.remote
+        if self._srtp is None or remote is None or self.closed:
+            return
+        datagram = self._srtp.protect(packet)
+        self.statistics.packets_out += 1
+        self.statistics.bytes_out += len(datagram)
+        self._send(datagram, remote)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        remote = self.ice.remote
+        if self._srtp is None or remote is None or self.closed:
+            return
+        self._send(self._srtp.protect_rtcp(packet), remote)
+
+    def maintain(self, now: float) -> None:
+        """DTLS retransmission, the handshake's time limit, and consent (RFC 7675). Call it about every 50 ms until the
+        peer is connected, then about once a second."""
+        if self.closed:
+            return
+        if self._srtp is None:
+            if self._dtls_due is not None and now >= self._dtls_due:
+                self._dtls.handle_timeout()
+                self._after_dtls(now)
+            if not self.closed and self._srtp is None and now - self._created > HANDSHAKE_LIMIT_S:
+                self.close("handshake_timeout")
+        elif self.ice.consent_expired(now):
+            self.close("consent_expired")
+
+    def close(self, reason: str) -> None:
+        """Says goodbye where that is possible, then forgets the keys. A second call does nothing."""
+        if self.closed:
+            return
+        if self.ice.remote is not None:
+            self._dtls.close()
+            self._flush()
+        self.closed = True
+        self._srtp = None
+        self.handler.closed(reason)
+
+    def _after_dtls(self, now: float) -> None:
+        self._flush()
+        timeout = self._dtls.timeout()
+        self._dtls_due = None if timeout is None else now + timeout
+        state = self._dtls.state
+        if state == "connected" and self._srtp is None:
+            keys = self._dtls.keys
+            assert keys is not None
+            self._srtp = Srtp(keys)
+            self.handler.connected(now)
+        elif state == "failed":
+            self.close("dtls_failed")
+        elif state == "closed":
+            self.close("closed_by_client")
+
+    def _flush(self) -> None:
+        remote = self.ice.remote
+        while (datagram := self._dtls.poll()) is not None:
+            if remote is not None:
+                self._send(datagram, remote)

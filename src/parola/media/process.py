@@ -1,0 +1,396 @@
+"""A media process: the rooms it owns, the rooms it serves, and their connections; orders come over the bus.
+
+It plays two roles that know each other only through EdgeLink, so that it makes no difference whether a room's owner
+and its edge share a process. It decides nothing about rights: it asks its projections of the rooms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
+from parola.bus.frame import Frame, FrameError
+from parola.bus.messages import (
+    Attached,
+    AttachOrder,
+    DetachOrder,
+    Gone,
+    Levels,
+    Presence,
+    PresentListener,
+    PresentSpeaker,
+    SessionEnded,
+)
+from parola.domain.errors import NotFound
+from parola.media.edge import EdgeRoom
+from parola.media.links import BusLink
+from parola.media.listener import Listener
+from parola.media.owner import OwnedRoom
+from parola.media.peer import Peer, PeerHandler
+from parola.media.speaker import Speaker
+from parola.media.ticker import Ticker
+from parola.media.transport import Transport
+from parola.projection import Projections
+from parola.rtp.dtls import Certificate
+from parola.rtp.stun import Address
+from parola.store import Store
+
+_log = structlog.get_logger(__name__)
+
+_HANDSHAKES_EVERY_S = 0.05
+_UPKEEP_EVERY_S = 0.1
+_PEERS_EVERY_S = 1.0
+_BEAT_EVERY_S = 1.0
+_PRESENCE_EVERY_S = 0.25
+_PRESENCE_WHOLE_EVERY_S = 5.0
+_SESSIONS_EVERY_S = 5.0
+_OUTBOX = 2000
+"""Messages that may wait for the bus: a few seconds of sound; with the bus away the newest are dropped and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaIdentity:
+    """Who this process is to others. `addresses` stand as candidates in every SDP answer."""
+
+    process_id: str
+    machine: str
+    certificate: Certificate
+    addresses: tuple[Address, ...]
+
+
+class MediaProcess:
+    """`run` works until it is cancelled, then says goodbye to everyone."""
+
+    def __init__(
+        self,
+        identity: MediaIdentity,
+        transport: Transport,
+        store: Store,
+        bus: Bus,
+        projections: Projections,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.identity = identity
+        self.transport = transport
+        self.projections = projections
+        self.monotonic = monotonic
+        self.edges: dict[str, EdgeRoom] = {}
+        self.owned: dict[str, OwnedRoom] = {}
+        self.connections: dict[str, Listener | Speaker] = {}
+        self.ticker = Ticker(monotonic, self._stalled)
+        self._store = store
+        self._bus = bus
+        self._handshaking: set[Peer] = set()
+        self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        self._outbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_OUTBOX)
+        self._changed_presence: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def run(self) -> None:
+        await self._bus.subscribe(subjects.MEDIA_GONE, self._process_gone)
+        await self._bus.subscribe(subjects.SESSION_ENDED, self._session_ended)
+        for verb, handler in {"attach": self._attach_order, "detach": self._detach_order}.items():
+            await self._bus.subscribe(subjects.media(self.identity.process_id, verb), handler)
+        self.transport.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._send_outbox())
+                group.create_task(self._every(_HANDSHAKES_EVERY_S, self._maintain_handshakes))
+                group.create_task(self._every(_UPKEEP_EVERY_S, self._maintain_rooms))
+                group.create_task(self._every(_PEERS_EVERY_S, self._maintain_peers))
+                group.create_task(self._every(_PEERS_EVERY_S, self._attach_all))
+                group.create_task(self._every(_BEAT_EVERY_S, self._beat))
+                group.create_task(self._every(_PRESENCE_EVERY_S, self._tell_presence))
+                group.create_task(self._every(_PRESENCE_WHOLE_EVERY_S, self._refresh_presence))
+                group.create_task(self._every(_SESSIONS_EVERY_S, self._check_sessions))
+        finally:
+            self._say_goodbye()
+
+    def lock(self, room_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(room_id, asyncio.Lock())
+
+    def add_peer(self, make: Callable[[Callable[[bytes, Address], None]], Peer]) -> Peer:
+        """Builds a peer around a sender of its own and lets datagrams reach it."""
+        box: list[Peer] = []
+        peer = make(self.transport.sender(lambda: box[0].socket_index))
+        box.append(peer)
+        self.transport.add(peer)
+        self._handshaking.add(peer)
+        return peer
+
+    async def edge(self, room_id: str) -> EdgeRoom:
+        """This process's edge of a room, made when there is none; NotFound where there is no such room."""
+        if room_id not in self.edges:
+            watched = await self.projections.watch(room_id)
+            edge = self.edges[room_id] = EdgeRoom(watched, self.monotonic)
+            watched.on_owner(lambda *_: self._soon(self.attach(edge)))
+        return self.edges[room_id]
+
+    async def own(self, room_id: str, epoch: int) -> OwnedRoom:
+        """This process's ownership of a room; NotFound when SQL says that another process, or epoch, has it."""
+        owned = self.owned.get(room_id)
+        if owned is not None and owned.epoch == epoch and not owned.closed:
+            return owned
+        head = (await self._store.rooms.heads([room_id])).get(room_id)
+        if head is None or head.owner != self.identity.process_id or head.epoch != epoch:
+            raise NotFound()
+        if owned is not None:
+            await self._disown(owned, "ownership_renewed")
+        watched = await self.projections.watch(room_id)
+        owned = OwnedRoom(watched, epoch, self.ticker.wake, self._levels)
+        owned.edges["bus"] = BusLink(room_id, self._bus, self._post)
+        self.owned[room_id] = owned
+        watched.on_owner(lambda *_: self._soon(self._check_ownership(owned)))
+        _log.info("room.owned", room=room_id, epoch=epoch)
+        if room_id in self.edges:
+            await self.attach(self.edges[room_id])
+        return owned
+
+    async def attach(self, edge: EdgeRoom) -> None:
+        """Ties an edge to the room's owner, or renews the tie; without an owner the edge just stays quiet."""
+        watched = self.projections.watched(edge.room_id)
+        if watched is None or watched.owner is None or not edge.listeners:
+            edge.detach()
+            await self._subscribe_outputs(edge, frozenset())
+            return
+        owned = self.owned.get(edge.room_id)
+        if watched.owner == self.identity.process_id:
+            await self._subscribe_outputs(edge, frozenset())
+            if owned is not None and not owned.closed:
+                owned.edges["here"] = edge
+                edge.attach(owned.epoch, 0, float("inf"))
+            return
+        outputs = edge.outputs()
+        await self._subscribe_outputs(edge, outputs)
+        order = AttachOrder(edge.room_id, self.identity.process_id, sorted(outputs))
+        try:
+            reply = await self._bus.request(subjects.media(watched.owner, "attach"), order.to_bytes(), 1.0)
+        except BusUnavailable:
+            return
+        answer = Attached.from_bytes(reply)
+        if answer.epoch:
+            edge.attach(answer.epoch, answer.tick, self.monotonic())
+
+    def connected(self, connection: Listener | Speaker) -> None:
+        self._handshaking.discard(connection.peer)
+        self.presence_changed(connection.room.room_id)
+        _log.info(
+            "connection.up",
+            kind=type(connection).__name__.lower(),
+            room=connection.room.room_id,
+            account=connection.account_id,
+            connection=connection.connection_id[-6:],
+        )
+
+    def gone(self, connection: Listener | Speaker) -> None:
+        self._handshaking.discard(connection.peer)
+        self.transport.remove(connection.peer)
+        self.connections.pop(connection.connection_id, None)
+        self.presence_changed(connection.room.room_id)
+
+    def presence_changed(self, room_id: str) -> None:
+        self._changed_presence.add(room_id)
+
+    # --- messages from other processes
+
+    async def _attach_order(self, message: Message) -> None:
+        order = AttachOrder.from_bytes(message.data)
+        owned = self.owned.get(order.room_id)
+        if owned is None or owned.closed:
+            await message.respond(Attached(0, 0).to_bytes())
+            return
+        link = owned.edges["bus"]
+        assert isinstance(link, BusLink)
+        link.attach(order.process_id, frozenset(order.outputs), self.monotonic())
+        await message.respond(Attached(owned.epoch, owned.last_tick + 1 if owned.last_tick else 0).to_bytes())
+
+    async def _detach_order(self, message: Message) -> None:
+        order = DetachOrder.from_bytes(message.data)
+        self._forget_edge(order.process_id, order.room_id)
+
+    async def _process_gone(self, message: Message) -> None:
+        process_id = Gone.from_bytes(message.data).process_id
+        for room_id in list(self.owned):
+            self._forget_edge(process_id, room_id)
+
+    def _forget_edge(self, process_id: str, room_id: str) -> None:
+        owned = self.owned.get(room_id)
+        link = owned.edges.get("bus") if owned is not None else None
+        if isinstance(link, BusLink):
+            link.detach(process_id)
+
+    async def _session_ended(self, message: Message) -> None:
+        session_id = SessionEnded.from_bytes(message.data).session_id
+        for connection in list(self.connections.values()):
+            if connection.session_id == session_id:
+                connection.close("signed_out")
+
+    async def _frame(self, edge: EdgeRoom, output: str, message: Message) -> None:
+        try:
+            edge.deliver(output, Frame.from_bytes(message.data))
+        except FrameError:
+            edge.late_frames += 1
+
+    async def _subscribe_outputs(self, edge: EdgeRoom, outputs: frozenset[str]) -> None:
+        for key in [k for k in self._subscriptions if k[0] == edge.room_id and k[1] not in outputs]:
+            await self._subscriptions.pop(key).unsubscribe()
+        for output in outputs:
+            if (edge.room_id, output) not in self._subscriptions:
+
+                async def handle(message: Message, output: str = output) -> None:
+                    await self._frame(edge, output, message)
+
+                subject = subjects.room_out(edge.room_id, output)
+                self._subscriptions[edge.room_id, output] = await self._bus.subscribe(subject, handle)
+
+    # --- upkeep
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                _log.exception("upkeep.failed", work=work.__name__)
+            await asyncio.sleep(seconds)
+
+    async def _maintain_handshakes(self) -> None:
+        now = self.monotonic()
+        for peer in list(self._handshaking):
+            peer.maintain(now)
+
+    async def _maintain_rooms(self) -> None:
+        now, unix = self.monotonic(), time.time()
+        for edge in list(self.edges.values()):
+            edge.maintain(now, unix)
+
+    async def _maintain_peers(self) -> None:
+        now, unix = self.monotonic(), time.time()
+        for peer in self.transport.peers:
+            peer.maintain(now)
+        for owned in list(self.owned.values()):
+            for speaker in list(owned.speakers.values()):
+                speaker.maintain(now, unix)
+            link = owned.edges.get("bus")
+            if isinstance(link, BusLink):
+                link.expire(now)
+
+    async def _attach_all(self) -> None:
+        for edge in list(self.edges.values()):
+            await self.attach(edge)
+            if not edge.listeners:
+                await self._drop_edge(edge)
+        for owned in list(self.owned.values()):
+            await self._check_ownership(owned)
+
+    async def _drop_edge(self, edge: EdgeRoom) -> None:
+        async with self.lock(edge.room_id):
+            if edge.listeners or self.edges.get(edge.room_id) is not edge:
+                return
+            del self.edges[edge.room_id]
+            edge.close("unused")
+            owned = self.owned.get(edge.room_id)
+            if owned is not None:
+                owned.edges.pop("here", None)
+            await self._subscribe_outputs(edge, frozenset())
+            await self.projections.unwatch(edge.room_id)
+
+    async def _check_ownership(self, owned: OwnedRoom) -> None:
+        watched = self.projections.watched(owned.room_id)
+        if watched is None or watched.epoch > owned.epoch:
+            await self._disown(owned, "ownership_lost")
+        elif owned.closed or (owned.room.state == "ended" and not owned.speakers):
+            await self._disown(owned, "room_ended")
+
+    async def _disown(self, owned: OwnedRoom, reason: str) -> None:
+        if self.owned.get(owned.room_id) is owned:
+            del self.owned[owned.room_id]
+            owned.close(reason)
+            await self.projections.unwatch(owned.room_id)
+            _log.info("room.disowned", room=owned.room_id, epoch=owned.epoch, reason=reason)
+
+    def _stalled(self) -> None:
+        """This process stood still: before it sounds again it must see whether its rooms are still its own."""
+        _log.warning("process.stalled")
+        for owned in self.owned.values():
+            owned.suspended = True
+        self._soon(self._resume())
+
+    async def _resume(self) -> None:
+        await self.projections.compare()
+        for owned in list(self.owned.values()):
+            await self._check_ownership(owned)
+            owned.suspended = False
+
+    async def _beat(self) -> None:
+        load = min(1.0, len(self.connections) / 10_000 + self.ticker.lateness_s / 0.1)
+        self.ticker.lateness_s = 0.0
+        await self._store.leases.beat(self.identity.process_id, self.identity.machine, load)
+
+    async def _refresh_presence(self) -> None:
+        self._changed_presence.update(self.edges, self.owned)
+
+    async def _tell_presence(self) -> None:
+        rooms, self._changed_presence = self._changed_presence, set()
+        for room_id in rooms:
+            edge, owned = self.edges.get(room_id), self.owned.get(room_id)
+            listeners = edge.listeners.values() if edge is not None else ()
+            speakers = owned.speakers.values() if owned is not None else ()
+            presence = Presence(
+                self.identity.process_id,
+                room_id,
+                [PresentListener(x.connection_id, x.account_id) for x in listeners if x.peer.is_connected],
+                [PresentSpeaker(x.connection_id, x.account_id) for x in speakers if x.peer.is_connected],
+            )
+            self._post(subjects.PRESENCE, presence.to_bytes())
+
+    async def _check_sessions(self) -> None:
+        """A lost message must not keep an ended session's ear or voice alive."""
+        wanted = {c.session_id for c in self.connections.values() if c.session_id is not None}
+        if not wanted:
+            return
+        alive = await self._store.sessions.alive(wanted)
+        for connection in list(self.connections.values()):
+            if connection.session_id is not None and connection.session_id not in alive:
+                connection.close("signed_out")
+
+    def _levels(self, room_id: str, levels: dict[str, float]) -> None:
+        self._post(subjects.room_passing(room_id), Levels(room_id, levels).to_bytes())
+
+    def _post(self, subject: str, data: bytes) -> None:
+        try:
+            self._outbox.put_nowait((subject, data))
+        except asyncio.QueueFull:
+            self.transport.dropped["bus_full"] += 1
+
+    async def _send_outbox(self) -> None:
+        while True:
+            subject, data = await self._outbox.get()
+            with contextlib.suppress(BusUnavailable):
+                await self._bus.publish(subject, data)
+
+    def _soon(self, work: Awaitable[None]) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception:
+                _log.exception("work.failed")
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _say_goodbye(self) -> None:
+        self.ticker.stop()
+        for connection in list(self.connections.values()):
+            connection.close("server_stopped")
+        self.transport.stop()
+
+
+__all__ = ["MediaIdentity", "MediaProcess", "PeerHandler"]

@@ -1,0 +1,149 @@
+"""The RTP stream towards one listener: one SSRC for life, sequence numbers that never jump, timestamps that follow the
+room's ticks, and protection (RED, RFC 2198) for as long as that listener's reports show loss.
+
+Each stream starts its sequence numbers anew: SRTP's roll-over counter starts at 0 with the session, so whoever joins
+a long-running room late must not be given the room's own numbers (RFC 3711, section 3.3.1).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from parola.rtp import red, rtcp
+from parola.rtp.opus import is_dtx
+
+FRAME = 960
+"""RTP timestamp units of one tick: 20 ms at 48 kHz."""
+PROTECTED_AT_FIRST_S = 10.0
+"""The first report comes seconds after the first packet; until then every listener is protected."""
+PROTECTED_AFTER_LOSS_S = 20.0
+LOSS_WORTH_RED = 3
+"""Fraction lost in 1/256: about 1 %."""
+_HEADER = struct.Struct("!BBHII")
+_REPORT_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNumbers:
+    """What the offer and the dice decided: payload types, SSRC, first sequence number and timestamp."""
+
+    opus_pt: int
+    red_pt: int | None
+    ssrc: int
+    first_sequence: int
+    first_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketClass:
+    """Listeners of the same class get the same payload, built once."""
+
+    opus_pt: int
+    red_pt: int | None
+    copies: int
+
+
+class ProgramStream:
+    """`write` sends one RTP packet, `write_rtcp` one RTCP packet; `now` is monotonic seconds."""
+
+    def __init__(
+        self,
+        numbers: StreamNumbers,
+        cname: str,
+        write: Callable[[bytes], None],
+        write_rtcp: Callable[[bytes], None],
+        now: float,
+    ) -> None:
+        self.numbers = numbers
+        self.loss_256 = 0
+        self.jitter = 0
+        self.last_tick: int | None = None
+        self.is_silent = True
+        self._cname = cname
+        self._write = write
+        self._write_rtcp = write_rtcp
+        self._sequence = numbers.first_sequence
+        self._origin_tick: int | None = None
+        self._protected_until = now + PROTECTED_AT_FIRST_S
+        self._packets = 0
+        self._octets = 0
+        self._report_due = now + 0.5
+        self._last_sent = now
+
+    def packet_class(self, now: float) -> PacketClass:
+        if self.numbers.red_pt is None:
+            return PacketClass(self.numbers.opus_pt, None, 0)
+        return PacketClass(self.numbers.opus_pt, self.numbers.red_pt, 1 if now < self._protected_until else 0)
+
+    def send(self, tick: int, payload: bytes, payload_type: int, silent: bool, now: float) -> None:
+        """Sends the payload that starts at `tick` of the room; an older tick than the last is never sent."""
+        if self.last_tick is not None and tick <= self.last_tick:
+            return
+        if self._origin_tick is None:
+            self._origin_tick = tick
+        # RFC 3551, section 4.1: the marker begins a talkspurt.
+        marker = 0x80 if self.is_silent and not silent else 0
+        header = _HEADER.pack(0x80, marker | payload_type, self._sequence, self._timestamp(tick), self.numbers.ssrc)
+        self._write(header + payload)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._packets += 1
+        self._octets += len(payload)
+        self.last_tick, self.is_silent, self._last_sent = tick, silent, now
+
+    def quiet_for(self, now: float) -> float:
+        return now - self._last_sent
+
+    def report(self, tick: int, now: float, unix: float) -> None:
+        """A sender report every 5 s (RFC 3550, section 6.4.1); `unix` is wall-clock seconds for its NTP time."""
+        if now < self._report_due or self._origin_tick is None:
+            return
+        self._report_due = now + _REPORT_EVERY_S
+        self._write_rtcp(
+            rtcp.encode(
+                rtcp.SenderReport(
+                    self.numbers.ssrc, rtcp.ntp(unix), self._timestamp(tick), self._packets, self._octets & 0xFFFFFFFF
+                ),
+                rtcp.Sdes(self.numbers.ssrc, self._cname),
+            )
+        )
+
+    def goodbye(self) -> None:
+        """RFC 3550, section 6.6."""
+        report = rtcp.ReceiverReport(self.numbers.ssrc)
+        self._write_rtcp(rtcp.encode(report, rtcp.Sdes(self.numbers.ssrc, self._cname), rtcp.Bye((self.numbers.ssrc,))))
+
+    def handle_reports(self, data: bytes, now: float) -> None:
+        """Listens to what the listener says about our stream; RtcpError goes to the caller."""
+        for packet in rtcp.parse_compound(data):
+            if not isinstance(packet, (rtcp.ReceiverReport, rtcp.SenderReport)):
+                continue
+            for block in packet.reports:
+                if block.ssrc == self.numbers.ssrc:
+                    self.loss_256, self.jitter = block.fraction_lost, block.jitter
+                    if block.fraction_lost >= LOSS_WORTH_RED:
+                        self._protected_until = max(self._protected_until, now + PROTECTED_AFTER_LOSS_S)
+
+    def _timestamp(self, tick: int) -> int:
+        assert self._origin_tick is not None
+        return (self.numbers.first_timestamp + (tick - self._origin_tick) * FRAME) & 0xFFFFFFFF
+
+
+class Payloads:
+    """The payloads of one frame, one for each packet class, with the frame before as redundancy."""
+
+    def __init__(self, packet: bytes, earlier: tuple[tuple[int, bytes], ...]) -> None:
+        """`earlier`: (how many ticks ago, packet), oldest first."""
+        self._packet = packet
+        self._earlier = earlier
+        self._built: dict[PacketClass, bytes] = {}
+
+    def of(self, wanted: PacketClass) -> tuple[bytes, int]:
+        """(payload, payload type) for a class of listeners."""
+        if wanted.red_pt is None or wanted.copies == 0 or is_dtx(self._packet):
+            return self._packet, wanted.opus_pt
+        if wanted not in self._built:
+            copies = [(ago * FRAME, packet) for ago, packet in self._earlier[-wanted.copies :]]
+            self._built[wanted] = red.encode(wanted.opus_pt, self._packet, copies)
+        return self._built[wanted], wanted.red_pt

@@ -1,0 +1,165 @@
+"""The UDP sockets of a media process: datagrams to peers, peers' datagrams out.
+
+A datagram finds its peer by source address once that address is proved, and by the STUN user name before. Everything
+else is dropped, counted and left unanswered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from parola.media.peer import Peer
+from parola.rtp import demux, stun
+from parola.rtp.stun import Address
+
+_log = structlog.get_logger(__name__)
+
+_BATCH = 64
+"""Datagrams read in one go before the loop gets its turn."""
+_LARGEST = 2048
+_HOLD_S = 6.0
+"""Consent comes every 2.5 s (media clients send it at least every 5 s): who was silent longer than this has gone."""
+_BUFFER_BYTES = 4 << 20
+
+
+class Transport:
+    """Owns its sockets: one for each local address, all on the same port."""
+
+    def __init__(self, sockets: Sequence[socket.socket], monotonic: Callable[[], float]) -> None:
+        self.dropped: Counter[str] = Counter()
+        self._sockets = list(sockets)
+        self._monotonic = monotonic
+        self._by_ufrag: dict[str, Peer] = {}
+        self._by_address: dict[tuple[int, Address], Peer] = {}
+        self._place_of: dict[Peer, tuple[int, Address] | None] = {}
+
+    @staticmethod
+    def bind(addresses: Sequence[str], port: int) -> list[socket.socket]:
+        """Non-blocking UDP sockets on `port` of each address; OSError names the address that is taken."""
+        bound = []
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+            try:
+                sock.bind((address, port))
+            except OSError as error:
+                for earlier in (*bound, sock):
+                    earlier.close()
+                raise OSError(error.errno, f"UDP {address}:{port}: {error.strerror}") from error
+            bound.append(sock)
+        return bound
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for index, sock in enumerate(self._sockets):
+            loop.add_reader(sock.fileno(), self._readable, index, sock)
+
+    def stop(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.remove_reader(sock.fileno())
+            sock.close()
+
+    def add(self, peer: Peer) -> None:
+        self._by_ufrag[peer.ice.ufrag] = peer
+        self._place_of[peer] = None
+
+    def remove(self, peer: Peer) -> None:
+        self._by_ufrag.pop(peer.ice.ufrag, None)
+        place = self._place_of.pop(peer, None)
+        if place is not None:
+            del self._by_address[place]
+
+    def sender(self, peer_socket: Callable[[], int | None]) -> Callable[[bytes, Address], None]:
+        """A function that sends through the socket on which the peer was last heard."""
+
+        def send(datagram: bytes, destination: Address) -> None:
+            try:
+                self._sockets[peer_socket() or 0].sendto(datagram, destination)
+            except BlockingIOError:
+                self.dropped["send_buffer_full"] += 1
+            except OSError as error:
+                # An ICMP error of an earlier datagram surfaces here; the peer's consent decides, not this.
+                self.dropped["send_" + errno.errorcode.get(error.errno or 0, "error").lower()] += 1
+
+        return send
+
+    @property
+    def peers(self) -> list[Peer]:
+        return list(self._place_of)
+
+    def _readable(self, index: int, sock: socket.socket) -> None:
+        now = self._monotonic()
+        for _ in range(_BATCH):
+            try:
+                datagram, source = sock.recvfrom(_LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.dropped["receive_error"] += 1
+                return
+            try:
+                self._receive(index, datagram, (source[0], source[1]), now)
+            except Exception:
+                # One hostile datagram must not take the process, and with it every other room, down.
+                self.dropped["bug"] += 1
+                _log.exception("datagram.failed", size=len(datagram))
+
+    def _receive(self, index: int, datagram: bytes, source: Address, now: float) -> None:
+        kind = demux.kind(datagram)
+        if kind == "stun":
+            self._receive_stun(index, datagram, source, now)
+            return
+        peer = self._by_address.get((index, source))
+        if kind is None or peer is None or peer.closed:
+            self.dropped["unknown" if kind is None else f"{kind}_from_stranger"] += 1
+        elif kind == "rtp":
+            peer.handle_rtp(datagram, now)
+        elif kind == "dtls":
+            peer.handle_dtls(datagram, now)
+        else:
+            peer.handle_rtcp(datagram, now)
+
+    def _receive_stun(self, index: int, datagram: bytes, source: Address, now: float) -> None:
+        ufrag = stun.local_ufrag(datagram)
+        peer = self._by_ufrag.get(ufrag) if ufrag is not None else None
+        if peer is None or peer.closed:
+            self.dropped["stun_unknown"] += 1
+            return
+        # The answer leaves by the socket that was asked; a wrong request changes nothing.
+        earlier, peer.socket_index = peer.socket_index, index
+        if not peer.handle_stun(datagram, source, now):
+            peer.socket_index = earlier
+            self.dropped["stun_refused"] += 1
+            return
+        remote = peer.ice.remote
+        if remote != source and earlier is not None:
+            peer.socket_index = earlier
+        if remote is not None:
+            self._move(peer, (peer.socket_index, remote), now)
+
+    def _move(self, peer: Peer, place: tuple[int, Address], now: float) -> None:
+        """A connection stands at one address at a time: after a move the old one is a stranger's again."""
+        old = self._place_of.get(peer, place)
+        if old == place:
+            return
+        holder = self._by_address.get(place)
+        if holder is not None:
+            # A source address can be forged: whoever answers there keeps it for as long as they show consent.
+            if now - (holder.ice.last_consent or 0.0) < _HOLD_S:
+                self.dropped["address_in_use"] += 1
+                return
+            self._place_of[holder] = None
+        if old is not None:
+            del self._by_address[old]
+        self._place_of[peer] = place
+        self._by_address[place] = peer
