@@ -12,7 +12,7 @@ compile() {
 
 compile --all-extras --group dev --output-file requirements-dev.lock
 compile --constraint requirements-dev.lock --output-file requirements.lock
-compile --extra client --constraint requirements-dev.lock --output-file requirements-client.lock
+compile --extra client --group demo --constraint requirements-dev.lock --output-file requirements-demo.lock
 "$uv" pip compile --universal --generate-hashes --python-version 3.11 --no-build --no-header --no-annotate \
   --no-emit-index-url --quiet --group pyproject.toml:build --constraint requirements-dev.lock \
   --output-file requirements-build.lock

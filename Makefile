@@ -1,0 +1,118 @@
+# One command for each thing; every target installs what it needs and nothing twice.
+# Presumed: Python 3.11 or newer with venv, make, and the registries of Python and Node packages.
+# What is installed is remembered in stamp files inside the environment itself: remove .venv and all begins anew.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+LOCKED := install --quiet --require-hashes --only-binary :all:
+
+# Node and npm come out of a wheel and look for each other on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+VENV_OK    := $(VENV)/venv.stamp
+RUNTIME_OK := $(VENV)/runtime.stamp
+BUILD_OK   := $(VENV)/build.stamp
+PAROLA_OK  := $(VENV)/parola.stamp
+DEMO_OK    := $(VENV)/demo.stamp
+DEV_OK     := $(VENV)/dev.stamp
+NPM_OK     := web/node_modules/npm.stamp
+PAGE       := src/parola/page/index.html
+
+# The page depends on its sources, not on their tests nor on what a build leaves among them.
+PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name coverage -o -name '.*' -o -name tests \) -prune \
+                  -o -type f ! -name '*.test.ts' ! -name '*.md' -print 2>/dev/null)
+
+ARGS ?=
+
+.PHONY: help run test demo bench lint format dist dist-check lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 20
+
+run: $(PAROLA_OK) $(PAGE) ## start Parola on this machine (ARGS="--port 9000" and the like go on to it)
+	exec $(BIN)/parola serve $(ARGS)
+
+demo: $(PAROLA_OK) $(PAGE) $(DEMO_OK) ## a live room with several speakers, to look at and listen to
+	@$(BIN)/python -m tools.speech
+	exec $(BIN)/parola demo $(ARGS)
+
+test: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## every test (ARGS="tests/rtp -k red" for some)
+	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m tools.speech
+	cd web && npm test
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
+	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m tools.speech
+	$(BIN)/python -m bench $(ARGS)
+
+lint: $(DEV_OK) $(PAROLA_OK) $(NPM_OK) ## style, types, the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.sizes
+	cd web && npm run check
+	cd web && npm run lint
+
+format: $(DEV_OK) ## let ruff arrange the Python files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dist: $(BUILD_OK) $(PAGE) ## a wheel that carries the page, in dist/
+	rm -rf dist
+	$(BIN)/hatchling build -t wheel
+
+dist-check: dist ## the wheel in an empty environment: it must serve its page
+	$(BIN)/python -m tools.wheel
+
+lock: $(DEV_OK) ## resolve the dependencies anew
+	tools/lock.sh
+
+clean: ## remove everything that was installed or built; rooms and accounts in data/ stay
+	rm -rf $(VENV) .cache web/node_modules src/parola/page dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed once, and again when a lock file changes.
+
+$(VENV_OK):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Parola needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(RUNTIME_OK): requirements.lock $(VENV_OK)
+	$(PIP) $(LOCKED) -r requirements.lock
+	@touch $@
+
+$(BUILD_OK): requirements-build.lock $(VENV_OK)
+	$(PIP) $(LOCKED) -r requirements-build.lock
+	@touch $@
+
+$(DEMO_OK): requirements-demo.lock $(RUNTIME_OK)
+	$(PIP) $(LOCKED) -r requirements-demo.lock
+	@touch $@
+
+$(DEV_OK): requirements-dev.lock $(VENV_OK)
+	$(PIP) $(LOCKED) -r requirements-dev.lock
+	@touch $@ $(RUNTIME_OK) $(BUILD_OK) $(DEMO_OK)
+
+$(PAROLA_OK): pyproject.toml $(RUNTIME_OK) $(BUILD_OK)
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(NPM_OK): web/package.json web/package-lock.json $(BUILD_OK)
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) $(NPM_OK)
+	cd web && npm run build
+	@test -f $@ && touch $@
