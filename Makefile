@@ -15,6 +15,8 @@ LOCKED := install --quiet --require-hashes --only-binary :all:
 
 # Node and npm come out of a wheel and look for each other on PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# As pip and curl do, trust the certificates this machine trusts: some networks have an authority of their own.
+export NODE_USE_SYSTEM_CA := 1
 
 VENV_OK    := $(VENV)/venv.stamp
 RUNTIME_OK := $(VENV)/runtime.stamp

@@ -162,6 +162,7 @@ def _program(name: str) -> str:
 
 def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
     environment = dict(env or os.environ)
+    environment.setdefault("NODE_USE_SYSTEM_CA", "1")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     try:
         subprocess.run(
