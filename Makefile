@@ -43,7 +43,7 @@ run: $(PAROLA_OK) $(PAGE) ## start Parola on this machine (ARGS="--port 9000" an
 
 demo: $(PAROLA_OK) $(PAGE) $(DEMO_OK) ## a live room with several speakers, to look at and listen to
 	@$(BIN)/python -m tools.speech
-	exec $(BIN)/parola demo $(ARGS)
+	exec $(BIN)/parola demo --speech .cache/speech/demo $(ARGS)
 
 test: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## every test (ARGS="tests/rtp -k red" for some)
 	@$(BIN)/python -m tools.chromium

@@ -2,7 +2,8 @@
 
 Debian's asterisk-core-sounds carry announcements by professional speakers in G.722, so at 7 kHz bandwidth.
 They are fetched without being installed, made into clips of ten to twenty seconds and written as WAV to
-`.cache/speech` (16 kHz, mono, 16 bit) and to `.cache/speech/48k` (the same for a browser's fake microphone).
+`.cache/speech` (16 kHz, mono, 16 bit) and to `.cache/speech/48k` (the same for a browser's fake microphone);
+`.cache/speech/demo` holds the demo's cast.
 Run as a module to make them; import `clips` to use them.
 """
 
@@ -38,6 +39,9 @@ _HUMAN = {
     "italian-3": ("it", ["demo-moreinfo"]),
 }
 _PACKAGES = {"en": "asterisk-core-sounds-en-g722", "it": "asterisk-core-sounds-it-g722"}
+
+# For the demo, in the order of its speakers: voices that are easy to tell apart.
+_CAST = ("english-1", "italian-1", "english-2")
 
 _SYNTHETIC = {
     "english-1": (
@@ -139,6 +143,9 @@ def _make(folder: Path) -> None:
         for name, (samples, rate) in sounds.items():
             _write(ready / f"{name}.wav", _level(_resample(samples, rate, 16_000)), 16_000)
             _write(ready / "48k" / f"{name}.wav", _level(_resample(samples, rate, 48_000)), 48_000)
+        (ready / "demo").mkdir()
+        for number, name in enumerate(_CAST):
+            shutil.copy(ready / "48k" / f"{name}.wav", ready / "demo" / f"{number}-{name}.wav")
         (ready / _ORIGIN).write_text(origin + "\n")
         if folder.exists() and not (folder / _ORIGIN).exists():
             shutil.rmtree(folder)
