@@ -1,0 +1,64 @@
+"""What a handle, a name, a bio, a password and a title may be. Parse, don't validate: each returns the clean value."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from parola.domain.errors import Invalid
+
+RESERVED = frozenset({"me", "current", "accept", "decline", "admin", "api", "parola"})
+NAME_LENGTH = 60
+BIO_LENGTH = 500
+TITLE_LENGTH = 120
+PASSWORD_LENGTHS = (8, 200)
+_HANDLE = re.compile(r"[a-z0-9_]{2,30}")
+# Bidirectional controls would let a name rewrite the line it stands in.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+
+def parse_handle(text: str) -> str:
+    if not _HANDLE.fullmatch(text):
+        raise Invalid.field("handle", "A handle has 2 to 30 of the characters a–z, 0–9 and _.")
+    if text in RESERVED:
+        raise Invalid.field("handle", "This handle is reserved.")
+    return text
+
+
+def parse_name(text: str) -> str:
+    return _line("name", text, NAME_LENGTH)
+
+
+def parse_title(text: str) -> str:
+    return _line("title", text, TITLE_LENGTH)
+
+
+def parse_bio(text: str) -> str:
+    clean = _clean("bio", text, keep="\n")
+    if len(clean) > BIO_LENGTH:
+        raise Invalid.field("bio", f"At most {BIO_LENGTH} characters.")
+    return clean
+
+
+def parse_password(text: str) -> str:
+    shortest, longest = PASSWORD_LENGTHS
+    if not shortest <= len(text) <= longest:
+        raise Invalid.field("password", f"A password has {shortest} to {longest} characters.")
+    return text
+
+
+def _line(field: str, text: str, longest: int) -> str:
+    clean = " ".join(_clean(field, text).split())
+    if not clean:
+        raise Invalid.field(field, "This must not be empty.")
+    if len(clean) > longest:
+        raise Invalid.field(field, f"At most {longest} characters.")
+    return clean
+
+
+def _clean(field: str, text: str, keep: str = "") -> str:
+    clean = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+    for character in clean:
+        if character not in keep and (unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") or character in _BIDI):
+            raise Invalid.field(field, "This contains characters that cannot be shown.")
+    return clean

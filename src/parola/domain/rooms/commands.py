@@ -1,0 +1,93 @@
+"""What somebody wants of a room. `by` and `target` are account ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetedCommand(Command):
+    target: str
+
+
+class Start(Command):
+    __slots__ = ()
+
+
+class End(Command):
+    __slots__ = ()
+
+
+class RaiseHand(Command):
+    __slots__ = ()
+
+
+class LowerHand(Command):
+    __slots__ = ()
+
+
+class Accept(Command):
+    __slots__ = ()
+
+
+class Decline(Command):
+    __slots__ = ()
+
+
+class Unmute(TargetedCommand):
+    """Only ever of oneself; the target is there so that anyone else's can be refused by name."""
+
+    __slots__ = ()
+
+
+class MuteAll(Command):
+    __slots__ = ()
+
+
+class DismissHand(TargetedCommand):
+    __slots__ = ()
+
+
+class Grant(TargetedCommand):
+    """A grant where the hand is up, an offer where it is not."""
+
+    __slots__ = ()
+
+
+class Revoke(TargetedCommand):
+    """Takes the floor, or withdraws an offer."""
+
+    __slots__ = ()
+
+
+class Mute(TargetedCommand):
+    __slots__ = ()
+
+
+class Remove(TargetedCommand):
+    __slots__ = ()
+
+
+class Restore(TargetedCommand):
+    __slots__ = ()
+
+
+class AddCohost(TargetedCommand):
+    __slots__ = ()
+
+
+class RemoveCohost(TargetedCommand):
+    __slots__ = ()
+
+
+class Invite(TargetedCommand):
+    __slots__ = ()
+
+
+class Uninvite(TargetedCommand):
+    __slots__ = ()

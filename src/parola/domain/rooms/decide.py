@@ -1,0 +1,242 @@
+"""What a command does to a room: events, nothing because it already holds, or a refusal.
+
+Invariant: only the host grants the floor. Rights are looked at before the state, so that a refusal teaches nobody
+more than they may know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from parola.domain.errors import Conflict, Forbidden, Invalid
+from parola.domain.rooms import commands as c
+from parola.domain.rooms import events as e
+from parola.domain.rooms.state import Access, Lifecycle, Room
+
+Decided = tuple[e.Event, ...]
+
+
+def create(
+    room_id: str, host: str, title: str, access: Access, guests: bool, starts_at: datetime | None, now: datetime
+) -> Decided:
+    """A room that is live at once, or scheduled when `starts_at` is given. Guests belong only to open rooms."""
+    created = e.RoomCreated(
+        seq=1,
+        at=now,
+        by=host,
+        room=room_id,
+        title=title,
+        access=access,
+        guests=guests and access is Access.OPEN,
+        starts_at=starts_at,
+    )
+    return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
+
+
+def decide(room: Room, command: c.Command, now: datetime) -> Decided:
+    """Raises Forbidden, Conflict or Invalid; () when the effect already holds."""
+    if command.by in room.removed:
+        raise Forbidden("removed", "You were removed from this room.")
+    return _RULES[type(command)](room, command, now)
+
+
+def _start(room: Room, command: c.Command, now: datetime) -> Decided:
+    _only_host(room, command)
+    if room.state is not Lifecycle.SCHEDULED:
+        raise Conflict("not_scheduled", "Only a scheduled room can be started.")
+    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def _end(room: Room, command: c.Command, now: datetime) -> Decided:
+    _only_host(room, command)
+    if room.state is not Lifecycle.LIVE:
+        raise Conflict("not_live", "This room is not live.")
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def _raise_hand(room: Room, command: c.Command, now: datetime) -> Decided:
+    _live(room)
+    if room.has_floor(command.by):
+        raise Conflict("has_floor", "You already have the floor.")
+    return () if room.has_hand(command.by) else _one(e.HandRaised, room, command, command.by, now)
+
+
+def _lower_hand(room: Room, command: c.Command, now: datetime) -> Decided:
+    _live(room)
+    return _one(e.HandLowered, room, command, command.by, now) if room.has_hand(command.by) else ()
+
+
+def _dismiss_hand(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    if command.target != command.by:
+        _above(room, command)
+    _live(room)
+    return _one(e.HandLowered, room, command, command.target, now) if room.has_hand(command.target) else ()
+
+
+def _grant(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _only_host(room, command)
+    _live(room)
+    target = command.target
+    if target == room.host:
+        raise Conflict("host_floor", "The host always has the floor.")
+    if target in room.removed:
+        raise Conflict("is_removed", "This person was removed from the room.")
+    if room.has_floor(target) or target in room.offers and not room.has_hand(target):
+        return ()
+    return _one(e.FloorGranted if room.has_hand(target) else e.FloorOffered, room, command, target, now)
+
+
+def _accept(room: Room, command: c.Command, now: datetime) -> Decided:
+    _live(room)
+    _offered(room, command)
+    return _one(e.FloorGranted, room, command, command.by, now)
+
+
+def _decline(room: Room, command: c.Command, now: datetime) -> Decided:
+    _live(room)
+    _offered(room, command)
+    return _one(e.FloorDeclined, room, command, command.by, now)
+
+
+def _revoke(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    if command.target == room.host and command.by == room.host:
+        raise Conflict("host_floor", "The host always has the floor; mute yourself, or end the room.")
+    if command.target != command.by:
+        _above(room, command)
+    _live(room)
+    if room.has_floor(command.target):
+        return _one(e.FloorRevoked, room, command, command.target, now)
+    if command.target in room.offers:
+        return _one(e.FloorDeclined, room, command, command.target, now)
+    return ()
+
+
+def _mute(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    if command.target != command.by:
+        _above(room, command)
+    _live(room)
+    if not room.has_floor(command.target):
+        raise Conflict("not_speaking", "This person does not have the floor.")
+    return () if room.is_muted(command.target) else _one(e.SpeakerMuted, room, command, command.target, now)
+
+
+def _unmute(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    if command.target != command.by:
+        raise Forbidden("speaker_only", "Nobody opens someone else's microphone.")
+    _live(room)
+    if not room.has_floor(command.by):
+        raise Conflict("not_speaking", "You do not have the floor.")
+    return _one(e.SpeakerUnmuted, room, command, command.by, now) if room.is_muted(command.by) else ()
+
+
+def _mute_all(room: Room, command: c.Command, now: datetime) -> Decided:
+    _moderator(room, command)
+    _live(room)
+    speaking = [s.account for s in room.speakers if not s.muted and not room.is_moderator(s.account)]
+    return tuple(
+        e.SpeakerMuted(seq=room.seq + 1 + i, at=now, by=command.by, account=account)
+        for i, account in enumerate(speaking)
+    )
+
+
+def _remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _above(room, command)
+    if command.target == room.host:
+        raise Forbidden("not_above", "Nobody removes the host.")
+    _not_ended(room)
+    return () if command.target in room.removed else _one(e.PersonRemoved, room, command, command.target, now)
+
+
+def _restore(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _moderator(room, command)
+    _not_ended(room)
+    return _one(e.PersonRestored, room, command, command.target, now) if command.target in room.removed else ()
+
+
+def _add_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    if command.target == room.host:
+        raise Invalid.field("handle", "The host needs no co-hosting.")
+    if command.target in room.removed:
+        raise Conflict("is_removed", "This person was removed from the room.")
+    return () if command.target in room.cohosts else _one(e.CohostAdded, room, command, command.target, now)
+
+
+def _remove_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    return _one(e.CohostRemoved, room, command, command.target, now) if command.target in room.cohosts else ()
+
+
+def _invite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    if command.target == room.host or command.target in room.invited:
+        return ()
+    return _one(e.PersonInvited, room, command, command.target, now)
+
+
+def _uninvite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    return _one(e.PersonUninvited, room, command, command.target, now) if command.target in room.invited else ()
+
+
+def _one(kind: type[e.PersonEvent], room: Room, command: c.Command, account: str, now: datetime) -> Decided:
+    return (kind(seq=room.seq + 1, at=now, by=command.by, account=account),)
+
+
+def _only_host(room: Room, command: c.Command) -> None:
+    if command.by != room.host:
+        raise Forbidden("host_only", "Only the host of the room may do this.")
+
+
+def _moderator(room: Room, command: c.Command) -> None:
+    if not room.is_moderator(command.by):
+        raise Forbidden("moderator_only", "Only the host and co-hosts may do this.")
+
+
+def _above(room: Room, command: c.TargetedCommand) -> None:
+    _moderator(room, command)
+    if command.by != room.host and command.by != command.target and room.is_moderator(command.target):
+        raise Forbidden("not_above", "A co-host acts on neither the host nor another co-host.")
+
+
+def _offered(room: Room, command: c.Command) -> None:
+    if command.by not in room.offers:
+        raise Conflict("nothing_offered", "Nobody has offered you the floor.")
+
+
+def _live(room: Room) -> None:
+    if room.state is not Lifecycle.LIVE:
+        raise Conflict("not_live", "This room is not live.")
+
+
+def _not_ended(room: Room) -> None:
+    if room.state is Lifecycle.ENDED:
+        raise Conflict("not_live", "This room has ended.")
+
+
+# Each rule takes the very class it stands beside; the table is what ties them together.
+_RULES: dict[type[c.Command], Callable[[Room, c.Command, datetime], Decided]] = {
+    c.Start: _start,
+    c.End: _end,
+    c.RaiseHand: _raise_hand,
+    c.LowerHand: _lower_hand,
+    c.DismissHand: _dismiss_hand,  # type: ignore[dict-item]
+    c.Grant: _grant,  # type: ignore[dict-item]
+    c.Accept: _accept,
+    c.Decline: _decline,
+    c.Revoke: _revoke,  # type: ignore[dict-item]
+    c.Mute: _mute,  # type: ignore[dict-item]
+    c.Unmute: _unmute,  # type: ignore[dict-item]
+    c.MuteAll: _mute_all,
+    c.Remove: _remove,  # type: ignore[dict-item]
+    c.Restore: _restore,  # type: ignore[dict-item]
+    c.AddCohost: _add_cohost,  # type: ignore[dict-item]
+    c.RemoveCohost: _remove_cohost,  # type: ignore[dict-item]
+    c.Invite: _invite,  # type: ignore[dict-item]
+    c.Uninvite: _uninvite,  # type: ignore[dict-item]
+}
