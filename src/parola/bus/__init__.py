@@ -1,1 +1,6 @@
-"""Messages between processes over NATS: what may be lost and is checked against the store."""
+"""The bus between processes: core NATS, and what is said over it."""
+
+from parola.bus import subjects
+from parola.bus.bus import Bus, BusUnavailable, Handler, Message, NoResponders, RequestTimeout, Subscription
+
+__all__ = ["Bus", "BusUnavailable", "Handler", "Message", "NoResponders", "RequestTimeout", "Subscription", "subjects"]

@@ -1,0 +1,232 @@
+"""What processes say to each other, as JSON. Answers carry their `kind`, so that a refusal is never taken for a yes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Self
+
+import orjson
+
+
+class MessageError(ValueError):
+    """Bytes that are not the message they should be."""
+
+
+class Body:
+    """Shared by all messages: their JSON form."""
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = cls.__name__
+
+    def to_bytes(self) -> bytes:
+        return orjson.dumps({"kind": self.kind, **asdict(self)})  # type: ignore[call-overload]
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Raises MessageError; unknown fields are left out, so that two versions can talk."""
+        try:
+            values = orjson.loads(data)
+            if values["kind"] != cls.kind:
+                raise MessageError(f"{values['kind']} instead of {cls.kind}")
+            return cls.parse(values)
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise MessageError(f"no {cls.kind}: {error}") from error
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})  # type: ignore[arg-type]
+
+
+# Orders to a media process, and its answers.
+
+
+@dataclass(frozen=True, slots=True)
+class WhepOrder(Body):
+    """`seq` is what the asking process has seen of the room: the media process must not know less."""
+
+    room_id: str
+    account_id: str | None
+    session_id: str | None
+    seq: int
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhipOrder(Body):
+    room_id: str
+    account_id: str
+    session_id: str | None
+    epoch: int
+    seq: int
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Body):
+    connection_id: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Body):
+    status: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOrder(Body):
+    room_id: str
+    connection_id: str
+    account_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Body):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrder(Body):
+    room_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owned(Body):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SettleOrder(Body):
+    """Answer when everything that event `seq` silences has left every edge."""
+
+    room_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Body):
+    pass
+
+
+# Between an owner and its edges.
+
+
+@dataclass(frozen=True, slots=True)
+class AttachOrder(Body):
+    room_id: str
+    process_id: str
+    outputs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached(Body):
+    """Epoch 0: this process does not own the room."""
+
+    epoch: int
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetachOrder(Body):
+    room_id: str
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fence(Body):
+    """Send nothing of `tick` or before any more, and have `seq` folded before you answer."""
+
+    room_id: str
+    epoch: int
+    tick: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class FencePassed(Body):
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresOrder(Body):
+    """Asks a media process for its counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures(Body):
+    """Counters and gauges by name."""
+
+    values: dict[str, float]
+
+
+# To whom it may concern.
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEvents(Body):
+    """Events of one room in order, as `encode_event` makes them."""
+
+    room_id: str
+    events: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerChanged(Body):
+    room_id: str
+    process_id: str | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gone(Body):
+    """A media process has died or left."""
+
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Body):
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Levels(Body):
+    """How loud talkers are, 0..1 by account id."""
+
+    room_id: str
+    levels: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PresentListener:
+    connection_id: str
+    account_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PresentSpeaker:
+    connection_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence(Body):
+    """Everybody connected to one room through one media process."""
+
+    process_id: str
+    room_id: str
+    listeners: list[PresentListener] = field(default_factory=list)
+    speakers: list[PresentSpeaker] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        return cls(
+            values["process_id"],
+            values["room_id"],
+            [PresentListener(**x) for x in values["listeners"]],
+            [PresentSpeaker(**x) for x in values["speakers"]],
+        )

@@ -1,0 +1,27 @@
+"""The names under which processes talk to each other."""
+
+MEDIA_GONE = "media.gone"
+SESSION_ENDED = "session.ended"
+PRESENCE = "media.presence"
+
+
+def media(process_id: str, verb: str) -> str:
+    """Orders to one media process."""
+    return f"media.{process_id}.{verb}"
+
+
+def room_events(room_id: str) -> str:
+    return f"room.{room_id}.events"
+
+
+def room_passing(room_id: str) -> str:
+    return f"room.{room_id}.passing"
+
+
+def room_owner(room_id: str) -> str:
+    return f"room.{room_id}.owner"
+
+
+def room_out(room_id: str, output: str) -> str:
+    """The frames of one output of a room's mixer."""
+    return f"room.{room_id}.out.{output}"
