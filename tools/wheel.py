@@ -1,4 +1,4 @@
-"""Proves the wheel in dist/: alone in an empty environment, `parola serve` becomes ready and serves its page."""
+"""Proves the wheel in dist/: alone in an empty environment, `parola serve` is ready and serves its page."""
 
 from __future__ import annotations
 
