@@ -29,7 +29,7 @@ PAGE       := src/parola/page/index.html
 
 # The page depends on its sources, not on their tests nor on what a build leaves among them.
 PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name coverage -o -name '.*' -o -name tests \) -prune \
-                  -o -type f ! -name '*.test.ts' ! -name '*.md' -print 2>/dev/null)
+                  -o -type f ! -name '*.test.ts' ! -name '*.md' ! -path web/src/language/messages.ts -print 2>/dev/null)
 
 ARGS ?=
 
