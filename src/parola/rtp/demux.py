@@ -1,4 +1,4 @@
-"""What a datagram on the one port is, by its first byte (RFC 7983), and RTP from RTCP by the second (RFC 5761)."""
+"""Which protocol a datagram on the one media port belongs to, told from its first two bytes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ Kind = Literal["stun", "dtls", "rtp", "rtcp"]
 
 
 def kind(datagram: bytes) -> Kind | None:
-    """None for everything that may not be on this port: TURN channels, ZRTP, and bytes without meaning."""
-    if len(datagram) < 12:
+    """RFC 7983, section 7, and RFC 5761, section 4; None for what is none of them or shorter than its header."""
+    size = len(datagram)
+    if size < 8:
         return None
     first = datagram[0]
-    if first < 4:
-        return "stun"
-    if 20 <= first <= 63:
-        return "dtls"
     if 128 <= first <= 191:
-        # RFC 5761, section 4: payload types 64–95 are not used where RTP and RTCP share a port.
-        return "rtcp" if 192 <= datagram[1] <= 223 else "rtp"
+        # With the marker bit the RTCP packet types 192 to 223 look like the payload types 64 to 95, unused for RTP.
+        if 192 <= datagram[1] <= 223:
+            return "rtcp"
+        return "rtp" if size >= 12 else None
+    if 20 <= first <= 63:
+        return "dtls" if size >= 13 else None
+    if first <= 3:
+        return "stun" if size >= 20 else None
     return None

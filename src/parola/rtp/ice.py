@@ -1,113 +1,130 @@
-"""ICE as far as a server on a public address needs it: an ICE-lite agent (RFC 8445, section 2.5), and for peers of
-tests and measurements the controlling client.
+"""ICE-lite (RFC 8445) for the server, and the little of a full agent that a simulated client needs.
 
-Invariant: the remote address is only ever one from which a request came that was authentic for this very session; and
-an attacker who copies such a request to another address gains nothing that the next consent check does not undo.
+Invariant of `IceLite`: nothing changes and nothing is answered before a request's MESSAGE-INTEGRITY has proved that
+its sender read our SDP answer. An answer goes to the request's source and is never more than 64 bytes longer than it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
 
 from parola.rtp import stun
-from parola.rtp.stun import Address, Message, MessageClass
+from parola.rtp.stun import Address, Attribute, Class, Message, StunError
 
 CONSENT_S = 30.0
-"""RFC 7675, section 5.1: nothing is sent to who has not asked for it within the last 30 seconds."""
-_KNOWN = frozenset(
-    {stun.USERNAME, stun.PRIORITY, stun.USE_CANDIDATE, stun.ICE_CONTROLLING, stun.ICE_CONTROLLED, 0x0000, 0xC057}
-)
+"""RFC 7675, section 5.1: consent expires this long after it was last given."""
+QUIET_S = 6.0
+"""RFC 7675, section 5.1: a peer shows itself at least every 6 s (5 s, randomised by 20 %)."""
+
+_UNKNOWN_LISTED = 8
+"""Types named in an error; a short list keeps the answer shorter than the request."""
 
 
 class IceLite:
-    """The controlled side. `now` is monotonic seconds."""
+    """Our end of one connection: controlled, answering only (RFC 8445, sections 2.5 and 6.1.1).
+
+    `remote` is where media goes. The first authenticated request sets it, so that DTLS can begin before a nomination.
+    It moves to another address by an authenticated request with USE-CANDIDATE (RFC 8445, section 7.3.2), because the
+    controlling client decides which path is in use, and Chromium nominates only its selected pair towards a lite peer.
+    It moves without a nomination only when the old address has missed its consent check (`QUIET_S`): some clients do
+    not nominate again after a change of network, and a second path's checks must not pull media to and fro before.
+    """
 
     def __init__(self, ufrag: str, password: str) -> None:
+        """`ufrag` and `password` as in our SDP answer: at least 4 and 22 characters (RFC 8839, section 5.4)."""
         self.ufrag = ufrag
         self.password = password
         self.remote: Address | None = None
         self.last_consent: float | None = None
+        self._key = password.encode("ascii")
+        self._name = ufrag.encode("ascii") + b":"
 
     def handle(self, datagram: bytes, source: Address, now: float) -> bytes | None:
-        """The answer for `source`, or None: what is not authentic is not answered, not even with an error."""
+        """The answer for `source`, or None: dropped. RFC 8489, section 9.1.3, would answer 400 or 401 to a request
+        without credentials; silence gives nothing to those who forge source addresses."""
         try:
-            message = stun.parse(datagram)
-        except stun.StunError:
+            request = stun.parse(datagram)
+        except StunError:
             return None
-        if message.method != stun.BINDING or message.message_class is not MessageClass.REQUEST:
+        if request.method != stun.BINDING or request.message_class is not Class.REQUEST:
             return None
-        username = message.attribute(stun.USERNAME)
-        if username is None or not username.startswith(self.ufrag.encode() + b":"):
+        if not request.username.startswith(self._name) or not request.check_integrity(self._key):
             return None
-        if not message.check_integrity(self.password.encode()):
-            return None
-        if any(kind < 0x8000 and kind not in _KNOWN for kind, _ in message.attributes):
-            # RFC 8489, section 6.3.1. The attributes are named by number only, at most four: never echoed.
-            return self._refusal(message)
-        if message.attribute(stun.ICE_CONTROLLED) is not None:
-            return None  # RFC 8445, section 6.1.1: the full agent controls; two lite agents are not for us
-        self._move(message, source, now)
-        mapped = (stun.XOR_MAPPED_ADDRESS, stun.xor_address(source, message.transaction_id))
-        answer = Message(stun.BINDING, MessageClass.RESPONSE, message.transaction_id, (mapped,))
-        return answer.to_bytes(self.password.encode())
+        if request.unknown:
+            listed = b"".join(struct.pack("!H", kind) for kind in request.unknown[:_UNKNOWN_LISTED])
+            return self._error(request, 420, {Attribute.UNKNOWN_ATTRIBUTES: listed})
+        if Attribute.ICE_CONTROLLED in request.attributes:
+            # RFC 8445, section 6.1.1: with a lite peer the full agent controls. 487 makes it change its mind.
+            return self._error(request, 487)
+        self._follow(source, Attribute.USE_CANDIDATE in request.attributes, now)
+        mapped = {Attribute.XOR_MAPPED_ADDRESS: stun.xor_address(source, request.transaction_id)}
+        return stun.encode(Message(stun.BINDING, Class.SUCCESS, request.transaction_id, mapped), self._key)
 
     def consent_expired(self, now: float) -> bool:
+        """Whether sending has to stop (RFC 7675). A lite agent sends no checks of its own: an authenticated request
+        from the address in use is the consent. False as long as there has been none at all."""
         return self.last_consent is not None and now - self.last_consent > CONSENT_S
 
-    def _move(self, message: Message, source: Address, now: float) -> None:
-        """The first authentic request shows a working path, so media need not wait for the nomination; later only a
-        nomination (USE-CANDIDATE, RFC 8445, section 7.3.1.5) moves it."""
-        nominated = message.attribute(stun.USE_CANDIDATE) is not None
-        if self.remote is None or nominated:
+    def _follow(self, source: Address, nominated: bool, now: float) -> None:
+        is_quiet = self.last_consent is None or now - self.last_consent > QUIET_S
+        if source == self.remote or nominated or is_quiet:
             self.remote = source
-        if self.remote == source:
             self.last_consent = now
 
-    def _refusal(self, message: Message) -> bytes:
-        unknown = [kind for kind, _ in message.attributes if kind < 0x8000 and kind not in _KNOWN][:4]
-        attributes = (
-            (stun.ERROR_CODE, struct.pack("!HBB", 0, 4, 20)),
-            (stun.UNKNOWN_ATTRIBUTES, struct.pack(f"!{len(unknown)}H", *unknown)),
-        )
-        answer = Message(stun.BINDING, MessageClass.ERROR, message.transaction_id, attributes)
-        return answer.to_bytes(self.password.encode())
+    def _error(self, request: Message, code: int, more: dict[int, bytes] | None = None) -> bytes:
+        # RFC 8489, section 14.8; the reason phrase is for people, and nobody reads it here.
+        attributes = {int(Attribute.ERROR_CODE): struct.pack("!HBB", 0, code // 100, code % 100), **(more or {})}
+        return stun.encode(Message(stun.BINDING, Class.ERROR, request.transaction_id, attributes), self._key)
 
 
 class IceClient:
-    """The controlling side, with one candidate pair: nominates with every request (as consent checks may)."""
+    """A full agent's checks towards a lite server: controlling, one pair, nominated at once."""
 
-    def __init__(self, remote_ufrag: str, remote_password: str, local_ufrag: str, seed: bytes, tie_breaker: int) -> None:
-        """`seed`: 12 random bytes, from which the transaction ids are counted upward."""
-        self.agreed = False
-        self._username = f"{remote_ufrag}:{local_ufrag}".encode()
-        self._password = remote_password.encode()
-        self._next = int.from_bytes(seed[:12])
+    _PENDING = 64
+
+    def __init__(
+        self, remote_ufrag: str, remote_password: str, local_ufrag: str, seed: bytes, tie_breaker: int
+    ) -> None:
+        """`seed`: random bytes from which the transaction ids come, so that this code needs no dice of its own."""
+        self.mapped: Address | None = None
+        self.role_conflict = False
+        self._username = f"{remote_ufrag}:{local_ufrag}".encode("ascii")
+        self._key = remote_password.encode("ascii")
+        self._seed = seed
         self._tie_breaker = tie_breaker
-        self._open: dict[bytes, float] = {}
+        self._sent = 0
+        self._pending: dict[bytes, float] = {}
 
-    def request(self, now: float) -> bytes:
-        self._next = (self._next + 1) % (1 << 96)
-        transaction_id = self._next.to_bytes(12)
-        self._open[transaction_id] = now
-        if len(self._open) > 50:
-            del self._open[next(iter(self._open))]
-        attributes = (
-            (stun.USERNAME, self._username),
-            (stun.ICE_CONTROLLING, struct.pack("!Q", self._tie_breaker)),
-            (stun.PRIORITY, struct.pack("!I", 0x6E7F1EFF)),
-            (stun.USE_CANDIDATE, b""),
-        )
-        return Message(stun.BINDING, MessageClass.REQUEST, transaction_id, attributes).to_bytes(self._password)
+    def request(self, now: float, nominate: bool = True) -> bytes:
+        """A connectivity or consent check (RFC 8445, section 7.2.4; RFC 7675, section 5.1)."""
+        self._sent += 1
+        transaction_id = hashlib.sha256(self._seed + self._sent.to_bytes(8, "big")).digest()[:12]
+        self._pending[transaction_id] = now
+        if len(self._pending) > self._PENDING:
+            del self._pending[next(iter(self._pending))]
+        attributes: dict[int, bytes] = {
+            Attribute.USERNAME: self._username,
+            Attribute.PRIORITY: struct.pack("!I", 110 << 24 | 65535 << 8 | 255),
+            Attribute.ICE_CONTROLLING: struct.pack("!Q", self._tie_breaker),
+        }
+        if nominate:
+            attributes[Attribute.USE_CANDIDATE] = b""
+        return stun.encode(Message(stun.BINDING, Class.REQUEST, transaction_id, attributes), self._key)
 
     def handle_response(self, datagram: bytes) -> bool:
-        """True for the authentic answer to an open request."""
+        """True for an authentic success answer to one of our requests, each at most once."""
         try:
-            message = stun.parse(datagram)
-        except stun.StunError:
+            response = stun.parse(datagram)
+        except StunError:
             return False
-        if message.message_class is not MessageClass.RESPONSE or not message.check_integrity(self._password):
+        if response.transaction_id not in self._pending or not response.check_integrity(self._key):
             return False
-        if self._open.pop(message.transaction_id, None) is None:
+        del self._pending[response.transaction_id]
+        if response.message_class is Class.ERROR:
+            self.role_conflict = response.error_code == 487
             return False
-        self.agreed = True
+        if response.message_class is not Class.SUCCESS or response.mapped_address is None:
+            return False
+        self.mapped = response.mapped_address
         return True

@@ -1,156 +1,213 @@
-"""STUN messages (RFC 8489) as far as ICE needs them: binding requests and their answers.
+"""STUN messages (RFC 8489), as far as ICE needs them: binding requests and their answers.
 
-Invariant: `parse` accepts only what is whole and well-formed to the last attribute, FINGERPRINT included where there is
-one; it never says that a message is authentic. `Message.check_integrity` does.
+Invariant: a `Message` is well formed, its FINGERPRINT (if any) is right, and it holds nothing that stood behind its
+MESSAGE-INTEGRITY; whether that integrity is right is known only after `check_integrity`, and only then may anything
+in the message be believed.
 """
 
 from __future__ import annotations
 
-import binascii
+import hashlib
 import hmac
 import ipaddress
 import struct
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 Address = tuple[str, int]
+"""(IPv4 or IPv6 address in text, UDP port)."""
 
 MAGIC_COOKIE = 0x2112A442
 BINDING = 0x001
-USERNAME = 0x0006
-MESSAGE_INTEGRITY = 0x0008
-ERROR_CODE = 0x0009
-UNKNOWN_ATTRIBUTES = 0x000A
-XOR_MAPPED_ADDRESS = 0x0020
-PRIORITY = 0x0024
-USE_CANDIDATE = 0x0025
-FINGERPRINT = 0x8028
-ICE_CONTROLLED = 0x8029
-ICE_CONTROLLING = 0x802A
+HEADER_BYTES = 20
+LARGEST = 1500
+"""Bytes; RFC 8489, section 6.1, keeps messages within one datagram. A connectivity check has about a hundred."""
 
 _HEADER = struct.Struct("!HHI12s")
+_ATTRIBUTE = struct.Struct("!HH")
 _FINGERPRINT_XOR = 0x5354554E
-_LARGEST = 1280
+_INTEGRITY_BYTES = 20
+_OPTIONAL = 0x8000
+"""Attribute types from here on may be ignored by those who do not know them (RFC 8489, section 14)."""
 
 
-class StunError(ValueError):
-    """Bytes that are no STUN message."""
+class StunError(Exception):
+    """These bytes are no STUN message."""
 
 
-class MessageClass(IntEnum):
+class Class(IntEnum):
     """RFC 8489, section 5."""
 
-    REQUEST = 0x000
-    INDICATION = 0x010
-    RESPONSE = 0x100
-    ERROR = 0x110
+    REQUEST = 0
+    INDICATION = 1
+    SUCCESS = 2
+    ERROR = 3
+
+
+class Attribute(IntEnum):
+    """RFC 8489, section 18.3, and RFC 8445, section 16.1."""
+
+    MAPPED_ADDRESS = 0x0001
+    USERNAME = 0x0006
+    MESSAGE_INTEGRITY = 0x0008
+    ERROR_CODE = 0x0009
+    UNKNOWN_ATTRIBUTES = 0x000A
+    MESSAGE_INTEGRITY_SHA256 = 0x001C
+    XOR_MAPPED_ADDRESS = 0x0020
+    PRIORITY = 0x0024
+    USE_CANDIDATE = 0x0025
+    SOFTWARE = 0x8022
+    FINGERPRINT = 0x8028
+    ICE_CONTROLLED = 0x8029
+    ICE_CONTROLLING = 0x802A
+
+
+_KNOWN = frozenset(Attribute)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`attributes` in order, without MESSAGE-INTEGRITY and FINGERPRINT, which belong to the bytes and not the content."""
+    """One message. `attributes`: type to value without padding; of equal types the first counts."""
 
     method: int
-    message_class: MessageClass
+    message_class: Class
     transaction_id: bytes
-    attributes: tuple[tuple[int, bytes], ...] = ()
-    _signed: bytes = b""
-    """The bytes that MESSAGE-INTEGRITY covers, with the length it was computed over; empty where there is none."""
-    _integrity: bytes = b""
+    attributes: Mapping[int, bytes] = field(default_factory=dict)
+    signed: bytes = b""
+    """What MESSAGE-INTEGRITY covers; empty in a message that was not parsed or carries none."""
 
-    def attribute(self, kind: int) -> bytes | None:
-        """The first of its kind: later ones are ignored (RFC 8489, section 14)."""
-        return next((value for k, value in self.attributes if k == kind), None)
+    @property
+    def username(self) -> bytes:
+        return self.attributes.get(Attribute.USERNAME, b"")
+
+    @property
+    def unknown(self) -> list[int]:
+        """Types of the attributes that must be understood and are not (RFC 8489, section 6.3.1)."""
+        return [kind for kind in self.attributes if kind < _OPTIONAL and kind not in _KNOWN]
+
+    @property
+    def error_code(self) -> int | None:
+        """RFC 8489, section 14.8: 300 to 699, or None."""
+        value = self.attributes.get(Attribute.ERROR_CODE, b"")
+        return (value[2] & 0x07) * 100 + value[3] if len(value) >= 4 else None
+
+    @property
+    def mapped_address(self) -> Address | None:
+        """The content of XOR-MAPPED-ADDRESS (RFC 8489, section 14.2), or None when it is absent or malformed."""
+        value = self.attributes.get(Attribute.XOR_MAPPED_ADDRESS, b"")
+        if (len(value), value[1:2]) not in ((8, b"\x01"), (20, b"\x02")):
+            return None
+        port = int.from_bytes(value[2:4], "big") ^ (MAGIC_COOKIE >> 16)
+        return str(ipaddress.ip_address(_xor_address(value[4:], self.transaction_id))), port
 
     def check_integrity(self, password: bytes) -> bool:
-        """Short-term credentials (RFC 8489, section 9.1): whether whoever wrote this knew the password."""
-        if not self._integrity:
+        """Whether MESSAGE-INTEGRITY is there and made with `password` (RFC 8489, sections 9.1.3 and 14.5)."""
+        tag = self.attributes.get(Attribute.MESSAGE_INTEGRITY)
+        if tag is None or not self.signed:
             return False
-        return hmac.compare_digest(hmac.digest(password, self._signed, "sha1"), self._integrity)
-
-    def to_bytes(self, password: bytes | None = None) -> bytes:
-        """With MESSAGE-INTEGRITY where there is a password, and always with FINGERPRINT."""
-        body = b"".join(_attribute(kind, value) for kind, value in self.attributes)
-        if password is not None:
-            signed = self._head(len(body) + 24) + body
-            body += _attribute(MESSAGE_INTEGRITY, hmac.digest(password, signed, "sha1"))
-        crc = binascii.crc32(self._head(len(body) + 8) + body) ^ _FINGERPRINT_XOR
-        body += _attribute(FINGERPRINT, struct.pack("!I", crc))
-        return self._head(len(body)) + body
-
-    def _head(self, length: int) -> bytes:
-        kind = (self.method & 0xF80) << 2 | (self.method & 0x70) << 1 | self.method & 0xF | self.message_class
-        return _HEADER.pack(kind, length, MAGIC_COOKIE, self.transaction_id)
+        return hmac.compare_digest(tag, hmac.digest(password, self.signed, hashlib.sha1))
 
 
-def parse(data: bytes) -> Message:
+def parse(datagram: bytes) -> Message:
     """Raises StunError."""
-    if len(data) < 20 or len(data) > _LARGEST or data[0] & 0xC0:
-        raise StunError("no STUN header")
-    kind, length, cookie, transaction_id = _HEADER.unpack_from(data)
-    if cookie != MAGIC_COOKIE or length != len(data) - 20 or length % 4:
-        raise StunError("no STUN message of RFC 8489")
-    method = kind & 0xF | (kind >> 1) & 0x70 | (kind >> 2) & 0xF80
-    attributes: list[tuple[int, bytes]] = []
-    signed = integrity = b""
-    at = 20
-    while at < len(data):
-        if at + 4 > len(data):
-            raise StunError("truncated attribute")
-        attribute, size = struct.unpack_from("!HH", data, at)
-        value = data[at + 4 : at + 4 + size]
-        end = at + 4 + size + (-size % 4)
-        if len(value) != size or end > len(data):
-            raise StunError("truncated attribute")
-        if attribute == FINGERPRINT:
-            if size != 4 or end != len(data):
-                raise StunError("FINGERPRINT is not last")
-            if struct.unpack("!I", value)[0] != binascii.crc32(data[:at]) ^ _FINGERPRINT_XOR:
-                raise StunError("wrong FINGERPRINT")
-        elif integrity:
-            pass  # RFC 8489, section 14.5: what follows MESSAGE-INTEGRITY is ignored
-        elif attribute == MESSAGE_INTEGRITY:
-            if size != 20:
-                raise StunError("MESSAGE-INTEGRITY of a wrong size")
-            signed = data[:2] + struct.pack("!H", at - 20 + 24) + data[4:at]
-            integrity = value
-        else:
-            attributes.append((attribute, value))
-        at = end
-    return Message(method, MessageClass(kind & 0x110), transaction_id, tuple(attributes), signed, integrity)
+    if not HEADER_BYTES <= len(datagram) <= LARGEST:
+        raise StunError("length of the datagram")
+    kind, length, cookie, transaction_id = _HEADER.unpack_from(datagram)
+    if kind & 0xC000 or cookie != MAGIC_COOKIE:
+        raise StunError("not STUN")
+    if length % 4 or length != len(datagram) - HEADER_BYTES:
+        raise StunError("length of the message")
+    attributes, signed = _attributes(datagram)
+    # RFC 8489, section 5: the class is spread over the bits 4 and 8 of the type.
+    method = kind & 0x000F | kind >> 1 & 0x0070 | kind >> 2 & 0x0F80
+    return Message(method, Class(kind >> 4 & 1 | kind >> 7 & 2), transaction_id, attributes, signed)
 
 
-def local_ufrag(data: bytes) -> str | None:
-    """Our half of the USERNAME of a binding request, None for whatever has none: tells whose request it may be."""
-    try:
-        message = parse(data)
-    except StunError:
+def encode(message: Message, password: bytes | None = None) -> bytes:
+    """The bytes of a message; with a password MESSAGE-INTEGRITY is added. FINGERPRINT always is (RFC 8445, section 7.1)."""
+    body = b"".join(_encode_attribute(kind, value) for kind, value in message.attributes.items())
+    if password is not None:
+        covered = _header(message, len(body) + 4 + _INTEGRITY_BYTES) + body
+        body += _encode_attribute(Attribute.MESSAGE_INTEGRITY, hmac.digest(password, covered, hashlib.sha1))
+    covered = _header(message, len(body) + 8) + body
+    return covered + _encode_attribute(Attribute.FINGERPRINT, _fingerprint(covered))
+
+
+def local_ufrag(datagram: bytes) -> str | None:
+    """The user name fragment that a binding request is meant for: what stands before the colon of its USERNAME
+    (RFC 8445, section 7.2.2). Nothing is verified: this only finds the one who will verify. Never raises."""
+    if len(datagram) < HEADER_BYTES or datagram[:2] != b"\x00\x01":
         return None
-    username = message.attribute(USERNAME)
-    if message.message_class is not MessageClass.REQUEST or username is None:
-        return None
-    local, colon, _ = username.partition(b":")
-    return local.decode("ascii", "replace") if colon else None
+    at, end = HEADER_BYTES, len(datagram) - 4
+    while at <= end:
+        kind, length = _ATTRIBUTE.unpack_from(datagram, at)
+        if kind == Attribute.USERNAME:
+            name, colon, _ = datagram[at + 4 : at + 4 + length].partition(b":")
+            return name.decode("ascii") if colon and name.isascii() else None
+        at += 4 + length + (-length & 3)
+    return None
 
 
 def xor_address(address: Address, transaction_id: bytes) -> bytes:
-    """XOR-MAPPED-ADDRESS (RFC 8489, section 14.2)."""
-    ip = ipaddress.ip_address(address[0].partition("%")[0])
-    if ip.version == 6 and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    mask = (struct.pack("!I", MAGIC_COOKIE) + transaction_id)[: len(ip.packed)]
-    masked = bytes(a ^ b for a, b in zip(ip.packed, mask, strict=True))
-    return struct.pack("!BBH", 0, 1 if ip.version == 4 else 2, address[1] ^ (MAGIC_COOKIE >> 16)) + masked
+    """The value of XOR-MAPPED-ADDRESS (RFC 8489, section 14.2). Raises StunError for what is no address."""
+    host, port = address
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError as error:
+        raise StunError("not an address") from error
+    # A socket for both families shows IPv4 sources in IPv6 clothes; the client knows itself by the plain address.
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    family = 1 if ip.version == 4 else 2
+    return struct.pack("!BBH", 0, family, port ^ (MAGIC_COOKIE >> 16)) + _xor_address(ip.packed, transaction_id)
 
 
-def parse_xor_address(value: bytes, transaction_id: bytes) -> Address:
-    """Raises StunError."""
-    if len(value) not in (8, 20) or value[1] != (1 if len(value) == 8 else 2):
-        raise StunError("no address")
-    mask = (struct.pack("!I", MAGIC_COOKIE) + transaction_id)[: len(value) - 4]
-    ip = ipaddress.ip_address(bytes(a ^ b for a, b in zip(value[4:], mask, strict=True)))
-    return str(ip), struct.unpack_from("!H", value, 2)[0] ^ (MAGIC_COOKIE >> 16)
+def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
+    """The attributes that count, and the bytes that MESSAGE-INTEGRITY covers."""
+    attributes: dict[int, bytes] = {}
+    signed = b""
+    at, end = HEADER_BYTES, len(datagram)
+    while at < end:
+        kind, length = _ATTRIBUTE.unpack_from(datagram, at)
+        value = datagram[at + 4 : at + 4 + length]
+        following = at + 4 + length + (-length & 3)
+        if following > end:
+            raise StunError("an attribute is longer than the message")
+        if kind == Attribute.FINGERPRINT:
+            if following != end or value != _fingerprint(datagram[:at]):
+                raise StunError("FINGERPRINT")  # RFC 8489, section 14.7: it is the last one.
+            attributes[kind] = value
+        elif signed:
+            pass  # RFC 8489, section 14.5: nothing behind MESSAGE-INTEGRITY counts but FINGERPRINT.
+        elif kind == Attribute.MESSAGE_INTEGRITY:
+            if length != _INTEGRITY_BYTES:
+                raise StunError("MESSAGE-INTEGRITY")
+            # The length in the header counts as if the message ended here.
+            signed = datagram[:2] + struct.pack("!H", following - HEADER_BYTES) + datagram[4:at]
+            attributes[kind] = value
+        else:
+            attributes.setdefault(kind, value)
+        at = following
+    return attributes, signed
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4)
+def _header(message: Message, length: int) -> bytes:
+    method, kind = message.method, message.message_class
+    bits = method & 0x000F | (method & 0x0070) << 1 | (method & 0x0F80) << 2 | (kind & 1) << 4 | (kind & 2) << 7
+    return _HEADER.pack(bits, length, MAGIC_COOKIE, message.transaction_id)
+
+
+def _encode_attribute(kind: int, value: bytes) -> bytes:
+    # Padding is zero: nothing of this process's memory leaves with it.
+    return _ATTRIBUTE.pack(kind, len(value)) + value + bytes(-len(value) & 3)
+
+
+def _fingerprint(covered: bytes) -> bytes:
+    return struct.pack("!I", zlib.crc32(covered) ^ _FINGERPRINT_XOR)
+
+
+def _xor_address(packed: bytes, transaction_id: bytes) -> bytes:
+    mask = struct.pack("!I", MAGIC_COOKIE) + transaction_id
+    return bytes(a ^ b for a, b in zip(packed, mask, strict=False))
