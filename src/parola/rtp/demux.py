@@ -8,13 +8,13 @@ Kind = Literal["stun", "dtls", "rtp", "rtcp"]
 
 
 def kind(datagram: bytes) -> Kind | None:
-    """RFC 7983, section 7, and RFC 5761, section 4; None for what is none of them or shorter than its header."""
+    """RFC 7983, section 7, and RFC 5761, section 4. None: none of them, or shorter than its header."""
     size = len(datagram)
     if size < 8:
         return None
     first = datagram[0]
     if 128 <= first <= 191:
-        # With the marker bit the RTCP packet types 192 to 223 look like the payload types 64 to 95, unused for RTP.
+        # RTCP packet types 192 to 223 are the payload types 64 to 95 with marker, which RTP leaves to them.
         if 192 <= datagram[1] <= 223:
             return "rtcp"
         return "rtp" if size >= 12 else None

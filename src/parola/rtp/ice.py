@@ -1,13 +1,14 @@
 """ICE-lite (RFC 8445) for the server, and the little of a full agent that a simulated client needs.
 
-Invariant of `IceLite`: nothing changes and nothing is answered before a request's MESSAGE-INTEGRITY has proved that
-its sender read our SDP answer. An answer goes to the request's source and is never more than 64 bytes longer than it.
+Invariant of `IceLite`: nothing changes and nothing is answered before a request's MESSAGE-INTEGRITY has proved
+that its sender read our SDP answer. An answer goes to the request's source and is at most 64 bytes longer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Mapping
 
 from parola.rtp import stun
 from parola.rtp.stun import Address, Attribute, Class, Message, StunError
@@ -24,15 +25,16 @@ _UNKNOWN_LISTED = 8
 class IceLite:
     """Our end of one connection: controlled, answering only (RFC 8445, sections 2.5 and 6.1.1).
 
-    `remote` is where media goes. The first authenticated request sets it, so that DTLS can begin before a nomination.
-    It moves to another address by an authenticated request with USE-CANDIDATE (RFC 8445, section 7.3.2), because the
-    controlling client decides which path is in use, and Chromium nominates only its selected pair towards a lite peer.
-    It moves without a nomination only when the old address has missed its consent check (`QUIET_S`): some clients do
-    not nominate again after a change of network, and a second path's checks must not pull media to and fro before.
+    `remote` is where media goes. The first authenticated request sets it, so that DTLS can begin before a
+    nomination. It moves to another address by an authenticated request with USE-CANDIDATE (RFC 8445, section
+    7.3.2), because the controlling client decides which path is in use, and Chromium nominates only its selected
+    pair towards a lite peer. It moves without a nomination only when the old address has missed its consent check
+    (`QUIET_S`): some clients do not nominate again after a change of network, and the checks of a second path must
+    not pull media to and fro before.
     """
 
     def __init__(self, ufrag: str, password: str) -> None:
-        """`ufrag` and `password` as in our SDP answer: at least 4 and 22 characters (RFC 8839, section 5.4)."""
+        """`ufrag` and `password` as in our answer: at least 4 and 22 characters (RFC 8839, section 5.4)."""
         self.ufrag = ufrag
         self.password = password
         self.remote: Address | None = None
@@ -41,8 +43,8 @@ class IceLite:
         self._name = ufrag.encode("ascii") + b":"
 
     def handle(self, datagram: bytes, source: Address, now: float) -> bytes | None:
-        """The answer for `source`, or None: dropped. RFC 8489, section 9.1.3, would answer 400 or 401 to a request
-        without credentials; silence gives nothing to those who forge source addresses."""
+        """The answer for `source`, or None: dropped. RFC 8489, section 9.1.3, would answer 400 or 401 to a
+        request without credentials; silence gives nothing to those who forge source addresses."""
         try:
             request = stun.parse(datagram)
         except StunError:
@@ -58,12 +60,12 @@ class IceLite:
             # RFC 8445, section 6.1.1: with a lite peer the full agent controls. 487 makes it change its mind.
             return self._error(request, 487)
         self._follow(source, Attribute.USE_CANDIDATE in request.attributes, now)
-        mapped = {Attribute.XOR_MAPPED_ADDRESS: stun.xor_address(source, request.transaction_id)}
-        return stun.encode(Message(stun.BINDING, Class.SUCCESS, request.transaction_id, mapped), self._key)
+        mapped = stun.xor_address(source, request.transaction_id)
+        return self._answer(request, Class.SUCCESS, {Attribute.XOR_MAPPED_ADDRESS: mapped})
 
     def consent_expired(self, now: float) -> bool:
-        """Whether sending has to stop (RFC 7675). A lite agent sends no checks of its own: an authenticated request
-        from the address in use is the consent. False as long as there has been none at all."""
+        """Whether sending has to stop (RFC 7675). A lite agent sends no checks of its own: an authenticated
+        request from the address in use is the consent. False as long as there has been none at all."""
         return self.last_consent is not None and now - self.last_consent > CONSENT_S
 
     def _follow(self, source: Address, nominated: bool, now: float) -> None:
@@ -72,10 +74,13 @@ class IceLite:
             self.remote = source
             self.last_consent = now
 
-    def _error(self, request: Message, code: int, more: dict[int, bytes] | None = None) -> bytes:
+    def _error(self, request: Message, code: int, more: Mapping[int, bytes] | None = None) -> bytes:
         # RFC 8489, section 14.8; the reason phrase is for people, and nobody reads it here.
-        attributes = {int(Attribute.ERROR_CODE): struct.pack("!HBB", 0, code // 100, code % 100), **(more or {})}
-        return stun.encode(Message(stun.BINDING, Class.ERROR, request.transaction_id, attributes), self._key)
+        value = struct.pack("!HBB", 0, code // 100, code % 100)
+        return self._answer(request, Class.ERROR, {Attribute.ERROR_CODE: value, **(more or {})})
+
+    def _answer(self, request: Message, outcome: Class, attributes: Mapping[int, bytes]) -> bytes:
+        return stun.encode(Message(stun.BINDING, outcome, request.transaction_id, attributes), self._key)
 
 
 class IceClient:
@@ -86,7 +91,7 @@ class IceClient:
     def __init__(
         self, remote_ufrag: str, remote_password: str, local_ufrag: str, seed: bytes, tie_breaker: int
     ) -> None:
-        """`seed`: random bytes from which the transaction ids come, so that this code needs no dice of its own."""
+        """`seed`: random bytes from which the transaction ids come; this code has no dice of its own."""
         self.mapped: Address | None = None
         self.role_conflict = False
         self._username = f"{remote_ufrag}:{local_ufrag}".encode("ascii")

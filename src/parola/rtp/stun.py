@@ -1,8 +1,8 @@
 """STUN messages (RFC 8489), as far as ICE needs them: binding requests and their answers.
 
-Invariant: a `Message` is well formed, its FINGERPRINT (if any) is right, and it holds nothing that stood behind its
-MESSAGE-INTEGRITY; whether that integrity is right is known only after `check_integrity`, and only then may anything
-in the message be believed.
+Invariant: a `Message` is well formed, its FINGERPRINT (if any) is right, and it holds nothing that stood behind
+its MESSAGE-INTEGRITY; whether that integrity is right is known only after `check_integrity`, and only then may
+anything in the message be believed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAGIC_COOKIE = 0x2112A442
 BINDING = 0x001
 HEADER_BYTES = 20
 LARGEST = 1500
-"""Bytes; RFC 8489, section 6.1, keeps messages within one datagram. A connectivity check has about a hundred."""
+"""Bytes. A connectivity check has about a hundred, and RFC 8489, section 6.1, wants one datagram unfragmented."""
 
 _HEADER = struct.Struct("!HHI12s")
 _ATTRIBUTE = struct.Struct("!HH")
@@ -33,7 +33,7 @@ _OPTIONAL = 0x8000
 """Attribute types from here on may be ignored by those who do not know them (RFC 8489, section 14)."""
 
 
-class StunError(Exception):
+class StunError(ValueError):
     """These bytes are no STUN message."""
 
 
@@ -95,7 +95,7 @@ class Message:
 
     @property
     def mapped_address(self) -> Address | None:
-        """The content of XOR-MAPPED-ADDRESS (RFC 8489, section 14.2), or None when it is absent or malformed."""
+        """What XOR-MAPPED-ADDRESS holds (RFC 8489, section 14.2); None when it is absent or malformed."""
         value = self.attributes.get(Attribute.XOR_MAPPED_ADDRESS, b"")
         if (len(value), value[1:2]) not in ((8, b"\x01"), (20, b"\x02")):
             return None
@@ -126,7 +126,8 @@ def parse(datagram: bytes) -> Message:
 
 
 def encode(message: Message, password: bytes | None = None) -> bytes:
-    """The bytes of a message; with a password MESSAGE-INTEGRITY is added. FINGERPRINT always is (RFC 8445, section 7.1)."""
+    """The bytes of a message, with MESSAGE-INTEGRITY where there is a password, and always with FINGERPRINT
+    (RFC 8445, section 7.1)."""
     body = b"".join(_encode_attribute(kind, value) for kind, value in message.attributes.items())
     if password is not None:
         covered = _header(message, len(body) + 4 + _INTEGRITY_BYTES) + body
@@ -136,8 +137,8 @@ def encode(message: Message, password: bytes | None = None) -> bytes:
 
 
 def local_ufrag(datagram: bytes) -> str | None:
-    """The user name fragment that a binding request is meant for: what stands before the colon of its USERNAME
-    (RFC 8445, section 7.2.2). Nothing is verified: this only finds the one who will verify. Never raises."""
+    """The user name fragment that a binding request is meant for: what stands before the colon of its
+    USERNAME (RFC 8445, section 7.2.2). Nothing is verified: this only finds the one who will. Never raises."""
     if len(datagram) < HEADER_BYTES or datagram[:2] != b"\x00\x01":
         return None
     at, end = HEADER_BYTES, len(datagram) - 4
@@ -157,11 +158,12 @@ def xor_address(address: Address, transaction_id: bytes) -> bytes:
         ip = ipaddress.ip_address(host)
     except ValueError as error:
         raise StunError("not an address") from error
-    # A socket for both families shows IPv4 sources in IPv6 clothes; the client knows itself by the plain address.
+    # A socket for both families shows IPv4 sources in IPv6 clothes; clients know themselves by the plain address.
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip
     family = 1 if ip.version == 4 else 2
-    return struct.pack("!BBH", 0, family, port ^ (MAGIC_COOKIE >> 16)) + _xor_address(ip.packed, transaction_id)
+    head = struct.pack("!BBH", 0, family, port ^ (MAGIC_COOKIE >> 16))
+    return head + _xor_address(ip.packed, transaction_id)
 
 
 def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
@@ -194,9 +196,9 @@ def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
 
 
 def _header(message: Message, length: int) -> bytes:
-    method, kind = message.method, message.message_class
-    bits = method & 0x000F | (method & 0x0070) << 1 | (method & 0x0F80) << 2 | (kind & 1) << 4 | (kind & 2) << 7
-    return _HEADER.pack(bits, length, MAGIC_COOKIE, message.transaction_id)
+    method = message.method & 0x000F | (message.method & 0x0070) << 1 | (message.method & 0x0F80) << 2
+    class_bits = (message.message_class & 1) << 4 | (message.message_class & 2) << 7
+    return _HEADER.pack(method | class_bits, length, MAGIC_COOKIE, message.transaction_id)
 
 
 def _encode_attribute(kind: int, value: bytes) -> bytes:
