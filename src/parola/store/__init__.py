@@ -1,1 +1,57 @@
-"""The truth in SQL: room events, accounts, sessions, leases."""
+"""SQL, the truth: accounts, sessions, rooms as events, leases."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
+from parola.store.database import Database, StoreUnavailable
+from parola.store.migrate import upgrade
+from parola.store.rooms import BadCursor, Head, Lease, Leases, Page, Rooms, Seen, SeqConflict
+from parola.store.sessions import Invites, Session, Sessions
+
+
+class Store:
+    """All tables of one database; `open` neither creates nor migrates them, `upgrade` does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.accounts = Accounts(database)
+        self.sessions = Sessions(database)
+        self.invites = Invites(database)
+        self.rooms = Rooms(database)
+        self.leases = Leases(database)
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """`url` as SQLAlchemy writes it, with an asynchronous driver."""
+        return cls(Database(url))
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+        async with self._database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+__all__ = [
+    "Account",
+    "BadCursor",
+    "FollowCounts",
+    "HandleTaken",
+    "Head",
+    "Invites",
+    "Lease",
+    "Leases",
+    "Page",
+    "Rooms",
+    "Seen",
+    "SeqConflict",
+    "Session",
+    "Sessions",
+    "Store",
+    "StoreUnavailable",
+    "upgrade",
+]

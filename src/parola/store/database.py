@@ -1,0 +1,82 @@
+"""One way to read and one to write, for SQLite and PostgreSQL alike.
+
+SQLite: WAL, so that readers and the one writer do not wait for each other; synchronous=FULL, so that what was answered
+survives even a power cut; BEGIN IMMEDIATE, so that two writers queue instead of failing in mid-transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached, is full, or does not answer; nothing was changed."""
+
+
+class Database:
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Single statements, each its own transaction. Raises StoreUnavailable."""
+        with _translated():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, durable when this returns. Raises StoreUnavailable, and IntegrityError as it is."""
+        with _translated():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+@contextlib.contextmanager
+def _translated() -> Any:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, TimeoutError, OSError) as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+def _engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=8, max_overflow=8, pool_timeout=5, pool_pre_ping=not _is_sqlite(url)
+    )
+    if _is_sqlite(url):
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+def _is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions of its own; `_begin_immediate` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

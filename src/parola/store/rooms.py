@@ -1,0 +1,282 @@
+"""Rooms as events with a snapshot beside them, and which process mixes them.
+
+Invariant: events of a room are appended only behind the seq on which they were decided; whoever comes second gets
+SeqConflict and nothing is written. Events, snapshot and the people's side table change in one transaction.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from parola.domain.rooms import (
+    Access,
+    Event,
+    Lifecycle,
+    Room,
+    decode_event,
+    decode_room,
+    encode_event,
+    encode_room,
+)
+from parola.store.database import Database
+from parola.store.tables import follows, leases, room_events, room_people, rooms
+
+_MOST_IN_ONE_QUERY = 500
+
+
+class SeqConflict(Exception):
+    """Somebody else has appended meanwhile: load, decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a room is, and who mixes it in which epoch."""
+
+    seq: int
+    owner: str | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A room with what the gate has to know of the viewer."""
+
+    room: Room
+    follows_host: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next` is the cursor of the page after this one, None at the end."""
+
+    rooms: tuple[Room, ...]
+    next: str | None
+
+
+class BadCursor(ValueError):
+    """A cursor that this store has not made."""
+
+
+class Rooms:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, room: Room, events: Sequence[Event]) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert(rooms).values(id=room.id, host=room.host, epoch=0, **_columns(room))
+            )
+            await _append_events(connection, room.id, events)
+
+    async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
+        """Raises SeqConflict."""
+        at = (rooms.c.id == before.id) & (rooms.c.seq == before.seq)
+        try:
+            async with self._database.write() as connection:
+                result = await connection.execute(update(rooms).where(at).values(**_columns(after)))
+                if not result.rowcount:
+                    raise SeqConflict(before.id)
+                await _append_events(connection, before.id, events)
+                await _update_people(connection, before, after)
+        except IntegrityError as error:
+            raise SeqConflict(before.id) from error
+
+    async def load(self, id: str) -> Room | None:
+        async with self._database.read() as connection:
+            snapshot = (await connection.execute(select(rooms.c.snapshot).where(rooms.c.id == id))).scalar()
+        return _room(snapshot) if snapshot is not None else None
+
+    async def load_for(self, id: str, viewer: str | None) -> Seen | None:
+        """One query whatever the answer, so that the time tells nothing."""
+        following = exists().where(
+            and_(follows.c.follower == (viewer or ""), follows.c.followed == rooms.c.host)
+        )
+        query = select(rooms.c.snapshot, following.label("follows_host")).where(rooms.c.id == id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        return Seen(_room(row.snapshot), bool(row.follows_host)) if row is not None else None
+
+    async def events_after(self, id: str, seq: int, limit: int = 1000) -> list[Event]:
+        these = (room_events.c.room_id == id) & (room_events.c.seq > seq)
+        query = select(room_events.c.body).where(these).order_by(room_events.c.seq).limit(limit)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return [decode_event(orjson.loads(row.body)) for row in rows]
+
+    async def heads(self, ids: Iterable[str]) -> dict[str, Head]:
+        wanted = sorted(set(ids))
+        found: dict[str, Head] = {}
+        async with self._database.read() as connection:
+            for at in range(0, len(wanted), _MOST_IN_ONE_QUERY):
+                part = wanted[at : at + _MOST_IN_ONE_QUERY]
+                query = select(rooms.c.id, rooms.c.seq, rooms.c.owner, rooms.c.epoch).where(
+                    rooms.c.id.in_(part)
+                )
+                found.update({r.id: Head(r.seq, r.owner, r.epoch) for r in await connection.execute(query)})
+        return found
+
+    async def page(self, state: Lifecycle, viewer: str | None, cursor: str | None, limit: int) -> Page:
+        """Rooms that `viewer` (None: a guest) may enter, the newest first. Raises BadCursor."""
+        query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot).where(rooms.c.state == state.value)
+        query = query.where(_may_enter(viewer))
+        if cursor is not None:
+            listed_at, id = _parse_cursor(cursor)
+            earlier = and_(rooms.c.listed_at == listed_at, rooms.c.id < id)
+            query = query.where(or_(rooms.c.listed_at < listed_at, earlier))
+        query = query.order_by(rooms.c.listed_at.desc(), rooms.c.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        more = len(rows) > limit
+        last = rows[limit - 1] if more else None
+        return Page(
+            tuple(_room(row.snapshot) for row in rows[:limit]),
+            _cursor(last.listed_at, last.id) if last is not None else None,
+        )
+
+    async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
+        """The newest live room of a host, where `viewer` may enter it."""
+        query: Select[tuple[str]] = (
+            select(rooms.c.id)
+            .where(rooms.c.host == account_id, rooms.c.state == Lifecycle.LIVE.value, _may_enter(viewer))
+            .order_by(rooms.c.listed_at.desc())
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar()
+
+    async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
+        """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
+        at = (rooms.c.id == id) & (rooms.c.epoch == expected_epoch)
+        async with self._database.write() as connection:
+            result = await connection.execute(
+                update(rooms).where(at).values(owner=process_id, epoch=expected_epoch + 1)
+            )
+        return expected_epoch + 1 if result.rowcount else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`beat` counts upward for as long as the process lives; `load` is 0..1 and more."""
+
+    process_id: str
+    machine: str
+    beat: int
+    load: float
+
+
+class Leases:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def beat(self, process_id: str, machine: str, load: float) -> None:
+        mine = leases.c.process_id == process_id
+        async with self._database.write() as connection:
+            values = {"beat": leases.c.beat + 1, "load": load}
+            result = await connection.execute(update(leases).where(mine).values(values))
+            if not result.rowcount:
+                await connection.execute(
+                    insert(leases).values(process_id=process_id, machine=machine, beat=1, load=load)
+                )
+
+    async def all(self) -> list[Lease]:
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(leases))
+            return [Lease(row.process_id, row.machine, row.beat, row.load) for row in rows]
+
+    async def release(self, process_id: str) -> None:
+        """Ends a lease, and the ownership of its rooms; their epochs stay, so that nobody takes an old one up again."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(leases).where(leases.c.process_id == process_id))
+            await connection.execute(update(rooms).where(rooms.c.owner == process_id).values(owner=None))
+
+    async def release_machine(self, machine: str) -> None:
+        """Ends all leases of a machine: none of its processes can still live when it starts."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(leases.c.process_id).where(leases.c.machine == machine))
+            gone = [row.process_id for row in rows]
+        for process_id in gone:
+            await self.release(process_id)
+
+
+def _columns(room: Room) -> dict[str, object]:
+    return {
+        "title": room.title,
+        "access": room.access.value,
+        "guests": room.guests,
+        "state": room.state.value,
+        "seq": room.seq,
+        "listed_at": int((room.started_at or room.starts_at or room.created_at).timestamp() * 1000),
+        "snapshot": orjson.dumps(encode_room(room)).decode(),
+    }
+
+
+async def _append_events(connection: AsyncConnection, room_id: str, events: Sequence[Event]) -> None:
+    rows = [
+        {"room_id": room_id, "seq": event.seq, "body": orjson.dumps(encode_event(event)).decode()}
+        for event in events
+    ]
+    await connection.execute(insert(room_events), rows)
+
+
+async def _update_people(connection: AsyncConnection, before: Room, after: Room) -> None:
+    for relation, old, new in (
+        ("invited", before.invited, after.invited),
+        ("removed", before.removed, after.removed),
+        ("cohost", frozenset(before.cohosts), frozenset(after.cohosts)),
+    ):
+        for account_id in old - new:
+            this = (room_people.c.room_id == after.id) & (room_people.c.account_id == account_id)
+            await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
+        for account_id in new - old:
+            values = {"room_id": after.id, "account_id": account_id, "relation": relation}
+            await connection.execute(insert(room_people).values(**values))
+
+
+def _may_enter(viewer: str | None):  # type: ignore[no-untyped-def]
+    """`domain.rooms.check_entry` as a condition over many rooms."""
+    if viewer is None:
+        return and_(rooms.c.access == Access.OPEN.value, rooms.c.guests.is_(True))
+
+    def has(*relations: str):  # type: ignore[no-untyped-def]
+        mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
+        return exists().where(mine, room_people.c.relation.in_(relations))
+
+    following = exists().where(and_(follows.c.follower == viewer, follows.c.followed == rooms.c.host))
+    known = or_(
+        rooms.c.access == Access.OPEN.value,
+        rooms.c.host == viewer,
+        has("invited", "cohost"),
+        and_(rooms.c.access == Access.FOLLOWERS.value, following),
+    )
+    return and_(known, ~has("removed"))
+
+
+def _room(snapshot: str) -> Room:
+    return decode_room(orjson.loads(snapshot))
+
+
+def _cursor(listed_at: int, id: str) -> str:
+    return base64.urlsafe_b64encode(f"{listed_at}:{id}".encode()).decode().rstrip("=")
+
+
+def _parse_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        listed_at, _, id = text.partition(":")
+        number = int(listed_at)
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor(cursor) from error
+    if not id or abs(number) >= 1 << 62:
+        raise BadCursor(cursor)
+    return number, id
+
+
+__all__ = ["BadCursor", "Head", "Lease", "Leases", "Page", "Rooms", "Seen", "SeqConflict"]

@@ -1,0 +1,108 @@
+"""The tables. Times that are only kept are ISO 8601 text; times that are sorted by are milliseconds since 1970."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(64)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("handle", String(64), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("bio", Text, nullable=False, default=""),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", String(40), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("account_id", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("created_at", String(40), nullable=False),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("created_at", String(40), nullable=False),
+    Column("used_by", _ID, nullable=True),
+    Column("used_at", String(40), nullable=True),
+)
+
+follows = Table(
+    "follows",
+    metadata,
+    Column("follower", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("followed", _ID, ForeignKey("accounts.id"), primary_key=True, index=True),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("host", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("access", String(16), nullable=False),
+    Column("guests", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("listed_at", BigInteger, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Column("owner", _ID, nullable=True, index=True),
+    Column("epoch", Integer, nullable=False, default=0),
+    Index("ix_rooms_listing", "state", "listed_at", "id"),
+)
+
+room_events = Table(
+    "room_events",
+    metadata,
+    Column("room_id", _ID, ForeignKey("rooms.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+room_people = Table(
+    "room_people",
+    metadata,
+    Column("room_id", _ID, ForeignKey("rooms.id"), primary_key=True),
+    Column("account_id", _ID, primary_key=True),
+    Column("relation", String(16), primary_key=True),
+    Index("ix_room_people_account", "account_id", "relation"),
+)
+"""Who is invited, removed or co-host, for queries over many rooms; the snapshot says the same of one."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("process_id", _ID, primary_key=True),
+    Column("machine", String(120), nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("load", Float, nullable=False),
+)
