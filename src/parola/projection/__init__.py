@@ -1,1 +1,6 @@
-"""Each process's own view of the rooms it watches, fed by the bus and corrected from the store."""
+"""The folded state of open rooms in one process, kept equal to SQL: messages make it quick, comparison makes it true."""
+
+from parola.projection.projections import Projections
+from parola.projection.watched import Watched
+
+__all__ = ["Projections", "Watched"]

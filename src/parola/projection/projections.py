@@ -1,0 +1,188 @@
+"""All rooms that this process has open, and which media processes are alive.
+
+Invariant: a room's projection only moves forward, by events in the order of their seq. A message that leaves a gap is
+not folded but taken as a hint to read SQL; what no message said is found by comparing seq with SQL every two seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
+from parola.bus.messages import MessageError, OwnerChanged, RoomEvents
+from parola.domain.errors import NotFound
+from parola.domain.rooms import decode_event
+from parola.projection.watched import Watched
+from parola.store import Head, Lease, Store, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+COMPARE_EVERY_S = 2.0
+LEASES_EVERY_S = 1.0
+LEASE_DEAD_S = 3.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A lease as it was when its counter last moved, by this process's own clock."""
+
+    lease: Lease
+    moved_at: float
+
+
+class Projections:
+    """`run` keeps them true; without it they move only by messages and `compare`."""
+
+    def __init__(self, store: Store, bus: Bus, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._bus = bus
+        self._monotonic = monotonic
+        self._rooms: dict[str, Watched] = {}
+        self._subscriptions: dict[str, list[Subscription]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._leases: dict[str, _Seen] = {}
+        bus.on_reconnect(self.compare)
+
+    async def watch(self, room_id: str) -> Watched:
+        """Opens a room, or opens it once more; each call wants its `unwatch`. Raises NotFound, StoreUnavailable."""
+        async with self._lock(room_id):
+            watched = self._rooms.get(room_id)
+            if watched is None:
+                watched = await self._open(room_id)
+            watched.watchers += 1
+            return watched
+
+    async def unwatch(self, room_id: str) -> None:
+        async with self._lock(room_id):
+            watched = self._rooms.get(room_id)
+            if watched is None:
+                return
+            watched.watchers -= 1
+            if watched.watchers == 0:
+                del self._rooms[room_id]
+                for subscription in self._subscriptions.pop(room_id, []):
+                    await subscription.unsubscribe()
+        if room_id not in self._rooms:
+            self._locks.pop(room_id, None)
+
+    def watched(self, room_id: str) -> Watched | None:
+        return self._rooms.get(room_id)
+
+    async def catch_up(self, room_id: str, seq: int) -> None:
+        """Returns when this process has folded event `seq` of an open room."""
+        watched = self._rooms.get(room_id)
+        while watched is not None and watched.room.seq < seq:
+            before = watched.room.seq
+            await self._read(watched)
+            if watched.room.seq == before:
+                return  # SQL has no such event: whoever asked was told of one that never was
+
+    async def run(self) -> None:
+        """Compares until it is cancelled. A database that is away is noted, and changes nothing."""
+        await asyncio.gather(
+            self._every(COMPARE_EVERY_S, self.compare), self._every(LEASES_EVERY_S, self.look_at_leases)
+        )
+
+    async def compare(self) -> None:
+        """One query for all open rooms. Raises StoreUnavailable."""
+        heads = await self._store.rooms.heads(self._rooms)
+        for room_id, head in heads.items():
+            watched = self._rooms.get(room_id)
+            if watched is not None:
+                await self._meet(watched, head)
+
+    async def look_at_leases(self) -> None:
+        """Raises StoreUnavailable."""
+        now = self._monotonic()
+        found = {lease.process_id: lease for lease in await self._store.leases.all()}
+        for process_id, lease in found.items():
+            seen = self._leases.get(process_id)
+            moved = seen is None or seen.lease.beat != lease.beat
+            self._leases[process_id] = _Seen(lease, now if moved or seen is None else seen.moved_at)
+        for process_id in self._leases.keys() - found.keys():
+            del self._leases[process_id]
+
+    def alive_processes(self) -> dict[str, Lease]:
+        """Media processes whose lease's counter has moved within the last three seconds, seen from here."""
+        now = self._monotonic()
+        return {p: s.lease for p, s in self._leases.items() if now - s.moved_at <= LEASE_DEAD_S}
+
+    def forget_process(self, process_id: str) -> None:
+        """Somebody saw it die."""
+        self._leases.pop(process_id, None)
+
+    async def _open(self, room_id: str) -> Watched:
+        """Listens first and reads then, so that nothing falls between."""
+        subscriptions: list[Subscription] = []
+        try:
+            for subject, handler in (
+                (subjects.room_events(room_id), self._events),
+                (subjects.room_owner(room_id), self._owner),
+            ):
+                subscriptions.append(await self._bus.subscribe(subject, handler))
+        except BusUnavailable:
+            _log.warning("projection.bus_away", room=room_id)
+        room = await self._store.rooms.load(room_id)
+        heads = await self._store.rooms.heads([room_id])
+        if room is None or room_id not in heads:
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
+            raise NotFound()
+        watched = Watched(room, self.catch_up)
+        watched.set_owner(heads[room_id].owner, heads[room_id].epoch)
+        self._rooms[room_id] = watched
+        self._subscriptions[room_id] = subscriptions
+        return watched
+
+    async def _events(self, message: Message) -> None:
+        try:
+            body = RoomEvents.from_bytes(message.data)
+        except MessageError:
+            return
+        watched = self._rooms.get(body.room_id)
+        if watched is None:
+            return
+        events = tuple(e for e in map(decode_event, body.events) if e.seq > watched.room.seq)
+        if not events:
+            return
+        if events[0].seq == watched.room.seq + 1:
+            watched.apply(events)
+        else:
+            await self._read(watched)
+
+    async def _owner(self, message: Message) -> None:
+        body = OwnerChanged.from_bytes(message.data)
+        watched = self._rooms.get(body.room_id)
+        if watched is not None:
+            watched.set_owner(body.process_id, body.epoch)
+
+    async def _meet(self, watched: Watched, head: Head) -> None:
+        if head.seq > watched.room.seq:
+            await self._read(watched)
+        watched.set_owner(head.owner, head.epoch)
+
+    async def _read(self, watched: Watched) -> None:
+        events = await self._store.rooms.events_after(watched.room.id, watched.room.seq)
+        # Messages may have come while SQL was read.
+        fresh = tuple(e for e in events if e.seq > watched.room.seq)
+        if fresh:
+            watched.apply(fresh)
+
+    def _lock(self, room_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(room_id, asyncio.Lock())
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while True:
+            try:
+                result = work()
+                assert asyncio.iscoroutine(result)
+                await result
+            except StoreUnavailable as error:
+                _log.warning("projection.store_away", reason=str(error)[:200])
+            except Exception:
+                _log.exception("projection.failed")
+            await asyncio.sleep(seconds)
