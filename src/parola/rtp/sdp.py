@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from parola.rtp.dtls import Fingerprint
 from parola.rtp.stun import Address
 
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -27,6 +26,14 @@ Direction = Literal["sendonly", "recvonly"]
 
 class SdpError(ValueError):
     """An offer that cannot be answered; the message says which line is at fault, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Of a certificate (RFC 8122): `algorithm` such as sha-256, `value` in hexadecimal with colons, in any case."""
+
+    algorithm: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,10 @@ def answer(
         "a=ptime:20",
     ]
     if offer.red_pt is not None:
-        lines += [f"a=rtpmap:{offer.red_pt} red/48000/2", f"a=fmtp:{offer.red_pt} {offer.opus_pt}/{offer.opus_pt}"]
+        lines += [
+            f"a=rtpmap:{offer.red_pt} red/48000/2",
+            f"a=fmtp:{offer.red_pt} {offer.opus_pt}/{offer.opus_pt}",
+        ]
     if speaks and AUDIO_LEVEL in offer.extensions:
         lines.append(f"a=extmap:{offer.extensions[AUDIO_LEVEL]} {AUDIO_LEVEL}")
     if ssrc is not None:
