@@ -112,7 +112,7 @@ $(PAROLA_OK): pyproject.toml $(RUNTIME_OK) $(BUILD_OK)
 	@touch $@
 
 $(NPM_OK): web/package.json web/package-lock.json $(BUILD_OK)
-	cd web && npm ci --no-audit --no-fund --loglevel=error
+	cd web && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) $(NPM_OK)
