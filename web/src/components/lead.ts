@@ -1,0 +1,17 @@
+/** What those who lead a room do to one person; each says afterwards how it went. */
+import type { Person } from '../protocol/types';
+
+export interface Lead {
+  grant(person: Person): void;
+  dismiss(person: Person): void;
+  withdraw(person: Person): void;
+  revoke(person: Person): void;
+  mute(person: Person): void;
+  remove(person: Person): void;
+  restore(person: Person): void;
+  addCohost(person: Person): void;
+  removeCohost(person: Person): void;
+  invite(person: Person): void;
+  muteAll(): void;
+  end(): void;
+}

@@ -1,0 +1,43 @@
+/** The host's and co-hosts' commands, carried out and answered in words. */
+import { api } from '../account.svelte';
+import { say } from '../language/say.svelte';
+import { notify } from '../notices.svelte';
+import type { Lead } from './lead';
+
+type Attempt = (work: () => Promise<unknown>) => Promise<boolean>;
+
+export function leading(id: () => string, attempt: Attempt): Lead {
+  const lead: Lead = {
+    grant: (person) =>
+      void attempt(async () => {
+        const state = await api.grant(id(), person.handle);
+        if (state === 'offered') notify(say('said_offer_made', { name: person.name }));
+      }),
+    dismiss: (person) => void attempt(() => api.dismissHand(id(), person.handle)),
+    withdraw: (person) => void attempt(() => api.revoke(id(), person.handle)),
+    revoke: (person) => void attempt(() => api.revoke(id(), person.handle)),
+    mute: (person) => void attempt(() => api.mute(id(), person.handle)),
+    muteAll: () => void attempt(() => api.muteAll(id())),
+    addCohost: (person) => void attempt(() => api.addCohost(id(), person.handle)),
+    removeCohost: (person) => void attempt(() => api.removeCohost(id(), person.handle)),
+    end: () => void attempt(() => api.end(id())),
+    invite: (person) =>
+      void attempt(async () => {
+        await api.invite(id(), person.handle);
+        notify(say('said_invited', { name: person.name }));
+      }),
+    remove: (person) =>
+      void attempt(async () => {
+        await api.remove(id(), person.handle);
+        // A slip of the thumb must be easy to take back.
+        const restore = { label: say('restore'), run: () => lead.restore(person) };
+        notify(say('said_removed', { name: person.name }), 'plain', restore);
+      }),
+    restore: (person) =>
+      void attempt(async () => {
+        await api.restore(id(), person.handle);
+        notify(say('said_restored', { name: person.name }));
+      }),
+  };
+  return lead;
+}

@@ -1,0 +1,35 @@
+import { Problem, Unreachable } from '../protocol/problem';
+import type { Key } from './messages';
+import { say } from './say.svelte';
+
+const known: Record<string, Key> = {
+  handle_taken: 'problem_handle_taken',
+  invite_required: 'problem_invite_required',
+  registration_closed: 'problem_registration_closed',
+  wrong_credentials: 'problem_wrong_credentials',
+  not_signed_in: 'problem_not_signed_in',
+  not_found: 'problem_not_found',
+  host_only: 'problem_host_only',
+  not_above: 'problem_not_above',
+  not_confirmed: 'problem_not_confirmed',
+  already_hosting: 'problem_already_hosting',
+};
+
+/** What went wrong, in a plain sentence. */
+export function explain(error: unknown): string {
+  if (error instanceof Unreachable) return say('problem_unreachable');
+  if (!(error instanceof Problem)) return say('problem_other', { detail: String(error) });
+  if (error.status === 429) return say('problem_too_many');
+  const key = known[error.code];
+  if (key) return say(key as 'problem_handle_taken');
+  const field = error.errors[0];
+  return say('problem_other', {
+    detail: field ? `${field.field}: ${field.message}` : error.detail || error.code,
+  });
+}
+
+/** The fault of one field of a form, where the server named it. */
+export function faultIn(error: unknown, field: string): string | null {
+  if (!(error instanceof Problem)) return null;
+  return error.errors.find((one) => one.field === field)?.message ?? null;
+}

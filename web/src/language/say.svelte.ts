@@ -1,0 +1,71 @@
+/** Words in the reader's language. `say` reads a reactive choice, so that what is on the page changes with it. */
+import { catalogues, languages, type Key, type Language, type Parameters } from './messages';
+
+const STORED = 'parola.language';
+
+let chosen = $state<Language>(initial());
+
+export function language(): Language {
+  return chosen;
+}
+
+export function choose(next: Language): void {
+  chosen = next;
+  document.documentElement.lang = next;
+  try {
+    localStorage.setItem(STORED, next);
+  } catch {
+    // A browser that keeps nothing asks again next time.
+  }
+}
+
+/** The first of the browser's languages that we have, else English. */
+export function preferred(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const base = tag.toLowerCase().split('-')[0];
+    const found = languages.find((one) => one === base);
+    if (found) return found;
+  }
+  return 'en';
+}
+
+export function say<K extends Key>(
+  key: K,
+  ...given: Parameters[K] extends undefined ? [] : [Parameters[K]]
+): string {
+  const values = (given[0] ?? {}) as Record<string, string | number>;
+  const message = catalogues[chosen][key];
+  const text =
+    typeof message === 'string'
+      ? message
+      : (message[new Intl.PluralRules(chosen).select(Number(values['count']))] ?? message.other);
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return typeof value === 'number' ? new Intl.NumberFormat(chosen).format(value) : (value ?? whole);
+  });
+}
+
+/** Hours and minutes, as the reader's language writes them. */
+export function clock(time: string): string {
+  return new Intl.DateTimeFormat(chosen, { hour: 'numeric', minute: '2-digit' }).format(Date.parse(time));
+}
+
+export function dayAndClock(time: string): string {
+  return new Intl.DateTimeFormat(chosen, { dateStyle: 'full', timeStyle: 'short' }).format(Date.parse(time));
+}
+
+export function percent(part: number): string {
+  return new Intl.NumberFormat(chosen, { style: 'percent', maximumFractionDigits: 1 }).format(part);
+}
+
+function initial(): Language {
+  let stored: string | null = null;
+  try {
+    stored = localStorage.getItem(STORED);
+  } catch {
+    // As above.
+  }
+  const first = preferred([...(stored ? [stored] : []), ...(navigator.languages ?? [navigator.language])]);
+  document.documentElement.lang = first;
+  return first;
+}

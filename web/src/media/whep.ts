@@ -1,0 +1,84 @@
+/** Listening (WHEP): one receive-only connection that plays the room's program through an <audio> element. */
+import type { Exchange } from '../protocol/api';
+import { exposed } from './exposed';
+import { Link, type LinkState } from './link';
+
+export interface ListeningOptions {
+  roomId: string;
+  exchange: Exchange;
+  hangUp(location: string): Promise<void>;
+  onState(state: LinkState): void;
+  /** The browser refuses to play before someone taps, or does so no longer. */
+  onBlocked(blocked: boolean): void;
+  makePeer?: () => RTCPeerConnection;
+  makeAudio?: () => HTMLAudioElement;
+}
+
+export class Listening {
+  private readonly audio: HTMLAudioElement;
+  private readonly streams = new WeakMap<RTCPeerConnection, MediaStream>();
+  private carrying: RTCPeerConnection | null = null;
+  readonly link: Link;
+
+  constructor(private readonly options: ListeningOptions) {
+    this.audio = (options.makeAudio ?? (() => document.createElement('audio')))();
+    this.audio.setAttribute('playsinline', '');
+    this.link = new Link({
+      prepare: (peer) => this.prepare(peer),
+      exchange: (offer) => options.exchange(options.roomId, 'whep', offer),
+      hangUp: (location) => options.hangUp(location),
+      onState: (state) => options.onState(state),
+      onPeer: (peer) => this.carry(peer),
+      ...(options.makePeer ? { makePeer: options.makePeer } : {}),
+    });
+  }
+
+  /** Call it within a tap: some browsers let an element play only if it was asked to during one. */
+  start(): void {
+    document.body.append(this.audio);
+    if (!this.audio.srcObject) this.audio.play().catch(() => undefined);
+    this.link.start();
+  }
+
+  stop(): void {
+    this.link.stop();
+    this.audio.srcObject = null;
+    this.audio.remove();
+    this.options.onBlocked(false);
+  }
+
+  /** Plays after all, within a tap. */
+  async hear(): Promise<void> {
+    try {
+      await this.audio.play();
+      this.options.onBlocked(false);
+    } catch (error) {
+      if (isRefusal(error)) this.options.onBlocked(true);
+    }
+  }
+
+  private prepare(peer: RTCPeerConnection): void {
+    peer.addEventListener('track', (event) => {
+      this.streams.set(peer, event.streams[0] ?? new MediaStream([event.track]));
+      if (peer === this.carrying) this.play(peer);
+    });
+    peer.addTransceiver('audio', { direction: 'recvonly' });
+  }
+
+  private carry(peer: RTCPeerConnection | null): void {
+    this.carrying = peer;
+    exposed.listen = peer;
+    if (peer) this.play(peer);
+  }
+
+  private play(peer: RTCPeerConnection): void {
+    const stream = this.streams.get(peer);
+    if (!stream || this.audio.srcObject === stream) return;
+    this.audio.srcObject = stream;
+    void this.hear();
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'NotAllowedError';
+}

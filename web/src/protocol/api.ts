@@ -1,0 +1,143 @@
+/**
+ * Every call of the protocol, typed. Each resolves with what was answered, or throws `Problem` (refused) or
+ * `Unreachable` (no answer). The session is the server's cookie; no token is kept here.
+ */
+import { Problem, Unreachable } from './problem';
+import type { Access, Account, Profile, Room, RoomPage } from './types';
+
+export interface Connection {
+  answer: string;
+  /** Where to DELETE it. */
+  location: string;
+  /** What a `reconnect` event calls it. */
+  id: string;
+}
+
+export type Exchange = (roomId: string, kind: 'whep' | 'whip', offer: string) => Promise<Connection>;
+
+const PATIENCE_MS = 10_000;
+
+export class Api {
+  constructor(private readonly fetcher: typeof fetch = (input, init) => fetch(input, init)) {}
+
+  // People
+
+  async signUp(handle: string, name: string, password: string, invite?: string): Promise<Account> {
+    const body = { handle, name, password, ...(invite ? { invite } : {}) };
+    return (await this.json<{ account: Account }>('POST', '/api/accounts', body)).account;
+  }
+
+  async signIn(handle: string, password: string): Promise<Account> {
+    return (await this.json<{ account: Account }>('POST', '/api/sessions', { handle, password })).account;
+  }
+
+  signOut = () => this.call('DELETE', '/api/sessions/current');
+
+  /** Who one is, or null for a guest. */
+  async me(): Promise<Account | null> {
+    try {
+      return await this.json<Account>('GET', '/api/me');
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  }
+
+  profile = (handle: string) => this.json<Profile>('GET', `/api/accounts/${encodeURIComponent(handle)}`);
+  follow = (handle: string) => this.call('PUT', `/api/accounts/${encodeURIComponent(handle)}/follow`);
+  unfollow = (handle: string) => this.call('DELETE', `/api/accounts/${encodeURIComponent(handle)}/follow`);
+
+  // Rooms
+
+  open = (title: string, access: Access, guests: boolean) =>
+    this.json<Room>('POST', '/api/rooms', { title, access, ...(access === 'open' ? { guests } : {}) });
+
+  live = (cursor?: string | null) =>
+    this.json<RoomPage>(
+      'GET',
+      `/api/rooms?state=live&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
+    );
+
+  room = (id: string) => this.json<Room>('GET', room(id));
+  start = (id: string) => this.json<Room>('POST', room(id, 'start'));
+  end = (id: string) => this.json<Room>('POST', room(id, 'end'));
+  invite = (id: string, handle: string) => this.call('PUT', room(id, 'invited', handle));
+  uninvite = (id: string, handle: string) => this.call('DELETE', room(id, 'invited', handle));
+
+  // The floor
+
+  raiseHand = (id: string) => this.call('PUT', room(id, 'hands', 'me'));
+  lowerHand = (id: string) => this.call('DELETE', room(id, 'hands', 'me'));
+  dismissHand = (id: string, handle: string) => this.call('DELETE', room(id, 'hands', handle));
+  accept = (id: string) => this.call('POST', room(id, 'floor', 'accept'));
+  decline = (id: string) => this.call('POST', room(id, 'floor', 'decline'));
+  revoke = (id: string, handle: string) => this.call('DELETE', room(id, 'floor', handle));
+  mute = (id: string, handle: string) => this.call('PUT', room(id, 'mutes', handle));
+  unmute = (id: string, handle: string) => this.call('DELETE', room(id, 'mutes', handle));
+  muteAll = (id: string) => this.call('PUT', room(id, 'mutes'));
+  remove = (id: string, handle: string) => this.call('PUT', room(id, 'removed', handle));
+  restore = (id: string, handle: string) => this.call('DELETE', room(id, 'removed', handle));
+  addCohost = (id: string, handle: string) => this.call('PUT', room(id, 'cohosts', handle));
+  removeCohost = (id: string, handle: string) => this.call('DELETE', room(id, 'cohosts', handle));
+
+  async grant(id: string, handle: string): Promise<'granted' | 'offered'> {
+    return (await this.json<{ state: 'granted' | 'offered' }>('PUT', room(id, 'floor', handle))).state;
+  }
+
+  // Sound
+
+  exchange: Exchange = async (id, kind, offer) => {
+    const answer = await this.send(room(id, kind), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp', Accept: 'application/sdp, application/problem+json' },
+      body: offer,
+    });
+    const location = answer.headers.get('Location') ?? '';
+    const last = location.split(/[?#]/)[0]?.split('/').pop() ?? '';
+    return { answer: await answer.text(), location, id: decodeURIComponent(last) };
+  };
+
+  /** Ends a media connection; it is as good as gone whatever is answered, and the page may be going too. */
+  async hangUp(location: string): Promise<void> {
+    if (!location) return;
+    try {
+      await this.fetcher(location, { method: 'DELETE', keepalive: true, credentials: 'same-origin' });
+    } catch {
+      // The server ends it by itself once no consent comes any more (RFC 7675).
+    }
+  }
+
+  private async call(method: string, path: string): Promise<void> {
+    await this.send(path, { method });
+  }
+
+  private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.send(
+      path,
+      body === undefined
+        ? { method }
+        : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) },
+    );
+    return (await answer.json()) as T;
+  }
+
+  private async send(path: string, init: RequestInit): Promise<Response> {
+    let answer: Response;
+    try {
+      answer = await this.fetcher(path, {
+        ...init,
+        credentials: 'same-origin',
+        cache: 'no-store',
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+    } catch (error) {
+      throw new Unreachable(error);
+    }
+    if (!answer.ok) throw await Problem.of(answer);
+    return answer;
+  }
+}
+
+function room(id: string, ...steps: string[]): string {
+  return ['/api/rooms', ...[id, ...steps].map(encodeURIComponent)].join('/');
+}

@@ -1,0 +1,86 @@
+/** The shapes of the public protocol, as answers carry them. Unknown fields may come along and are kept. */
+
+export type Access = 'open' | 'followers' | 'invited';
+export type Lifecycle = 'scheduled' | 'live' | 'ended';
+export type Role = 'host' | 'cohost' | 'speaker' | 'listener' | 'guest';
+
+export interface Person {
+  handle: string;
+  name: string;
+}
+
+export interface Account extends Person {
+  id: string;
+  bio?: string;
+}
+
+export interface Profile extends Account {
+  followers: number;
+  following: number;
+  live_room: string | null;
+}
+
+export interface Speaker extends Person {
+  muted: boolean;
+  connected: boolean;
+}
+
+export interface Hand extends Person {
+  raised_at: string;
+}
+
+export interface You {
+  role: Role;
+  may_speak: boolean;
+  hand: boolean;
+  muted: boolean;
+  offered: boolean;
+}
+
+export interface Room {
+  id: string;
+  url: string;
+  title: string;
+  access: Access;
+  guests: boolean;
+  state: Lifecycle;
+  host: Person;
+  seq: number;
+  speakers: Speaker[];
+  hands: Hand[];
+  offers: string[];
+  cohosts: string[];
+  audience: { count: number };
+  starts_at: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+  you: You;
+}
+
+export interface RoomPage {
+  rooms: Room[];
+  next: string | null;
+}
+
+/** A lasting event of a room, as it stands in `data`; `type` is the event's name. */
+export interface RoomEvent {
+  type: string;
+  seq: number;
+  at: string;
+  by?: string;
+  handle?: string;
+  name?: string;
+  raised_at?: string;
+}
+
+export type Levels = Record<string, number>;
+
+export interface Reconnect {
+  connections: string[] | 'all';
+  after_ms: number;
+}
+
+export interface FieldFault {
+  field: string;
+  message: string;
+}

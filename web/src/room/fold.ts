@@ -1,0 +1,120 @@
+/**
+ * A room as the page knows it: snapshot plus events. Pure.
+ *
+ * The invariant: folding the lasting events onto an old snapshot gives the new one, apart from what is passing
+ * (`audience`, `connected`). `you` is worked out here for one reader, whose handle comes as an argument.
+ */
+import type { Role, Room, RoomEvent, You } from '../protocol/types';
+
+export type Folded =
+  | { kind: 'folded'; room: Room }
+  /** Nothing new: the event was in the snapshot already. */
+  | { kind: 'known' }
+  /** Something was missed; only a fresh snapshot helps. */
+  | { kind: 'gap' };
+
+export function fold(room: Room, event: RoomEvent, me: string | null): Folded {
+  if (event.seq <= room.seq) return { kind: 'known' };
+  if (event.seq !== room.seq + 1) return { kind: 'gap' };
+  const next = { ...evolve(room, event), seq: event.seq };
+  return { kind: 'folded', room: { ...next, you: youIn(next, me) } };
+}
+
+function evolve(room: Room, event: RoomEvent): Room {
+  const handle = event.handle ?? '';
+  const name = event.name ?? handle;
+  switch (event.type) {
+    case 'room.started':
+      return { ...room, state: 'live', started_at: event.at };
+    case 'room.ended':
+      return { ...room, state: 'ended', ended_at: event.at };
+    case 'hand.raised':
+      return {
+        ...withoutHand(room, handle),
+        hands: [...room.hands, { handle, name, raised_at: event.raised_at ?? event.at }],
+      };
+    case 'hand.lowered':
+      return withoutHand(room, handle);
+    case 'floor.offered':
+      return { ...room, offers: [...withoutOffer(room, handle).offers, handle] };
+    case 'floor.declined':
+      return withoutOffer(room, handle);
+    case 'floor.granted':
+      return withFloor(withoutHand(withoutOffer(room, handle), handle), handle, name);
+    case 'floor.revoked':
+      return withoutFloor(withoutOffer(room, handle), handle);
+    case 'speaker.muted':
+      return withMute(room, handle, true);
+    case 'speaker.unmuted':
+      return withMute(room, handle, false);
+    case 'person.removed':
+      return withoutEverything(room, handle);
+    // Taking back an invitation acts like a removal where an invitation is what one enters by.
+    case 'person.uninvited':
+      return room.access === 'open' ? room : withoutEverything(room, handle);
+    case 'cohost.added':
+      return { ...room, cohosts: [...room.cohosts.filter((known) => known !== handle), handle] };
+    case 'cohost.removed':
+      return { ...room, cohosts: room.cohosts.filter((known) => known !== handle) };
+    default:
+      return room;
+  }
+}
+
+/** Passing: who of the speakers has a live connection. */
+export function withPresence(room: Room, handle: string, connected: boolean): Room {
+  const speakers = room.speakers.map((one) => (one.handle === handle ? { ...one, connected } : one));
+  return { ...room, speakers };
+}
+
+/** What the reader is in this room. */
+export function youIn(room: Room, me: string | null): You {
+  const speaker = room.speakers.find((one) => one.handle === me);
+  return {
+    role: roleIn(room, me),
+    may_speak: room.state === 'live' && speaker !== undefined,
+    hand: room.hands.some((one) => one.handle === me),
+    muted: speaker?.muted ?? false,
+    offered: me !== null && room.offers.includes(me),
+  };
+}
+
+export function roleIn(room: Room, handle: string | null): Role {
+  if (handle === null) return 'guest';
+  if (room.host.handle === handle) return 'host';
+  if (room.cohosts.includes(handle)) return 'cohost';
+  return room.speakers.some((one) => one.handle === handle) ? 'speaker' : 'listener';
+}
+
+/** May someone of this role mute, revoke or remove that person? The server decides; the page only spares a refusal. */
+export function mayModerate(room: Room, role: Role, target: string): boolean {
+  if (target === room.host.handle) return false;
+  if (role === 'host') return true;
+  return role === 'cohost' && !room.cohosts.includes(target);
+}
+
+function withFloor(room: Room, handle: string, name: string): Room {
+  if (room.speakers.some((one) => one.handle === handle)) return room;
+  return { ...room, speakers: [...room.speakers, { handle, name, muted: false, connected: false }] };
+}
+
+function withMute(room: Room, handle: string, muted: boolean): Room {
+  return { ...room, speakers: room.speakers.map((one) => (one.handle === handle ? { ...one, muted } : one)) };
+}
+
+function withoutHand(room: Room, handle: string): Room {
+  return { ...room, hands: room.hands.filter((one) => one.handle !== handle) };
+}
+
+function withoutOffer(room: Room, handle: string): Room {
+  return { ...room, offers: room.offers.filter((one) => one !== handle) };
+}
+
+function withoutFloor(room: Room, handle: string): Room {
+  return { ...room, speakers: room.speakers.filter((one) => one.handle !== handle) };
+}
+
+function withoutEverything(room: Room, handle: string): Room {
+  const bare = withoutFloor(withoutOffer(withoutHand(room, handle), handle), handle);
+  return { ...bare, cohosts: bare.cohosts.filter((one) => one !== handle) };
+}

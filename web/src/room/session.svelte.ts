@@ -1,0 +1,372 @@
+/**
+ * One's presence in one room: what is known of it, listening, and speaking.
+ *
+ * The invariants: the microphone's track is enabled only while this page wishes it, nothing is on its way, and the
+ * room has the speaker unmuted; it exists only while one has the floor; and it is opened by `takeFloor` alone.
+ */
+import { Microphone, MicrophoneError, type MicrophoneFault } from '../media/microphone';
+import type { LinkState } from '../media/link';
+import { Listening } from '../media/whep';
+import { Speaking } from '../media/whip';
+import type { Api } from '../protocol/api';
+import { EventStream, type StreamState } from '../protocol/events';
+import { Problem } from '../protocol/problem';
+import type { Message } from '../protocol/sse';
+import type { Levels, Reconnect, Room, RoomEvent } from '../protocol/types';
+import { fold, withPresence, youIn } from './fold';
+
+export type Gone =
+  /** The room has ended. */
+  | 'ended'
+  /** The reader was removed. */
+  | 'removed'
+  /** It does not exist, or the reader may not know of it. */
+  | 'hidden';
+
+export type Voice =
+  /** No microphone is open here. */
+  | 'closed'
+  | 'open'
+  /** On its way; the track is silent already. */
+  | 'muting'
+  | 'muted'
+  /** Silent here, and the room has not confirmed it. */
+  | 'unconfirmed'
+  | 'opening';
+
+export interface SessionOptions {
+  roomId: string;
+  api: Api;
+  me: string | null;
+  /** After each lasting event was folded. */
+  onEvent?(event: RoomEvent, before: Room, after: Room): void;
+  makeListening?: (options: ConstructorParameters<typeof Listening>[0]) => Listening;
+  makeSpeaking?: (options: ConstructorParameters<typeof Speaking>[0]) => Speaking;
+  makeMicrophone?: (onLost: () => void) => Microphone;
+  fetcher?: typeof fetch;
+}
+
+/** Levels come about ten times a second; after this long without any, nobody sounds. */
+const LEVELS_FADE_MS = 900;
+
+export class RoomSession {
+  room = $state.raw<Room | null>(null);
+  stream = $state.raw<StreamState>({ kind: 'connecting' });
+  gone = $state.raw<Gone | null>(null);
+  levels = $state.raw<Levels>({});
+  listening = $state.raw<LinkState>({ kind: 'idle' });
+  /** The browser wants a tap before it plays. */
+  blocked = $state(false);
+  speaking = $state.raw<LinkState>({ kind: 'idle' });
+  fault = $state.raw<MicrophoneFault | null>(null);
+  /** The browser is asking the person for the microphone. */
+  asking = $state(false);
+  deviceId = $state('');
+
+  private wish = $state<'open' | 'muted'>('open');
+  private pending = $state(false);
+  private unconfirmed = $state(false);
+  private me: string | null;
+  private readonly api: Api;
+  private readonly listen: Listening;
+  private readonly speak: Speaking;
+  private readonly microphone: Microphone;
+  private readonly events: EventStream;
+  private fade: ReturnType<typeof setTimeout> | undefined;
+  private undo: (() => void)[] = [];
+
+  constructor(private readonly options: SessionOptions) {
+    const { api, roomId } = options;
+    this.api = api;
+    this.me = options.me;
+    const common = { roomId, exchange: api.exchange, hangUp: (location: string) => api.hangUp(location) };
+    this.listen = (options.makeListening ?? ((given) => new Listening(given)))({
+      ...common,
+      onState: (state) => this.onListening(state),
+      onBlocked: (blocked) => (this.blocked = blocked),
+    });
+    this.speak = (options.makeSpeaking ?? ((given) => new Speaking(given)))({
+      ...common,
+      onState: (state) => this.onSpeaking(state),
+      isElsewhere: () => this.stream.kind === 'open' && this.mayTalk,
+    });
+    this.microphone = (options.makeMicrophone ?? ((lost) => new Microphone(lost)))(() => void this.onLost());
+    this.events = new EventStream(`/api/rooms/${encodeURIComponent(roomId)}/events`, {
+      onMessage: (message) => this.onMessage(message),
+      onState: (state) => this.onStream(state),
+      ...(options.fetcher ? { fetcher: options.fetcher } : {}),
+    });
+  }
+
+  /** Begins to follow the room; ends with `close`. */
+  open(): void {
+    this.events.open();
+    const network = () => this.onNetwork();
+    const shown = () => {
+      if (document.visibilityState === 'visible') this.events.check(20_000);
+    };
+    const leave = () => this.hangUp();
+    window.addEventListener('online', network);
+    document.addEventListener('visibilitychange', shown);
+    window.addEventListener('pagehide', leave);
+    this.undo = [
+      () => window.removeEventListener('online', network),
+      () => document.removeEventListener('visibilitychange', shown),
+      () => window.removeEventListener('pagehide', leave),
+    ];
+  }
+
+  close(): void {
+    for (const act of this.undo) act();
+    this.undo = [];
+    clearTimeout(this.fade);
+    this.hangUp();
+    this.events.close();
+  }
+
+  /** Somebody has signed in or out in the middle: the same room, seen and heard as another caller. */
+  identify(me: string | null): void {
+    if (me === this.me) return;
+    this.me = me;
+    this.stopSpeaking();
+    if (this.room) this.room = { ...this.room, you: youIn(this.room, me) };
+    this.gone = null;
+    this.events.restart();
+    this.listen.link.renew(false);
+  }
+
+  /** Tries at once what waits for its turn. */
+  retryNow(): void {
+    this.events.retryNow();
+  }
+
+  get roomId(): string {
+    return this.options.roomId;
+  }
+
+  get handle(): string | null {
+    return this.me;
+  }
+
+  private get mayTalk(): boolean {
+    return this.room?.you.may_speak ?? false;
+  }
+
+  // Listening
+
+  startListening = (): void => this.listen.start();
+  stopListening = (): void => this.listen.stop();
+  hear = (): Promise<void> => this.listen.hear();
+
+  // Speaking
+
+  get voice(): Voice {
+    if (this.speaking.kind === 'idle') return 'closed';
+    if (this.wish === 'muted') return this.pending ? 'muting' : this.unconfirmed ? 'unconfirmed' : 'muted';
+    if (this.pending) return 'opening';
+    return this.room?.you.muted ? 'muted' : 'open';
+  }
+
+  get ownLevel(): number {
+    return this.voice === 'open' ? this.microphone.level : 0;
+  }
+
+  /** Opens the microphone and speaks; call it within a tap, and only then. */
+  async takeFloor(): Promise<void> {
+    if (this.asking || !this.mayTalk) return;
+    this.fault = null;
+    this.asking = true;
+    if (this.listening.kind === 'idle') this.listen.start();
+    try {
+      const track = await this.microphone.open(this.deviceId || undefined);
+      // The floor may have gone while the browser asked.
+      if (!this.mayTalk) return this.microphone.close();
+      this.deviceId = this.microphone.deviceId;
+      this.wish = this.room?.you.muted ? 'muted' : 'open';
+      this.pending = this.unconfirmed = false;
+      this.settleTrack();
+      this.speak.start(track);
+    } catch (error) {
+      this.fault = error instanceof MicrophoneError ? error.fault : 'unknown';
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  /** Silent here at once; said to be silent only when the room has answered. */
+  async mute(): Promise<void> {
+    const me = this.me;
+    if (me === null || this.speaking.kind === 'idle') return;
+    this.wish = 'muted';
+    await this.exchangeMute(() => this.api.mute(this.options.roomId, me));
+  }
+
+  async unmute(): Promise<void> {
+    const me = this.me;
+    if (me === null || this.speaking.kind === 'idle' || this.pending) return;
+    this.wish = 'open';
+    try {
+      await this.exchangeMute(() => this.api.unmute(this.options.roomId, me));
+    } catch (error) {
+      this.wish = 'muted';
+      this.settleTrack();
+      throw error;
+    }
+  }
+
+  async changeMicrophone(deviceId: string): Promise<void> {
+    this.deviceId = deviceId;
+    if (this.speaking.kind === 'idle') return;
+    try {
+      const track = await this.microphone.open(deviceId);
+      this.deviceId = this.microphone.deviceId;
+      this.fault = null;
+      this.settleTrack();
+      await this.speak.change(track);
+    } catch (error) {
+      this.fault = error instanceof MicrophoneError ? error.fault : 'unknown';
+    }
+  }
+
+  stopSpeaking(): void {
+    this.speak.stop();
+    this.microphone.close();
+    this.fault = null;
+  }
+
+  private async exchangeMute(call: () => Promise<void>): Promise<void> {
+    const wish = this.wish;
+    this.pending = true;
+    this.unconfirmed = false;
+    this.settleTrack();
+    try {
+      await call();
+    } catch (error) {
+      if (this.wish === wish && wish === 'muted') this.unconfirmed = true;
+      throw error;
+    } finally {
+      if (this.wish === wish) this.pending = false;
+      this.settleTrack();
+    }
+  }
+
+  private settleTrack(): void {
+    const { track } = this.microphone;
+    if (track) track.enabled = this.wish === 'open' && !this.pending && !this.room?.you.muted;
+  }
+
+  private async onLost(): Promise<void> {
+    // The device was unplugged: another one may do, and the person stays as muted as they were.
+    await this.changeMicrophone('');
+    if (this.fault) this.speak.stop();
+  }
+
+  private hangUp(): void {
+    this.stopSpeaking();
+    this.listen.stop();
+  }
+
+  private onListening(state: LinkState): void {
+    this.listening = state;
+    if (state.kind === 'failed' && state.problem) this.judge(state.problem);
+  }
+
+  private onSpeaking(state: LinkState): void {
+    this.speaking = state;
+    if (state.kind !== 'failed') return;
+    if (state.reason === 'elsewhere' || state.reason === 'refused') this.microphone.close();
+  }
+
+  private onNetwork(): void {
+    this.events.retryNow();
+    this.listen.link.renew(false);
+    this.speak.link.renew(false);
+  }
+
+  // Events
+
+  private onStream(state: StreamState): void {
+    this.stream = state;
+    if (state.kind !== 'closed' || this.gone) return;
+    if (state.problem) this.judge(state.problem);
+    else if (this.room?.state === 'ended') this.leaveFor('ended');
+  }
+
+  private judge(problem: Problem): void {
+    if (problem.code === 'removed') this.leaveFor('removed');
+    else if (problem.status === 404) this.leaveFor(this.room ? 'removed' : 'hidden');
+    else if (problem.status === 401) this.leaveFor('hidden');
+  }
+
+  private leaveFor(why: Gone): void {
+    this.gone = why;
+    this.hangUp();
+    this.events.close();
+  }
+
+  private onMessage(message: Message): void {
+    let data: unknown;
+    try {
+      data = JSON.parse(message.data);
+    } catch {
+      return;
+    }
+    if (data === null || typeof data !== 'object') return;
+    if (message.event === 'snapshot') return this.onSnapshot(data as Room);
+    if (message.id === null) return this.onPassing(message.event, data as Record<string, unknown>);
+    this.onLasting({ ...(data as RoomEvent), type: message.event });
+  }
+
+  private onSnapshot(room: Room): void {
+    const again = this.room !== null;
+    this.room = room;
+    if (room.state === 'ended') return this.leaveFor('ended');
+    this.afterChange();
+    if (!again) return;
+    // The server could not resume: it has been away, and the media connections may have gone with it.
+    this.listen.link.renew(false);
+    this.speak.link.renew(false);
+  }
+
+  private onLasting(event: RoomEvent): void {
+    const before = this.room;
+    if (!before) return;
+    const folded = fold(before, event, this.me);
+    if (folded.kind === 'gap') return this.events.restart();
+    if (folded.kind === 'known') return;
+    this.room = folded.room;
+    if (event.type === 'speaker.muted' && event.handle === this.me && event.by !== this.me)
+      this.wish = 'muted';
+    this.options.onEvent?.(event, before, folded.room);
+    if (event.type === 'room.ended') return this.leaveFor('ended');
+    if (event.type === 'person.removed' && event.handle === this.me) return this.leaveFor('removed');
+    this.afterChange();
+  }
+
+  private afterChange(): void {
+    if (!this.mayTalk && this.speaking.kind !== 'idle') this.stopSpeaking();
+    this.settleTrack();
+  }
+
+  private onPassing(event: string, data: Record<string, unknown>): void {
+    const room = this.room;
+    if (!room) return;
+    if (event === 'audience' && typeof data['count'] === 'number')
+      this.room = { ...room, audience: { ...room.audience, count: data['count'] } };
+    else if (event === 'presence' && typeof data['handle'] === 'string')
+      this.room = withPresence(room, data['handle'], data['connected'] === true);
+    else if (event === 'levels') this.onLevels(data as Levels);
+    else if (event === 'reconnect') this.onReconnect(data as unknown as Reconnect);
+  }
+
+  private onLevels(levels: Levels): void {
+    this.levels = levels;
+    clearTimeout(this.fade);
+    this.fade = setTimeout(() => (this.levels = {}), LEVELS_FADE_MS);
+  }
+
+  private onReconnect({ connections, after_ms }: Reconnect): void {
+    for (const { link } of [this.listen, this.speak])
+      if (connections === 'all' || link.isNamed(connections)) link.renew(true, after_ms);
+  }
+}

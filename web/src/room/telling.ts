@@ -1,0 +1,46 @@
+/** What an event means to the one who is there: a sentence to read out, and whether it should also be seen. Pure. */
+import type { Key } from '../language/messages';
+import type { Room, RoomEvent } from '../protocol/types';
+
+export interface Telling {
+  key: Key;
+  name: string | null;
+  /** It concerns the reader so much that it is shown as well. */
+  shown: boolean;
+}
+
+export function telling(event: RoomEvent, before: Room, me: string | null): Telling | null {
+  const mine = me !== null && event.handle === me;
+  const byMe = me !== null && event.by === me;
+  const name = event.name ?? event.handle ?? '';
+  const others = (key: Key): Telling => ({ key, name, shown: false });
+  const own = (key: Key): Telling => ({ key, name: null, shown: true });
+  switch (event.type) {
+    case 'room.started':
+      return own('said_started');
+    case 'hand.raised':
+      return mine ? null : others('said_hand');
+    case 'hand.lowered':
+      return mine && !byMe ? own('said_hand_dismissed') : null;
+    case 'floor.offered':
+      return mine ? own('said_you_offered') : others('said_offered');
+    case 'floor.declined':
+      if (mine) return byMe ? null : own('said_withdrawn');
+      return event.by === event.handle ? others('said_declined') : null;
+    case 'floor.granted':
+      return mine ? own('said_you_have_floor') : others('said_has_floor');
+    case 'floor.revoked':
+      if (!before.speakers.some((one) => one.handle === event.handle))
+        return mine ? own('said_withdrawn') : null;
+      return mine ? own('said_you_lost_floor') : others('said_lost_floor');
+    case 'speaker.muted':
+      if (mine) return byMe ? null : own('said_you_muted');
+      return others('said_muted');
+    case 'person.removed':
+      return mine ? null : others('said_removed');
+    case 'cohost.added':
+      return mine ? own('said_you_cohost') : others('said_cohost');
+    default:
+      return null;
+  }
+}

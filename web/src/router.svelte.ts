@@ -1,0 +1,43 @@
+/** The addresses of the page: `/`, `/r/{id}`, `/@handle`. */
+
+export type Route =
+  { page: 'home' } | { page: 'room'; id: string } | { page: 'profile'; handle: string } | { page: 'unknown' };
+
+export function route(path: string): Route {
+  const steps = path.split('/').filter(Boolean).map(decode);
+  const [first, second] = steps;
+  if (first === undefined) return { page: 'home' };
+  if (first === 'r' && second && steps.length === 2) return { page: 'room', id: second };
+  if (first.startsWith('@') && first.length > 1 && steps.length === 1)
+    return { page: 'profile', handle: first.slice(1) };
+  return { page: 'unknown' };
+}
+
+function decode(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
+}
+
+export const here = $state({ path: window.location.pathname });
+
+window.addEventListener('popstate', () => (here.path = window.location.pathname));
+
+export function go(path: string): void {
+  if (path !== window.location.pathname) history.pushState(null, '', path);
+  here.path = path;
+  window.scrollTo(0, 0);
+}
+
+/** Follows plain clicks on our own links without loading the page anew. */
+export function follow(event: MouseEvent): void {
+  if (event.defaultPrevented || event.button !== 0) return;
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = (event.target as Element | null)?.closest?.('a');
+  if (!link || link.target || link.hasAttribute('download') || link.origin !== window.location.origin) return;
+  if (link.hash || route(link.pathname).page === 'unknown') return;
+  event.preventDefault();
+  go(link.pathname);
+}
