@@ -34,10 +34,10 @@ class Toc:
     @property
     def bandwidth(self) -> Literal["narrow", "medium", "wide", "superwide", "full"]:
         if self.config < 12:
-            return ("narrow", "medium", "wide")[self.config // 4]  # type: ignore[return-value]
+            return ("narrow", "medium", "wide")[self.config // 4]
         if self.config < 16:
             return "superwide" if self.config < 14 else "full"
-        return ("narrow", "wide", "superwide", "full")[(self.config - 16) // 4]  # type: ignore[return-value]
+        return ("narrow", "wide", "superwide", "full")[(self.config - 16) // 4]
 
     @property
     def frame_samples(self) -> int:

@@ -9,6 +9,8 @@ SR, RR, SDES, BYE = 200, 201, 202, 203
 _BLOCK = struct.Struct("!IIIIII")
 _NTP_EPOCH = 2_208_988_800
 _CLOCK = 48_000
+_MAX_DROPOUT = 3000
+_MAX_MISORDER = 100
 _MOST_PACKETS = 32
 """A compound packet holds a handful; more is an attack on whoever reads it."""
 
@@ -113,6 +115,7 @@ class ReceptionStatistics:
         self.ssrc = ssrc
         self._first: int | None = None
         self._highest = 0
+        self._restart: int | None = None
         self._received = 0
         self._expected_before = 0
         self._received_before = 0
@@ -124,10 +127,8 @@ class ReceptionStatistics:
     def received(self, sequence: int, timestamp: int, arrival: float) -> None:
         if self._first is None:
             self._first = self._highest = sequence
-        else:
-            ahead = (sequence - self._highest) & 0xFFFF
-            if ahead < 0x8000:
-                self._highest += ahead
+        elif not self._follows(sequence):
+            return
         self._received += 1
         transit = arrival * _CLOCK - timestamp
         if self._transit is not None:
@@ -135,6 +136,21 @@ class ReceptionStatistics:
             if difference < _CLOCK:  # a restart of the timestamps is no jitter
                 self._jitter += (difference - self._jitter) / 16
         self._transit = transit
+
+    def _follows(self, sequence: int) -> bool:
+        """Appendix A.1: two packets in a row after a great jump mean that the source began anew; one is a stray."""
+        ahead = (sequence - self._highest) & 0xFFFF
+        if ahead < _MAX_DROPOUT:
+            self._highest += ahead
+        elif ahead <= 0x10000 - _MAX_MISORDER:
+            if sequence != self._restart:
+                self._restart = (sequence + 1) & 0xFFFF
+                return False
+            self._first = self._highest = sequence
+            self._received = self._expected_before = self._received_before = 0
+            self._transit = None
+        self._restart = None
+        return True
 
     def sender_report(self, ntp_time: int, arrival: float) -> None:
         self._lsr, self._lsr_at = (ntp_time >> 16) & 0xFFFFFFFF, arrival
@@ -199,7 +215,9 @@ def _blocks(body: bytes, at: int, count: int) -> tuple[ReportBlock, ...]:
         ssrc, lost, highest, jitter, lsr, dlsr = _BLOCK.unpack_from(body, at + 24 * i)
         cumulative = lost & 0xFFFFFF
         blocks.append(
-            ReportBlock(ssrc, lost >> 24, cumulative - ((cumulative & 0x800000) << 1), highest, jitter, lsr, dlsr)
+            ReportBlock(
+                ssrc, lost >> 24, cumulative - ((cumulative & 0x800000) << 1), highest, jitter, lsr, dlsr
+            )
         )
     return tuple(blocks)
 
@@ -217,7 +235,9 @@ def _encode(packet: Packet) -> bytes:
             )
             return _packet(SR, len(packet.reports), head + _encode_blocks(packet.reports))
         case ReceiverReport():
-            return _packet(RR, len(packet.reports), struct.pack("!I", packet.ssrc) + _encode_blocks(packet.reports))
+            return _packet(
+                RR, len(packet.reports), struct.pack("!I", packet.ssrc) + _encode_blocks(packet.reports)
+            )
         case Sdes():
             name = packet.cname.encode()[:255]
             item = bytes([1, len(name)]) + name + b"\0"

@@ -59,7 +59,9 @@ class RtpPacket:
             if padding == 0 or padding > end - at:
                 raise RtpError("more padding than payload")
             end -= padding
-        return cls(second & 0x7F, bool(second & 0x80), sequence, timestamp, ssrc, csrcs, extensions, data[at:end])
+        return cls(
+            second & 0x7F, bool(second & 0x80), sequence, timestamp, ssrc, csrcs, extensions, data[at:end]
+        )
 
     def to_bytes(self) -> bytes:
         block = _extension_block(self.extensions) if self.extensions else b""
@@ -87,12 +89,12 @@ def _one_byte(block: bytes) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     at = 0
     while at < len(block):
-        number, length = block[at] >> 4, (block[at] & 0x0F) + 1
-        if number == 0:
+        if block[at] == 0:
             at += 1
             continue
-        if number == 15:
-            break
+        number, length = block[at] >> 4, (block[at] & 0x0F) + 1
+        if number in (0, 15):
+            break  # neither may stand here: nothing after it is to be read
         if at + 1 + length > len(block):
             raise RtpError("an extension element is cut off")
         found[number] = block[at + 1 : at + 1 + length]
