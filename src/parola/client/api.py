@@ -55,12 +55,16 @@ class Api:
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """The decoded JSON answer, None where there is no body; raises ProtocolError."""
-        async with self._http.request(method, self.origin + path, json=body, headers=self._headers()) as answer:
+        async with self._http.request(
+            method, self.origin + path, json=body, headers=self._headers()
+        ) as answer:
             await _check(answer)
             return await answer.json() if answer.content_type == "application/json" else None
 
     async def sign_up(self, handle: str, name: str, password: str) -> str:
-        answer = await self.call("POST", "/api/accounts", {"handle": handle, "name": name, "password": password})
+        answer = await self.call(
+            "POST", "/api/accounts", {"handle": handle, "name": name, "password": password}
+        )
         self.token = str(answer["token"])
         return self.token
 

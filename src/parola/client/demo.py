@@ -77,7 +77,9 @@ async def _converse(clips: list[Clip], voices: list[Pcm]) -> None:
 
 
 def _voices(speech: Path | None, say: Callable[[str], None]) -> list[Pcm]:
-    files = sorted(p for p in speech.iterdir() if p.suffix in (".wav", ".ogg", ".flac", ".mp3")) if speech else []
+    files = (
+        sorted(p for p in speech.iterdir() if p.suffix in (".wav", ".ogg", ".flac", ".mp3")) if speech else []
+    )
     if files:
         return [read_audio(files[i % len(files)]) for i in range(len(PEOPLE))]
     say("No speech files: the voices are synthesised.")
@@ -90,7 +92,9 @@ async def _own_server(say: Callable[[str], None]) -> AsyncIterator[str]:
     origin = f"http://localhost:{port}"
     with tempfile.TemporaryDirectory(prefix="parola-demo-") as folder:
         environment = {**os.environ, "PAROLA_DATA_DIR": folder}
-        server = await asyncio.create_subprocess_exec(sys.executable, "-m", "parola", "serve", env=environment)
+        server = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "parola", "serve", env=environment
+        )
         try:
             await _ready(origin, server)
             yield origin

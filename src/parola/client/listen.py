@@ -24,7 +24,11 @@ def run(
 
 
 async def _listen(
-    room: RoomAddress, save_to: Path | None, seconds: float | None, token: str | None, say: Callable[[str], None]
+    room: RoomAddress,
+    save_to: Path | None,
+    seconds: float | None,
+    token: str | None,
+    say: Callable[[str], None],
 ) -> None:
     async with Api(room.origin, token) as api, listening(api, room.room_id) as ear:
         say("Listening; Ctrl-C ends it." if seconds is None else f"Listening for {seconds:g} s.")

@@ -26,7 +26,9 @@ def synthesise(which: int) -> Pcm:
     try:
         import espeakng_loader
     except ImportError as error:
-        raise SystemExit("The demo needs speech: name a folder with --speech, or pip install espeakng-loader") from error
+        raise SystemExit(
+            "The demo needs speech: name a folder with --speech, or pip install espeakng-loader"
+        ) from error
     language, text = _TEXTS[which % len(_TEXTS)]
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), 0)
@@ -51,4 +53,6 @@ def _to_48k(pcm: Pcm, rate: int) -> Pcm:
     frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
     frame.sample_rate = rate
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-    return np.concatenate([f.to_ndarray()[0] for f in [*resampler.resample(frame), *resampler.resample(None)]])
+    return np.concatenate(
+        [f.to_ndarray()[0] for f in [*resampler.resample(frame), *resampler.resample(None)]]
+    )

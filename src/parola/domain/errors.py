@@ -1,15 +1,15 @@
 """What can be refused, and why. Anything else that is raised is a bug.
 
-    Refusal
-     ├── Malformed    400  bytes that are not what they claim to be
-     ├── NotSignedIn  401  a guest's command, or credentials that do not hold
-     ├── Forbidden    403  a named rule says no
-     ├── NotFound     404  it does not exist, or the caller may not know that it does
-     ├── Conflict     409  the state it would need is not the state there is
-     ├── TooLarge     413  · Unsupported 415
-     ├── Invalid      422  well-formed, and not acceptable
-     ├── TooMany      429  later
-     └── Unavailable  503  something that is needed is away
+Refusal
+ ├── Malformed    400  bytes that are not what they claim to be
+ ├── NotSignedIn  401  a guest's command, or credentials that do not hold
+ ├── Forbidden    403  a named rule says no
+ ├── NotFound     404  it does not exist, or the caller may not know that it does
+ ├── Conflict     409  the state it would need is not the state there is
+ ├── TooLarge     413  · Unsupported 415
+ ├── Invalid      422  well-formed, and not acceptable
+ ├── TooMany      429  later
+ └── Unavailable  503  something that is needed is away
 """
 
 from __future__ import annotations

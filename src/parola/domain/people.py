@@ -42,6 +42,8 @@ def parse_bio(text: str) -> str:
 
 def parse_password(text: str) -> str:
     shortest, longest = PASSWORD_LENGTHS
+    if any(unicodedata.category(character) == "Cs" for character in text):
+        raise Invalid.field("password", "This contains characters that cannot be shown.")
     if not shortest <= len(text) <= longest:
         raise Invalid.field("password", f"A password has {shortest} to {longest} characters.")
     return text
@@ -59,6 +61,8 @@ def _line(field: str, text: str, longest: int) -> str:
 def _clean(field: str, text: str, keep: str = "") -> str:
     clean = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
     for character in clean:
-        if character not in keep and (unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") or character in _BIDI):
+        if character not in keep and (
+            unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") or character in _BIDI
+        ):
             raise Invalid.field(field, "This contains characters that cannot be shown.")
     return clean

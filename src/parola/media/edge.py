@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from parola.bus.frame import Frame
-from parola.domain.rooms import Event, Lifecycle, Room
-from parola.domain.rooms import PersonUninvited as Uninvited
+from parola.domain.rooms import Access, Event, Lifecycle, PersonUninvited, Room
 from parola.media.listener import Listener
 from parola.media.outputs import MAIN, mix_minus
 from parola.media.stream import Payloads
@@ -94,13 +93,19 @@ class EdgeRoom:
     async def fence(self, epoch: int, tick: int, seq: int) -> None:
         """After this nothing of `tick` or before is sent, and the room stands at `seq` or later here."""
         if epoch >= self.attached_epoch:
-            self._first_tick = max(self._first_tick, tick + 1) if epoch == self.attached_epoch else self._first_tick
+            self._first_tick = (
+                max(self._first_tick, tick + 1) if epoch == self.attached_epoch else self._first_tick
+            )
         await self._watched.catch_up(seq)
 
     def deliver(self, output: str, frame: Frame) -> None:
         """Sends one frame to those it is for."""
         now = self._monotonic()
-        if frame.epoch != self.attached_epoch or frame.tick < self._first_tick or now - self._touched > TOUCH_S:
+        if (
+            frame.epoch != self.attached_epoch
+            or frame.tick < self._first_tick
+            or now - self._touched > TOUCH_S
+        ):
             self.late_frames += 1
             return
         tick = self._place(frame.tick, now)
@@ -173,7 +178,10 @@ class EdgeRoom:
         self._stream_tick = max(self._stream_tick, self._clock_tick(now) - 2)
         for listener in listeners:
             stream = listener.stream
-            tick = max(self._stream_tick if stream.is_silent else (stream.last_tick or 0) + 1, (stream.last_tick or 0) + 1)
+            tick = max(
+                self._stream_tick if stream.is_silent else (stream.last_tick or 0) + 1,
+                (stream.last_tick or 0) + 1,
+            )
             stream.send(tick, _QUIET, stream.numbers.opus_pt, True, now)
 
     def _changed(self, before: Room, events: tuple[Event, ...], after: Room) -> None:
@@ -181,7 +189,8 @@ class EdgeRoom:
             for listener in list(self.listeners.values()):
                 listener.close("room_ended")
             return
-        put_out = {e.account for e in events if isinstance(e, Uninvited)} if after.access != "open" else set()
+        uninvited = {e.account for e in events if isinstance(e, PersonUninvited)}
+        put_out = uninvited if after.access is not Access.OPEN else set()
         for listener in list(self.listeners.values()):
             if listener.account_id in after.removed or listener.account_id in put_out:
                 listener.close("removed")

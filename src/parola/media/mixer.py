@@ -65,7 +65,9 @@ class Mixer:
         """`frames`: float32[960] by voice; `levels` in dB below full scale; `outputs`: excluded voices by name."""
         present = {v: f for v, f in frames.items() if f is not None and v not in self._cut}
         chosen = self._choose(present, levels)
-        parts = {voice: self._enter_or_go_on(voice, present[voice], levels.get(voice, 0.0)) for voice in chosen}
+        parts = {
+            voice: self._enter_or_go_on(voice, present[voice], levels.get(voice, 0.0)) for voice in chosen
+        }
         for voice in [v for v in self._last if v not in chosen]:
             parts[voice] = self._leave(voice, present.get(voice))
         self._cut.clear()

@@ -13,8 +13,8 @@ import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, subjects
 from parola.bus.messages import (
-    CloseOrder,
     Closed,
+    CloseOrder,
     Connected,
     Fence,
     FencePassed,
@@ -26,7 +26,7 @@ from parola.bus.messages import (
     WhepOrder,
     WhipOrder,
 )
-from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from parola.domain.rooms import Lifecycle
 from parola.media.listener import Listener
 from parola.media.peer import Peer
@@ -60,7 +60,9 @@ class OrderDesk:
             "fence": self._fence,
         }
         for verb, work in verbs.items():
-            await self._bus.subscribe(subjects.media(self._process.identity.process_id, verb), self._answering(work))
+            await self._bus.subscribe(
+                subjects.media(self._process.identity.process_id, verb), self._answering(work)
+            )
 
     def _answering(self, work: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Message], Awaitable[None]]:
         async def handle(message: Message) -> None:
@@ -72,7 +74,9 @@ class OrderDesk:
             except Refusal as refusal:
                 reply = Refused(refusal.status, refusal.code, refusal.detail).to_bytes()
             except BusUnavailable:
-                reply = Refused(503, "not_confirmed", "Not every listener's server has confirmed the cut.").to_bytes()
+                reply = Refused(
+                    503, "not_confirmed", "Not every listener's server has confirmed the cut."
+                ).to_bytes()
             except Exception:
                 _log.exception("order.failed", subject=message.subject)
                 reply = Refused(503, "media_failed", "The media process could not carry this out.").to_bytes()
@@ -92,7 +96,12 @@ class OrderDesk:
             if order.account_id is not None and order.account_id in edge.room.removed:
                 raise Forbidden("removed", "You were removed from this room.")
             listener = Listener(
-                edge, order.account_id, order.session_id, self._connection_id(), process.connected, process.gone
+                edge,
+                order.account_id,
+                order.session_id,
+                self._connection_id(),
+                process.connected,
+                process.gone,
             )
             peer, answer, ssrc = self._connect(offer, listener, stream_id=order.room_id)
             listener.peer = peer
@@ -196,6 +205,3 @@ def _parse(text: str, direction: str) -> sdp.Offer:
         return sdp.parse_offer(text, "recvonly" if direction == "recvonly" else "sendonly")
     except sdp.SdpError as error:
         raise Invalid("bad_sdp", str(error)) from error
-
-
-__all__ = ["OrderDesk", "Unavailable"]

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
-
 from parola.bus.frame import Frame
 from parola.domain.rooms import Event, Lifecycle, Room
 from parola.media.mixer import Mixer
@@ -21,8 +19,6 @@ from parola.media.outputs import MAIN, Output, mix_minus
 from parola.media.speaker import Speaker
 from parola.media.voice import Pcm
 from parola.projection import Watched
-
-_log = structlog.get_logger(__name__)
 
 TICK_S = 0.02
 OWN_VOICE_TICKS = 15
@@ -58,6 +54,8 @@ class OwnedRoom:
         self.speakers: dict[str, Speaker] = {}
         self.last_tick = 0
         self.closed = False
+        self.suspended = False
+        """This process stood still and does not know yet whether the room is still its own: nobody may be heard."""
         self._watched = watched
         self._wake = wake
         self._on_levels = on_levels
@@ -79,7 +77,7 @@ class OwnedRoom:
         return not self.speakers and not self.edges
 
     def may_be_heard(self, account_id: str) -> bool:
-        return not self.closed and self.room.may_be_heard(account_id)
+        return not self.closed and not self.suspended and self.room.may_be_heard(account_id)
 
     def add(self, speaker: Speaker) -> None:
         """A newer connection of a speaker replaces the older."""

@@ -20,6 +20,7 @@ from parola.bus.messages import (
     Attached,
     AttachOrder,
     DetachOrder,
+    Figures,
     Gone,
     Levels,
     Presence,
@@ -32,7 +33,7 @@ from parola.media.edge import EdgeRoom
 from parola.media.links import BusLink
 from parola.media.listener import Listener
 from parola.media.owner import OwnedRoom
-from parola.media.peer import Peer, PeerHandler
+from parola.media.peer import Peer
 from parola.media.speaker import Speaker
 from parola.media.ticker import Ticker
 from parola.media.transport import Transport
@@ -96,7 +97,8 @@ class MediaProcess:
     async def run(self) -> None:
         await self._bus.subscribe(subjects.MEDIA_GONE, self._process_gone)
         await self._bus.subscribe(subjects.SESSION_ENDED, self._session_ended)
-        for verb, handler in {"attach": self._attach_order, "detach": self._detach_order}.items():
+        orders = {"attach": self._attach_order, "detach": self._detach_order, "figures": self._figures_order}
+        for verb, handler in orders.items():
             await self._bus.subscribe(subjects.media(self.identity.process_id, verb), handler)
         self.transport.start()
         try:
@@ -130,7 +132,9 @@ class MediaProcess:
         if room_id not in self.edges:
             watched = await self.projections.watch(room_id)
             edge = self.edges[room_id] = EdgeRoom(watched, self.monotonic)
-            watched.on_owner(lambda *_: self._soon(self.attach(edge)))
+            watched.on_owner(lambda *_: self.soon(self.attach(edge)))
+            # Who gets or loses the floor needs another set of outputs.
+            watched.on_change(lambda *_: self.soon(self.attach(edge)))
         return self.edges[room_id]
 
     async def own(self, room_id: str, epoch: int) -> OwnedRoom:
@@ -147,7 +151,7 @@ class MediaProcess:
         owned = OwnedRoom(watched, epoch, self.ticker.wake, self._levels)
         owned.edges["bus"] = BusLink(room_id, self._bus, self._post)
         self.owned[room_id] = owned
-        watched.on_owner(lambda *_: self._soon(self._check_ownership(owned)))
+        watched.on_owner(lambda *_: self.soon(self._check_ownership(owned)))
         _log.info("room.owned", room=room_id, epoch=epoch)
         if room_id in self.edges:
             await self.attach(self.edges[room_id])
@@ -214,6 +218,20 @@ class MediaProcess:
     async def _detach_order(self, message: Message) -> None:
         order = DetachOrder.from_bytes(message.data)
         self._forget_edge(order.process_id, order.room_id)
+
+    async def _figures_order(self, message: Message) -> None:
+        peers = self.transport.peers
+        values = {
+            "listeners": float(sum(len(edge.listeners) for edge in self.edges.values())),
+            "speakers": float(sum(len(owned.speakers) for owned in self.owned.values())),
+            "rooms_owned": float(len(self.owned)),
+            "rooms_served": float(len(self.edges)),
+            "packets_in": float(self.transport.packets_in),
+            "packets_out": float(self.transport.packets_out),
+            "handshaking": float(sum(not peer.is_connected for peer in peers)),
+            **{f"dropped_{reason}": float(count) for reason, count in self.transport.dropped.items()},
+        }
+        await message.respond(Figures(values).to_bytes())
 
     async def _process_gone(self, message: Message) -> None:
         process_id = Gone.from_bytes(message.data).process_id
@@ -320,7 +338,7 @@ class MediaProcess:
         _log.warning("process.stalled")
         for owned in self.owned.values():
             owned.suspended = True
-        self._soon(self._resume())
+        self.soon(self._resume())
 
     async def _resume(self) -> None:
         await self.projections.compare()
@@ -375,7 +393,7 @@ class MediaProcess:
             with contextlib.suppress(BusUnavailable):
                 await self._bus.publish(subject, data)
 
-    def _soon(self, work: Awaitable[None]) -> None:
+    def soon(self, work: Awaitable[None]) -> None:
         async def guarded() -> None:
             try:
                 await work
@@ -391,6 +409,3 @@ class MediaProcess:
         for connection in list(self.connections.values()):
             connection.close("server_stopped")
         self.transport.stop()
-
-
-__all__ = ["MediaIdentity", "MediaProcess", "PeerHandler"]

@@ -61,7 +61,11 @@ class Speaker:
             return
         reception = self.voice.reception
         for report in reports:
-            if isinstance(report, rtcp.SenderReport) and reception is not None and report.ssrc == reception.ssrc:
+            if (
+                isinstance(report, rtcp.SenderReport)
+                and reception is not None
+                and report.ssrc == reception.ssrc
+            ):
                 reception.sender_report(report.ntp, now)
 
     def maintain(self, now: float, unix: float) -> None:

@@ -85,7 +85,9 @@ class ProgramStream:
             self._origin_tick = tick
         # RFC 3551, section 4.1: the marker begins a talkspurt.
         marker = 0x80 if self.is_silent and not silent else 0
-        header = _HEADER.pack(0x80, marker | payload_type, self._sequence, self._timestamp(tick), self.numbers.ssrc)
+        header = _HEADER.pack(
+            0x80, marker | payload_type, self._sequence, self._timestamp(tick), self.numbers.ssrc
+        )
         self._write(header + payload)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1
@@ -103,7 +105,11 @@ class ProgramStream:
         self._write_rtcp(
             rtcp.encode(
                 rtcp.SenderReport(
-                    self.numbers.ssrc, rtcp.ntp(unix), self._timestamp(tick), self._packets, self._octets & 0xFFFFFFFF
+                    self.numbers.ssrc,
+                    rtcp.ntp(unix),
+                    self._timestamp(tick),
+                    self._packets,
+                    self._octets & 0xFFFFFFFF,
                 ),
                 rtcp.Sdes(self.numbers.ssrc, self._cname),
             )
@@ -112,7 +118,9 @@ class ProgramStream:
     def goodbye(self) -> None:
         """RFC 3550, section 6.6."""
         report = rtcp.ReceiverReport(self.numbers.ssrc)
-        self._write_rtcp(rtcp.encode(report, rtcp.Sdes(self.numbers.ssrc, self._cname), rtcp.Bye((self.numbers.ssrc,))))
+        self._write_rtcp(
+            rtcp.encode(report, rtcp.Sdes(self.numbers.ssrc, self._cname), rtcp.Bye((self.numbers.ssrc,)))
+        )
 
     def handle_reports(self, data: bytes, now: float) -> None:
         """Listens to what the listener says about our stream; RtcpError goes to the caller."""

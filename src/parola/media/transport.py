@@ -33,6 +33,8 @@ class Transport:
 
     def __init__(self, sockets: Sequence[socket.socket], monotonic: Callable[[], float]) -> None:
         self.dropped: Counter[str] = Counter()
+        self.packets_in = 0
+        self.packets_out = 0
         self._sockets = list(sockets)
         self._monotonic = monotonic
         self._by_ufrag: dict[str, Peer] = {}
@@ -85,6 +87,7 @@ class Transport:
         def send(datagram: bytes, destination: Address) -> None:
             try:
                 self._sockets[peer_socket() or 0].sendto(datagram, destination)
+                self.packets_out += 1
             except BlockingIOError:
                 self.dropped["send_buffer_full"] += 1
             except OSError as error:
@@ -115,6 +118,7 @@ class Transport:
                 _log.exception("datagram.failed", size=len(datagram))
 
     def _receive(self, index: int, datagram: bytes, source: Address, now: float) -> None:
+        self.packets_in += 1
         kind = demux.kind(datagram)
         if kind == "stun":
             self._receive_stun(index, datagram, source, now)

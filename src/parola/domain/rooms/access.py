@@ -9,7 +9,12 @@ from parola.domain.rooms.state import Access, Room
 def may_know(room: Room, account: str | None, follows_host: bool) -> bool:
     if account is None:
         return room.access is Access.OPEN and room.guests
-    if room.access is Access.OPEN or account == room.host or account in room.cohosts or account in room.invited:
+    if (
+        room.access is Access.OPEN
+        or account == room.host
+        or account in room.cohosts
+        or account in room.invited
+    ):
         return True
     return room.access is Access.FOLLOWERS and follows_host
 

@@ -18,7 +18,13 @@ Decided = tuple[e.Event, ...]
 
 
 def create(
-    room_id: str, host: str, title: str, access: Access, guests: bool, starts_at: datetime | None, now: datetime
+    room_id: str,
+    host: str,
+    title: str,
+    access: Access,
+    guests: bool,
+    starts_at: datetime | None,
+    now: datetime,
 ) -> Decided:
     """A room that is live at once, or scheduled when `starts_at` is given. Guests belong only to open rooms."""
     created = e.RoomCreated(
@@ -82,7 +88,7 @@ def _grant(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
         raise Conflict("host_floor", "The host always has the floor.")
     if target in room.removed:
         raise Conflict("is_removed", "This person was removed from the room.")
-    if room.has_floor(target) or target in room.offers and not room.has_hand(target):
+    if room.has_floor(target) or (target in room.offers and not room.has_hand(target)):
         return ()
     return _one(e.FloorGranted if room.has_hand(target) else e.FloorOffered, room, command, target, now)
 
@@ -151,7 +157,9 @@ def _remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
 def _restore(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     _moderator(room, command)
     _not_ended(room)
-    return _one(e.PersonRestored, room, command, command.target, now) if command.target in room.removed else ()
+    return (
+        _one(e.PersonRestored, room, command, command.target, now) if command.target in room.removed else ()
+    )
 
 
 def _add_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
@@ -179,9 +187,27 @@ def _invite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
 
 
 def _uninvite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Where entering needs the invitation, everything that rests on it is taken first, by events of its own: whoever
+    folds them need not know what an invitation is."""
     _only_host(room, command)
     _not_ended(room)
-    return _one(e.PersonUninvited, room, command, command.target, now) if command.target in room.invited else ()
+    target = command.target
+    if target not in room.invited:
+        return ()
+    held = room.access is not Access.OPEN
+    kinds: list[type[e.PersonEvent]] = []
+    if held and room.has_hand(target):
+        kinds.append(e.HandLowered)
+    if held and target in room.offers:
+        kinds.append(e.FloorDeclined)
+    if held and room.has_floor(target):
+        kinds.append(e.FloorRevoked)
+    if held and target in room.cohosts:
+        kinds.append(e.CohostRemoved)
+    kinds.append(e.PersonUninvited)
+    return tuple(
+        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=target) for i, kind in enumerate(kinds)
+    )
 
 
 def _one(kind: type[e.PersonEvent], room: Room, command: c.Command, account: str, now: datetime) -> Decided:

@@ -103,7 +103,7 @@ class PersonInvited(PersonEvent):
 
 
 class PersonUninvited(PersonEvent):
-    """In a room that is not open it takes hand, offer, floor and co-hosting, as a removal does."""
+    """What the invitation carried was taken by events before this one."""
 
     __slots__ = ()
 
@@ -140,7 +140,10 @@ def type_name(event: Event) -> str:
 
 def encode_event(event: Event) -> dict[str, Any]:
     """As JSON types, with its `type`; `decode_event` is its inverse."""
-    data = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(event).items()}
+    data = {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in asdict(event).items()
+    }
     return {"type": type_name(event), **data}
 
 

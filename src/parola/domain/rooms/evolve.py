@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from parola.domain.rooms import events as e
-from parola.domain.rooms.state import Access, Hand, Lifecycle, Room, Speaker
+from parola.domain.rooms.state import Hand, Lifecycle, Room, Speaker
 
 
 def evolve(room: Room | None, event: e.Event) -> Room:
@@ -71,8 +71,7 @@ def _apply(room: Room, event: e.Event) -> Room:
         case e.PersonInvited():
             return replace(room, invited=room.invited | {event.account})
         case e.PersonUninvited():
-            left = room if room.access is Access.OPEN else _without_everything(room, event.account)
-            return replace(left, invited=room.invited - {event.account})
+            return replace(room, invited=room.invited - {event.account})
     raise AssertionError(f"no rule for {type(event).__name__}")
 
 
@@ -94,4 +93,6 @@ def _without_everything(room: Room, account: str) -> Room:
 
 
 def _with_mute(room: Room, account: str, muted: bool) -> Room:
-    return replace(room, speakers=tuple(replace(s, muted=muted) if s.account == account else s for s in room.speakers))
+    return replace(
+        room, speakers=tuple(replace(s, muted=muted) if s.account == account else s for s in room.speakers)
+    )

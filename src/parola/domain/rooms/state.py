@@ -89,7 +89,10 @@ class Room:
         """The one question the media engine asks for each packet."""
         speaker = self.speaker(account)
         return (
-            self.state is Lifecycle.LIVE and speaker is not None and not speaker.muted and account not in self.removed
+            self.state is Lifecycle.LIVE
+            and speaker is not None
+            and not speaker.muted
+            and account not in self.removed
         )
 
     def is_moderator(self, account: str) -> bool:

@@ -1,0 +1,1 @@
+"""The figures that Parola promises, measured on a running server: `make bench`."""

@@ -1,0 +1,204 @@
+"""A WebRTC peer of few moving parts, for measuring: every packet in and out with the kernel's own time stamp.
+
+It speaks through the project's sans-IO pieces in the client's role; what a browser or aiortc make of the server is
+judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from parola.client.api import Api
+from parola.media.identity import self_signed
+from parola.rtp import demux, red
+from parola.rtp.dtls import Certificate, Dtls, Fingerprint
+from parola.rtp.ice import IceClient
+from parola.rtp.rtp import RtpError, RtpPacket
+from parola.rtp.srtp import Srtp, SrtpError
+
+OPUS_PT = 111
+RED_PT = 63
+LEVEL_ID = 1
+_SO_TIMESTAMPNS = 35
+_CONSENT_S = 2.5
+
+_OFFER = """v=0
+o=- {session} 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+a=extmap-allow-mixed
+m=audio 9 UDP/TLS/RTP/SAVPF {opus} {red}
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=ice-ufrag:{ufrag}
+a=ice-pwd:{password}
+a=ice-options:trickle
+a=fingerprint:sha-256 {fingerprint}
+a=setup:actpass
+a=mid:0
+a=extmap:{level} urn:ietf:params:rtp-hdrext:ssrc-audio-level
+a={direction}
+a=rtcp-mux
+a=rtpmap:{opus} opus/48000/2
+a=fmtp:{opus} minptime=10;useinbandfec=1
+a=rtpmap:{red} red/48000/2
+a=fmtp:{red} {opus}/{opus}
+"""
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One decrypted RTP packet and when the kernel got it, in wall-clock seconds."""
+
+    at: float
+    packet: RtpPacket
+
+    @property
+    def opus(self) -> bytes:
+        """The packet's own Opus frame, out of RED where it came so."""
+        if self.packet.payload_type == RED_PT:
+            return red.decode(self.packet.payload)[-1].data
+        return self.packet.payload
+
+
+@dataclass(slots=True)
+class RawPeer:
+    """Made by `connect`. `drop` decides for each datagram of media, either way, whether the network loses it."""
+
+    sock: socket.socket
+    srtp: Srtp
+    ice: IceClient
+    server: tuple[str, int]
+    location: str
+    ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
+    sequence: int = 1000
+    timestamp: int = 48_000
+    arrivals: list[Arrival] = field(default_factory=list)
+    drop: Callable[[], bool] = lambda: False
+    on_arrival: Callable[[Arrival], None] | None = None
+    bad: int = 0
+    _earlier: bytes = b""
+    _consent: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def connect(cls, api: Api, room_id: str, kind: str, with_red: bool = True) -> RawPeer:
+        """`kind` is whip or whep; raises ProtocolError, TimeoutError."""
+        loop = asyncio.get_running_loop()
+        certificate = Certificate(*self_signed())
+        ufrag, password = secrets.token_hex(4), secrets.token_hex(12)
+        offer = _OFFER.format(
+            session=secrets.randbits(60),
+            opus=OPUS_PT,
+            red=RED_PT,
+            ufrag=ufrag,
+            password=password,
+            fingerprint=certificate.fingerprint,
+            level=LEVEL_ID,
+            direction="sendonly" if kind == "whip" else "recvonly",
+        )
+        if not with_red:
+            offer = "\n".join(x for x in offer.split("\n") if f":{RED_PT}" not in x).replace(
+                f" {RED_PT}\n", "\n"
+            )
+        answer, location = await api.exchange(room_id, kind, offer.replace("\n", "\r\n"))
+        lines = dict(
+            x.removeprefix("a=").split(":", 1) for x in answer.splitlines() if x.startswith("a=") and ":" in x
+        )
+        *_, address, port, _, _ = lines["candidate"].split()[:8]
+        server = (address, int(port))
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        sock.bind(("127.0.0.1", 0))
+        ice = IceClient(lines["ice-ufrag"], lines["ice-pwd"], ufrag, secrets.token_bytes(12), 1)
+        algorithm, value = lines["fingerprint"].split(" ", 1)
+        dtls = Dtls(certificate, "client", Fingerprint(algorithm, value))
+        srtp = await asyncio.wait_for(_handshake(sock, server, ice, dtls), 10)
+        peer = cls(sock, srtp, ice, server, location)
+        loop.add_reader(sock.fileno(), peer._readable)
+        peer._keep_consent()
+        return peer
+
+    def speak(self, opus: bytes, dbov: int = 20, with_red: bool = False, skip: int = 1) -> float:
+        """Sends one 20 ms packet, `skip` ticks after the last; wall-clock seconds when it was handed to the kernel."""
+        payload, payload_type = opus, OPUS_PT
+        if with_red:
+            copies = [(960, self._earlier)] if self._earlier else []
+            payload, payload_type = red.encode(OPUS_PT, opus, copies), RED_PT
+        self._earlier = opus
+        packet = RtpPacket(
+            payload_type, False, self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.ssrc,
+            extensions={LEVEL_ID: bytes([dbov])}, payload=payload,
+        )  # fmt: skip
+        self.sequence += 1
+        self.timestamp += 960 * skip
+        datagram = self.srtp.protect(packet.to_bytes())
+        at = time.time()
+        if not self.drop():
+            self.sock.sendto(datagram, self.server)
+        return at
+
+    def close(self) -> None:
+        if self._consent is not None:
+            self._consent.cancel()
+        asyncio.get_running_loop().remove_reader(self.sock.fileno())
+        self.sock.close()
+
+    def _readable(self) -> None:
+        while True:
+            try:
+                datagram, ancillary, _, _ = self.sock.recvmsg(2048, 64)
+            except BlockingIOError:
+                return
+            seconds, nanos = struct.unpack("qq", ancillary[0][2][:16]) if ancillary else (time.time(), 0)
+            if demux.kind(datagram) != "rtp" or self.drop():
+                continue
+            try:
+                arrival = Arrival(seconds + nanos / 1e9, RtpPacket.parse(self.srtp.unprotect(datagram)))
+            except (SrtpError, RtpError):
+                self.bad += 1
+                continue
+            self.arrivals.append(arrival)
+            if self.on_arrival is not None:
+                self.on_arrival(arrival)
+
+    def _keep_consent(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.sock.sendto(self.ice.request(loop.time()), self.server)
+        self._consent = loop.call_later(_CONSENT_S, self._keep_consent)
+
+
+async def _handshake(sock: socket.socket, server: tuple[str, int], ice: IceClient, dtls: Dtls) -> Srtp:
+    loop = asyncio.get_running_loop()
+    agreed = False
+    while True:
+        if not agreed:
+            await loop.sock_sendto(sock, ice.request(loop.time()), server)
+        try:
+            datagram = await asyncio.wait_for(loop.sock_recv(sock, 2048), 0.1)
+        except TimeoutError:
+            dtls.handle_timeout()
+            _flush(sock, server, dtls)
+            continue
+        kind = demux.kind(datagram)
+        if kind == "stun" and ice.handle_response(datagram):
+            if not agreed:
+                agreed = True
+                dtls.start()
+        elif kind == "dtls":
+            dtls.handle(datagram)
+        _flush(sock, server, dtls)
+        if dtls.keys is not None:
+            return Srtp(dtls.keys)
+
+
+def _flush(sock: socket.socket, server: tuple[str, int], dtls: Dtls) -> None:
+    while (out := dtls.poll()) is not None:
+        sock.sendto(out, server)

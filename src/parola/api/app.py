@@ -1,0 +1,84 @@
+"""The HTTP face of Parola: routes, errors, and what wraps every call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from parola.api import accounts, connections, events, floor, health, problems, rooms
+from parola.api.guard import Guard
+from parola.api.limiting import Limits
+from parola.api.metrics import Metrics
+from parola.api.page import mount_page
+from parola.bus import Bus
+from parola.projection import Projections
+from parola.services.access import Gate
+from parola.services.audience import Audience
+from parola.services.feeds import Feeds
+from parola.services.people import People
+from parola.services.rooms import Rooms
+from parola.services.sessions import Sessions
+from parola.services.signalling import Signalling
+from parola.services.views import Views
+from parola.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the routes call; `bootstrap` makes it."""
+
+    store: Store
+    bus: Bus
+    projections: Projections
+    audience: Audience
+    gate: Gate
+    sessions: Sessions
+    people: People
+    rooms: Rooms
+    signalling: Signalling
+    feeds: Feeds
+    views: Views
+    limits: Limits
+    metrics: Metrics
+    public_url: str
+    needs_media: bool
+
+
+def make_app(
+    services: Services,
+    page: Path,
+    run: Callable[[], Awaitable[None]] | None = None,
+    close: Callable[[], Awaitable[None]] | None = None,
+) -> FastAPI:
+    """`run` is awaited before the first call, `close` after the last; `page` is the folder of the built page."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if run is not None:
+            await run()
+        yield
+        if close is not None:
+            await close()
+
+    app = FastAPI(
+        title="Parola",
+        version="1",
+        description="Open live audio rooms. Errors are RFC 9457 problems with a stable `code`.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=problems.RESPONSES,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    problems.install(app)
+    for module in (accounts, rooms, floor, events, connections, health):
+        app.include_router(module.router)
+    mount_page(app, page)
+    app.add_middleware(Guard, services=services)
+    return app

@@ -1,0 +1,135 @@
+"""Hands, the floor, mutes, removals, co-hosts and invitations: each call is one command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from parola.api.caller import commanding, services
+from parola.domain import rooms
+from parola.domain.rooms import Command
+from parola.services.caller import Caller
+from parola.services.rooms import Carried
+
+router = APIRouter(prefix="/api/rooms/{room_id}", tags=["floor"])
+
+Member = Annotated[Caller, Depends(commanding)]
+
+
+class Silent(BaseModel):
+    """Answered when it is true."""
+
+    silent: Literal[True] = True
+
+
+class Granted(BaseModel):
+    state: Literal["granted", "offered"]
+
+
+class Removed(BaseModel):
+    removed: Literal[True] = True
+
+
+@router.put("/hands/me", status_code=204)
+async def raise_hand(request: Request, who: Member, room_id: str) -> None:
+    await _command(request, who, room_id, rooms.RaiseHand)
+
+
+@router.delete("/hands/me", status_code=204)
+async def lower_hand(request: Request, who: Member, room_id: str) -> None:
+    await _command(request, who, room_id, rooms.LowerHand)
+
+
+@router.delete("/hands/{handle}", status_code=204)
+async def dismiss_hand(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.DismissHand)
+
+
+@router.post("/floor/accept", status_code=204)
+async def accept(request: Request, who: Member, room_id: str) -> None:
+    await _command(request, who, room_id, rooms.Accept)
+
+
+@router.post("/floor/decline", status_code=204)
+async def decline(request: Request, who: Member, room_id: str) -> None:
+    await _command(request, who, room_id, rooms.Decline)
+
+
+@router.put("/floor/{handle}", responses={202: {"model": Granted, "description": "Offered"}})
+async def grant(request: Request, response: Response, who: Member, room_id: str, handle: str) -> Granted:
+    carried, target = await _about(request, who, room_id, handle, rooms.Grant)
+    if carried.room.has_floor(target):
+        return Granted(state="granted")
+    response.status_code = 202
+    return Granted(state="offered")
+
+
+@router.delete("/floor/{handle}")
+async def revoke(request: Request, who: Member, room_id: str, handle: str) -> Silent:
+    await _about(request, who, room_id, handle, rooms.Revoke)
+    return Silent()
+
+
+@router.put("/mutes/{handle}")
+async def mute(request: Request, who: Member, room_id: str, handle: str) -> Silent:
+    await _about(request, who, room_id, handle, rooms.Mute)
+    return Silent()
+
+
+@router.delete("/mutes/{handle}", status_code=204)
+async def unmute(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.Unmute)
+
+
+@router.put("/mutes")
+async def mute_all(request: Request, who: Member, room_id: str) -> Silent:
+    await _command(request, who, room_id, rooms.MuteAll)
+    return Silent()
+
+
+@router.put("/removed/{handle}")
+async def remove(request: Request, who: Member, room_id: str, handle: str) -> Removed:
+    await _about(request, who, room_id, handle, rooms.Remove)
+    return Removed()
+
+
+@router.delete("/removed/{handle}", status_code=204)
+async def restore(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.Restore)
+
+
+@router.put("/cohosts/{handle}", status_code=204)
+async def add_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.AddCohost)
+
+
+@router.delete("/cohosts/{handle}", status_code=204)
+async def remove_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.RemoveCohost)
+
+
+@router.put("/invited/{handle}", status_code=204)
+async def invite(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.Invite)
+
+
+@router.delete("/invited/{handle}", status_code=204)
+async def uninvite(request: Request, who: Member, room_id: str, handle: str) -> None:
+    await _about(request, who, room_id, handle, rooms.Uninvite)
+
+
+async def _command(request: Request, who: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
+    return await services(request).rooms.command(who, room_id, make)
+
+
+async def _about(
+    request: Request, who: Caller, room_id: str, handle: str, make: Callable[[str, str], Command]
+) -> tuple[Carried, str]:
+    """A command about somebody. The room is asked for first: outside of it nobody learns which handles exist."""
+    here = services(request)
+    await here.gate.enter(who, room_id)
+    target = (await here.people.find(handle)).id
+    return await here.rooms.command(who, room_id, lambda by: make(by, target)), target

@@ -1,0 +1,111 @@
+"""Refusals as `application/problem+json` (RFC 9457). Nothing of a bug's inside ever leaves the server."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from parola.domain.errors import Conflict, Invalid, Refusal, TooMany, Unavailable
+from parola.store import HandleTaken, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+
+
+class FieldProblem(BaseModel):
+    """One field of a body or query that is not acceptable."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, with a stable `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None = None
+
+
+_PROBLEM: dict[str, Any] = {"description": "Refused", "model": Problem}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {**_PROBLEM, "description": HTTPStatus(status).phrase}
+    for status in (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503)
+}
+
+
+def problem(
+    status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    return Response(
+        orjson.dumps({**body, **more}), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def refused(refusal: Refusal) -> Response:
+    headers = {}
+    if isinstance(refusal, TooMany | Unavailable):
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    more: dict[str, Any] = {}
+    if isinstance(refusal, Invalid):
+        more["errors"] = [{"field": e.field, "message": e.message} for e in refusal.errors]
+    return problem(refusal.status, refusal.code, refusal.detail, headers, **more)
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(Refusal)
+    async def on_refusal(_: Request, refusal: Refusal) -> Response:
+        return refused(refusal)
+
+    @app.exception_handler(HandleTaken)
+    async def on_taken(_: Request, error: HandleTaken) -> Response:
+        return refused(Conflict("handle_taken", "Somebody else has this handle."))
+
+    @app.exception_handler(StoreUnavailable)
+    async def on_store(_: Request, error: StoreUnavailable) -> Response:
+        _log.error("store.away", reason=str(error)[:300])
+        return refused(Unavailable("store_away", "The database cannot be reached just now.", 2))
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> Response:
+        found = error.errors()
+        if any(e["type"] == "json_invalid" for e in found):
+            return problem(400, "malformed", "The body is not JSON.")
+        errors = tuple({"field": _path(e["loc"]), "message": str(e["msg"])} for e in found)
+        return problem(422, "invalid", "Some fields are not acceptable.", errors=list(errors))
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_: Request, error: HTTPException) -> Response:
+        status = error.status_code
+        code = "malformed" if status == 400 else _CODES.get(status, "refused")
+        return problem(status, code, HTTPStatus(status).phrase + ".", dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, error: Exception) -> Response:
+        _log.exception("api.bug", method=request.method, exc_info=error)
+        return problem(500, "bug", "Something went wrong here, and has been written down.")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Without FastAPI's first step, which says where the field was looked for."""
+    steps = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
+    return ".".join(str(step) for step in steps) or "body"

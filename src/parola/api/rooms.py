@@ -1,0 +1,130 @@
+"""Opening, finding, starting and ending rooms; inviting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+
+from parola.api.accounts import Body
+from parola.api.caller import caller, commanding, services
+from parola.domain import rooms
+from parola.domain.errors import Invalid
+from parola.services.caller import Caller
+
+router = APIRouter(prefix="/api/rooms", tags=["rooms"])
+
+Who = Annotated[Caller, Depends(caller)]
+Member = Annotated[Caller, Depends(commanding)]
+
+
+class NewRoom(Body):
+    title: str
+    access: Literal["open", "followers", "invited"] = "open"
+    guests: bool | None = None
+    starts_at: str | None = None
+
+
+class PersonView(BaseModel):
+    handle: str
+    name: str
+
+
+class SpeakerView(PersonView):
+    muted: bool
+    connected: bool
+
+
+class HandView(PersonView):
+    raised_at: str
+
+
+class AudienceView(BaseModel):
+    count: int
+
+
+class YouView(BaseModel):
+    role: Literal["host", "cohost", "speaker", "listener", "guest"]
+    may_speak: bool
+    hand: bool
+    muted: bool
+    offered: bool
+
+
+class RoomView(BaseModel):
+    id: str
+    url: str
+    title: str
+    access: Literal["open", "followers", "invited"]
+    guests: bool
+    state: Literal["scheduled", "live", "ended"]
+    host: PersonView
+    seq: int
+    speakers: list[SpeakerView]
+    hands: list[HandView]
+    offers: list[str]
+    cohosts: list[str]
+    audience: AudienceView
+    starts_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    you: YouView
+
+
+class RoomPage(BaseModel):
+    rooms: list[RoomView]
+    next: str | None
+
+
+@router.post("", status_code=201, response_model=RoomView)
+async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
+    here = services(request)
+    room = await here.rooms.open(who, body.title, body.access, body.guests, _parse_instant(body.starts_at))
+    return await here.views.room(room, who)
+
+
+@router.get("", response_model=RoomPage)
+async def list_rooms(
+    request: Request,
+    who: Who,
+    state: Literal["scheduled", "live", "ended"] = "live",
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Any:
+    here = services(request)
+    page = await here.rooms.page(who, state, cursor, limit)
+    return {"rooms": await here.views.rooms(page.rooms, who), "next": page.next}
+
+
+@router.get("/{room_id}", response_model=RoomView)
+async def show_room(request: Request, who: Who, room_id: str) -> Any:
+    here = services(request)
+    return await here.views.room(await here.gate.enter(who, room_id), who)
+
+
+@router.post("/{room_id}/start", response_model=RoomView)
+async def start_room(request: Request, who: Member, room_id: str) -> Any:
+    here = services(request)
+    carried = await here.rooms.command(who, room_id, rooms.Start)
+    return await here.views.room(carried.room, who)
+
+
+@router.post("/{room_id}/end", response_model=RoomView)
+async def end_room(request: Request, who: Member, room_id: str) -> Any:
+    here = services(request)
+    carried = await here.rooms.command(who, room_id, rooms.End)
+    return await here.views.room(carried.room, who)
+
+
+def _parse_instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid.field("starts_at", "This is no RFC 3339 time.") from error
+    if instant.tzinfo is None:
+        raise Invalid.field("starts_at", "The time needs its offset from UTC, such as Z.")
+    return instant

@@ -1,0 +1,298 @@
+"""What happens in a room, told to everyone who has it open in this process: written down once, sent to all.
+
+Lasting events come from the room's projection and never get lost on the way; passing ones are collected and sent now
+and then, the more rarely the more streams there are. A reader who does not read is let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
+from parola.bus.messages import Levels, MessageError, SessionEnded
+from parola.domain.rooms import (
+    Access,
+    Event,
+    Lifecycle,
+    PersonRemoved,
+    PersonUninvited,
+    Room,
+    RoomEnded,
+    type_name,
+)
+from parola.projection import Projections, Watched
+from parola.services.audience import Audience
+from parola.services.caller import Caller
+from parola.services.views import Views
+from parola.store import Store, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+_QUEUE = 256
+_MOST_REPLAYED = 500
+_PASSING_EVERY_S = 0.2
+_STREAMS_PER_STEP = 500
+_SESSIONS_EVERY_S = 5.0
+_RECONNECT_WITHIN_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event as it goes over the wire. `seq` is None for passing ones; `ends` names who reads no further after it,
+    None for nobody, the empty set for everyone."""
+
+    text: bytes
+    seq: int | None = None
+    ends: frozenset[str] | None = None
+
+
+class Reader:
+    """One open stream."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.account_id = caller.account_id
+        self.session_id = caller.session_id
+        self.queue: asyncio.Queue[Told | None] = asyncio.Queue(_QUEUE)
+        self.over = False
+
+    def tell(self, told: Told) -> None:
+        try:
+            self.queue.put_nowait(told)
+        except asyncio.QueueFull:
+            self.end()
+
+    def end(self) -> None:
+        """No more for this one; what is queued is thrown away."""
+        self.over = True
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+class Feeds:
+    """All open streams of a web process. `run` keeps watch over their sessions."""
+
+    def __init__(
+        self, store: Store, bus: Bus, projections: Projections, audience: Audience, views: Views
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._projections = projections
+        self._views = views
+        self._audience = audience
+        self._feeds: dict[str, _Feed] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        audience.on_change(self._presence_changed)
+        audience.on_gone(self._connections_gone)
+
+    @property
+    def open_streams(self) -> int:
+        return sum(len(feed.readers) for feed in self._feeds.values())
+
+    async def run(self) -> None:
+        await self._bus.subscribe(subjects.SESSION_ENDED, self._session_ended)
+        while True:
+            await asyncio.sleep(_SESSIONS_EVERY_S)
+            try:
+                await self._check_sessions()
+            except StoreUnavailable:
+                _log.warning("feeds.store_away")
+
+    def close(self) -> None:
+        for feed in self._feeds.values():
+            for reader in list(feed.readers):
+                reader.end()
+
+    async def read(self, caller: Caller, room: Room, last_seq: int | None) -> AsyncIterator[bytes]:
+        """The stream of one reader: what they missed, or a snapshot, then whatever comes. `room` is what the gate let
+        them into."""
+        async with self._joined(caller, room.id) as (feed, reader):
+            at = feed.watched.room.seq
+            if last_seq is not None and at - _MOST_REPLAYED <= last_seq <= at:
+                async for text in self._missed(reader, room.id, last_seq, at):
+                    yield text
+            else:
+                snapshot = feed.watched.room
+                at = snapshot.seq
+                yield _text("snapshot", await self._views.room(snapshot, caller), snapshot.seq)
+                reader.over = reader.over or snapshot.state is Lifecycle.ENDED
+            while not reader.over:
+                told = await reader.queue.get()
+                if told is None:
+                    return
+                if told.seq is not None:
+                    if told.seq <= at:
+                        continue
+                    at = told.seq
+                yield told.text
+                if told.ends is not None and (not told.ends or reader.account_id in told.ends):
+                    return
+
+    @contextlib.asynccontextmanager
+    async def _joined(self, caller: Caller, room_id: str) -> AsyncIterator[tuple[_Feed, Reader]]:
+        reader = Reader(caller)
+        async with self._opening.setdefault(room_id, asyncio.Lock()):
+            feed = self._feeds.get(room_id)
+            if feed is None:
+                watched = await self._projections.watch(room_id)
+                feed = self._feeds[room_id] = _Feed(watched, self._bus, self._views, self._audience)
+                await feed.start()
+            feed.readers.add(reader)
+        try:
+            yield feed, reader
+        finally:
+            feed.readers.discard(reader)
+            async with self._opening.setdefault(room_id, asyncio.Lock()):
+                if not feed.readers and self._feeds.get(room_id) is feed:
+                    del self._feeds[room_id]
+                    await feed.stop()
+                    await self._projections.unwatch(room_id)
+            if room_id not in self._feeds:
+                self._opening.pop(room_id, None)
+
+    async def _missed(self, reader: Reader, room_id: str, after: int, until: int) -> AsyncIterator[bytes]:
+        events = [e for e in await self._store.rooms.events_after(room_id, after) if e.seq <= until]
+        for event, data in zip(events, await self._views.events(events), strict=True):
+            yield _text(type_name(event), data, event.seq)
+            if isinstance(event, RoomEnded):
+                reader.over = True
+
+    def _presence_changed(self, room_id: str) -> None:
+        if room_id in self._feeds:
+            self._feeds[room_id].presence_changed()
+
+    def _connections_gone(self, room_id: str, connections: list[str]) -> None:
+        if room_id in self._feeds and connections:
+            after_ms = random.randrange(_RECONNECT_WITHIN_MS)
+            self._feeds[room_id].tell(
+                Told(_text("reconnect", {"connections": connections, "after_ms": after_ms}, None))
+            )
+
+    async def _session_ended(self, message: Message) -> None:
+        self._end_sessions({SessionEnded.from_bytes(message.data).session_id})
+
+    async def _check_sessions(self) -> None:
+        """A lost message must not keep a stream of an ended session open."""
+        readers = [reader for feed in self._feeds.values() for reader in feed.readers]
+        ids = {reader.session_id for reader in readers if reader.session_id is not None}
+        if ids:
+            self._end_sessions(ids - await self._store.sessions.alive(ids))
+
+    def _end_sessions(self, ids: set[str]) -> None:
+        for feed in list(self._feeds.values()):
+            for reader in list(feed.readers):
+                if reader.session_id in ids:
+                    reader.end()
+
+
+class _Feed:
+    """One room's events, serialised once for all its readers."""
+
+    def __init__(self, watched: Watched, bus: Bus, views: Views, audience: Audience) -> None:
+        self.watched = watched
+        self.readers: set[Reader] = set()
+        self._bus = bus
+        self._views = views
+        self._audience = audience
+        self._batches: asyncio.Queue[tuple[Room, tuple[Event, ...]]] = asyncio.Queue()
+        self._levels: dict[str, float] = {}
+        self._told_count: int | None = None
+        self._told_connected = audience.connected_speakers(watched.room.id)
+        self._passing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscription: Subscription | None = None
+        watched.on_change(self._changed)
+
+    async def start(self) -> None:
+        with contextlib.suppress(BusUnavailable):
+            self._subscription = await self._bus.subscribe(
+                subjects.room_passing(self.watched.room.id), self._passing_message
+            )
+        self._tasks = [asyncio.create_task(self._tell_lasting()), asyncio.create_task(self._tell_passing())]
+
+    async def stop(self) -> None:
+        self.watched.remove_listener(self._changed)
+        for task in self._tasks:
+            task.cancel()
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+
+    def tell(self, told: Told) -> None:
+        for reader in list(self.readers):
+            reader.tell(told)
+
+    def presence_changed(self) -> None:
+        self._passing.set()
+
+    def _changed(self, before: Room, events: tuple[Event, ...], after: Room) -> None:
+        self._batches.put_nowait((after, events))
+
+    async def _passing_message(self, message: Message) -> None:
+        with contextlib.suppress(MessageError):
+            self._levels.update(Levels.from_bytes(message.data).levels)
+            self._passing.set()
+
+    async def _tell_lasting(self) -> None:
+        while True:
+            room, events = await self._batches.get()
+            while True:
+                try:
+                    rendered = await self._views.events(events)
+                    break
+                except StoreUnavailable:
+                    await asyncio.sleep(0.5)  # names are in the same database: late, and not lost
+            for event, data in zip(events, rendered, strict=True):
+                self.tell(Told(_text(type_name(event), data, event.seq), event.seq, _ends(room, event)))
+            self._passing.set()
+
+    async def _tell_passing(self) -> None:
+        while True:
+            await self._passing.wait()
+            self._passing.clear()
+            try:
+                await self._tell_what_passed()
+            except StoreUnavailable:
+                pass  # passing things may be dropped
+            await asyncio.sleep(_PASSING_EVERY_S * (1 + len(self.readers) // _STREAMS_PER_STEP))
+
+    async def _tell_what_passed(self) -> None:
+        room = self.watched.room
+        count = self._audience.count(room)
+        if count != self._told_count:
+            self._told_count = count
+            self.tell(Told(_text("audience", {"count": count}, None)))
+        connected = self._audience.connected_speakers(room.id)
+        changed = connected ^ self._told_connected
+        levels, self._levels = self._levels, {}
+        handles = await self._views.handles({*changed, *levels}) if changed or levels else {}
+        for account_id in changed:
+            if account_id in handles:
+                presence = {"handle": handles[account_id], "connected": account_id in connected}
+                self.tell(Told(_text("presence", presence, None)))
+        self._told_connected = connected
+        if levels:
+            shown = {handles[a]: round(level, 2) for a, level in levels.items() if a in handles}
+            self.tell(Told(_text("levels", shown, None)))
+
+
+def _ends(room: Room, event: Event) -> frozenset[str] | None:
+    if isinstance(event, RoomEnded):
+        return frozenset()
+    if isinstance(event, PersonRemoved):
+        return frozenset({event.account})
+    if isinstance(event, PersonUninvited) and room.access is not Access.OPEN:
+        return frozenset({event.account})
+    return None
+
+
+def _text(kind: str, data: Any, seq: int | None) -> bytes:
+    head = f"event: {kind}\n" if seq is None else f"id: {seq}\nevent: {kind}\n"
+    return head.encode() + b"data: " + orjson.dumps(data) + b"\n\n"

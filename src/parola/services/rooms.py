@@ -1,0 +1,127 @@
+"""Opening rooms, finding them, and changing them: decide, append, publish, and wait for silence where there must be one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from parola.bus import Bus, BusUnavailable, subjects
+from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
+from parola.domain import people, rooms
+from parola.domain.errors import Invalid, Unavailable
+from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
+from parola.projection import Projections
+from parola.services.access import Gate
+from parola.services.caller import Caller
+from parola.services.clock import Clock
+from parola.store import BadCursor, Page, SeqConflict, Store
+
+_log = structlog.get_logger(__name__)
+
+_TRIES = 20
+SETTLE_TIMEOUT_S = 2.0
+_SILENCING = (
+    rooms.FloorRevoked,
+    rooms.SpeakerMuted,
+    rooms.PersonRemoved,
+    rooms.PersonUninvited,
+    rooms.RoomEnded,
+)
+"""After these somebody must not be heard, or must not hear, any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a command has led to: the room after it, and the events, none where it already held."""
+
+    room: Room
+    events: tuple[Event, ...]
+
+
+class Rooms:
+    def __init__(self, store: Store, bus: Bus, gate: Gate, projections: Projections, now: Clock) -> None:
+        self._store = store
+        self._bus = bus
+        self._gate = gate
+        self._projections = projections
+        self._now = now
+
+    async def open(
+        self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
+    ) -> Room:
+        """Raises NotSignedIn, Invalid."""
+        host = caller.signed_in().account.id
+        now = self._now()
+        if starts_at is not None and starts_at <= now:
+            raise Invalid.field("starts_at", "This is not in the future.")
+        if guests and access != Access.OPEN:
+            raise Invalid.field("guests", "Guests come only into open rooms.")
+        room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
+        events = rooms.create(room_id, host, clean, Access(access), guests is not False, starts_at, now)
+        room = rooms.fold(None, events)
+        await self._store.rooms.create(room, events)
+        return room
+
+    async def page(self, caller: Caller, state: str, cursor: str | None, limit: int) -> Page:
+        """Raises Invalid for a cursor that is not ours."""
+        try:
+            return await self._store.rooms.page(Lifecycle(state), caller.account_id, cursor, limit)
+        except BadCursor as error:
+            raise Invalid.field("cursor", "This cursor does not come from here.") from error
+
+    async def command(self, caller: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
+        """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody
+        could say that the silence it asks for has come: then the event stands all the same."""
+        by = caller.signed_in().account.id
+        command = make(by)
+        for _ in range(_TRIES):
+            before = await self._gate.enter(caller, room_id)
+            events = rooms.decide(before, command, self._now())
+            if not events:
+                # It already holds; that it is silent has to be true all the same.
+                await self._settle(before, command)
+                return Carried(before, ())
+            after = rooms.fold(before, events)
+            try:
+                await self._store.rooms.append(before, events, after)
+            except SeqConflict:
+                continue
+            await self._publish(room_id, events)
+            if any(isinstance(event, _SILENCING) for event in events):
+                await self._settle_to(after)
+            return Carried(after, events)
+        raise Unavailable("busy", "Too many are changing this room at once.", 1)
+
+    async def _settle(self, room: Room, command: Command) -> None:
+        if isinstance(
+            command, rooms.Revoke | rooms.Mute | rooms.MuteAll | rooms.Remove | rooms.Uninvite | rooms.End
+        ):
+            await self._settle_to(room)
+
+    async def _settle_to(self, room: Room) -> None:
+        head = (await self._store.rooms.heads([room.id])).get(room.id)
+        if head is None or head.owner is None:
+            return  # nothing mixes this room, so nothing sounds
+        order = SettleOrder(room.id, room.seq).to_bytes()
+        try:
+            reply = await self._bus.request(subjects.media(head.owner, "settle"), order, SETTLE_TIMEOUT_S)
+            Settled.from_bytes(reply)
+        except (BusUnavailable, MessageError) as error:
+            if head.owner not in self._projections.alive_processes():
+                return  # its lease has run out: it is dead, or has fallen silent by itself
+            raise Unavailable(
+                "not_confirmed", "It is done, but not yet confirmed that all is silent.", 1
+            ) from error
+
+    async def _publish(self, room_id: str, events: tuple[Event, ...]) -> None:
+        body = RoomEvents(room_id, [encode_event(event) for event in events])
+        try:
+            await self._bus.publish(subjects.room_events(room_id), body.to_bytes())
+        except BusUnavailable:
+            _log.warning(
+                "room.events_not_told", room=room_id
+            )  # everyone finds them in SQL within two seconds

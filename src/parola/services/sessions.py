@@ -1,0 +1,103 @@
+"""Sessions: an opaque token for whoever signed in, of which the store knows only the hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+import structlog
+
+from parola.bus import Bus, BusUnavailable, subjects
+from parola.bus.messages import SessionEnded
+from parola.domain import people
+from parola.domain.errors import Forbidden, Invalid, NotSignedIn
+from parola.services.caller import GUEST, Caller, Member
+from parola.services.clock import Clock
+from parola.services.passwords import Passwords
+from parola.store import Account, Store
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A fresh session; its token is told this once."""
+
+    account: Account
+    token: str
+
+
+class Sessions:
+    """`registration` is open, invite or closed."""
+
+    def __init__(self, store: Store, bus: Bus, passwords: Passwords, now: Clock, registration: str) -> None:
+        self._store = store
+        self._bus = bus
+        self._passwords = passwords
+        self._now = now
+        self._registration = registration
+
+    async def authenticate(self, token: str) -> Caller:
+        """A guest for a token that does not hold (any more)."""
+        session = await self._store.sessions.by_token_hash(_hash(token))
+        return Caller(Member(session.account, session.id)) if session is not None else GUEST
+
+    async def sign_up(self, handle: str, name: str, password: str, invite: str | None) -> SignedIn:
+        """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed")."""
+        handle, name = people.parse_handle(handle), people.parse_name(name)
+        password = people.parse_password(password)
+        if self._registration == "closed":
+            raise Forbidden("registration_closed", "This server takes no new accounts.")
+        account_id = secrets.token_urlsafe(16)
+        if self._registration == "invite":
+            redeemed = invite is not None and await self._store.invites.redeem(
+                _hash(invite), account_id, self._now()
+            )
+            if not redeemed:
+                raise Forbidden("invite_required", "This server takes new accounts by invitation only.")
+        try:
+            password_hash = await self._passwords.hash(password)
+            account = await self._store.accounts.add(account_id, handle, name, password_hash, self._now())
+        except BaseException:
+            if self._registration == "invite" and invite is not None:
+                await self._store.invites.release(_hash(invite), account_id)
+            raise
+        return await self._begin(account)
+
+    async def sign_in(self, handle: str, password: str) -> SignedIn:
+        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong."""
+        try:
+            account = await self._store.accounts.by_handle(people.parse_handle(handle))
+        except Invalid:
+            account = None
+        if (
+            not await self._passwords.matches(account.password_hash if account else None, password)
+            or account is None
+        ):
+            raise NotSignedIn("wrong_credentials", "Handle and password do not belong together.")
+        return await self._begin(account)
+
+    async def sign_out(self, caller: Caller) -> None:
+        """Ends the session, and with it its event streams and connections."""
+        session_id = caller.signed_in().session_id
+        await self._store.sessions.end(session_id)
+        try:
+            await self._bus.publish(subjects.SESSION_ENDED, SessionEnded(session_id).to_bytes())
+        except BusUnavailable:
+            _log.warning("session.end_not_told")  # every process finds out by itself within seconds
+
+    async def create_invite(self) -> str:
+        """A code for one account."""
+        code = secrets.token_urlsafe(12)
+        await self._store.invites.add(_hash(code), self._now())
+        return code
+
+    async def _begin(self, account: Account) -> SignedIn:
+        token = secrets.token_urlsafe(32)
+        await self._store.sessions.add(secrets.token_urlsafe(16), _hash(token), account.id, self._now())
+        return SignedIn(account, token)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

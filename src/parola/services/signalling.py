@@ -1,0 +1,141 @@
+"""Finding the media process for a connection, and passing offer and answer between the two."""
+
+from __future__ import annotations
+
+import structlog
+
+from parola.bus import Bus, BusUnavailable, NoResponders, subjects
+from parola.bus.messages import (
+    Closed,
+    CloseOrder,
+    Connected,
+    MessageError,
+    OwnerChanged,
+    Refused,
+    WhepOrder,
+    WhipOrder,
+)
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
+from parola.domain.rooms import Lifecycle, Room
+from parola.projection import Projections
+from parola.services.access import Gate
+from parola.services.caller import Caller
+from parola.store import Store
+
+_log = structlog.get_logger(__name__)
+
+_TIMEOUT_S = 3.0
+_TRIES = 3
+_REFUSALS: dict[int, type[Forbidden | Conflict | Invalid]] = {403: Forbidden, 409: Conflict, 422: Invalid}
+
+
+class Signalling:
+    def __init__(self, store: Store, bus: Bus, gate: Gate, projections: Projections) -> None:
+        self._store = store
+        self._bus = bus
+        self._gate = gate
+        self._projections = projections
+
+    async def listen(self, caller: Caller, room_id: str, offer: str, channel: str) -> Connected:
+        """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
+        room = await self._live(caller, room_id)
+        if channel != "main":
+            raise NotFound()
+        for _ in range(_TRIES):
+            process_id = await self._least_loaded()
+            order = WhepOrder(room.id, caller.account_id, caller.session_id, room.seq, offer)
+            answer = await self._ask(process_id, "whep", order.to_bytes())
+            if answer is not None:
+                return answer
+        raise Unavailable("full", "No media process can take this connection now.", 2)
+
+    async def speak(self, caller: Caller, room_id: str, offer: str) -> Connected:
+        """WHIP. Raises Refusals as `listen`, and not_signed_in, floor_required."""
+        member = caller.signed_in()
+        room = await self._live(caller, room_id)
+        if not room.has_floor(member.account.id):
+            raise Forbidden("floor_required", "You do not have the floor in this room.")
+        for _ in range(_TRIES):
+            owner, epoch = await self._owner(room_id)
+            order = WhipOrder(room.id, member.account.id, member.session_id, epoch, room.seq, offer)
+            answer = await self._ask(owner, "whip", order.to_bytes())
+            if answer is not None:
+                return answer
+        raise Unavailable("full", "No media process can take this connection now.", 2)
+
+    async def hang_up(self, caller: Caller, room_id: str, connection_id: str) -> None:
+        """Raises NotFound, for others' connections as for none."""
+        process_id, dot, _ = connection_id.partition(".")
+        if not dot or process_id not in await self._alive():
+            raise NotFound()
+        order = CloseOrder(room_id, connection_id, caller.account_id).to_bytes()
+        try:
+            Closed.from_bytes(await self._bus.request(subjects.media(process_id, "close"), order, _TIMEOUT_S))
+        except MessageError as error:
+            raise NotFound() from error
+        except BusUnavailable as error:
+            raise Unavailable("media_away", "The media process does not answer.", 1) from error
+
+    async def _live(self, caller: Caller, room_id: str) -> Room:
+        room = await self._gate.enter(caller, room_id)
+        if room.state is not Lifecycle.LIVE:
+            raise Conflict("not_live", "This room is not live.")
+        return room
+
+    async def _owner(self, room_id: str) -> tuple[str, int]:
+        """Who mixes the room; where nobody alive does, the least loaded process is made to."""
+        for _ in range(_TRIES):
+            head = (await self._store.rooms.heads([room_id]))[room_id]
+            if head.owner is not None and head.owner in await self._alive():
+                return head.owner, head.epoch
+            process_id = await self._least_loaded()
+            epoch = await self._store.rooms.claim(room_id, process_id, head.epoch)
+            if epoch is not None:
+                await self._tell_owner(OwnerChanged(room_id, process_id, epoch))
+                return process_id, epoch
+        raise Unavailable("busy", "The room is just being taken over.", 1)
+
+    async def _tell_owner(self, changed: OwnerChanged) -> None:
+        try:
+            await self._bus.publish(subjects.room_owner(changed.room_id), changed.to_bytes())
+        except BusUnavailable:
+            _log.warning("room.owner_not_told", room=changed.room_id)
+
+    async def _least_loaded(self) -> str:
+        alive = await self._alive()
+        if not alive:
+            raise Unavailable("full", "No media process is running.", 2)
+        return min(alive, key=lambda process_id: (alive[process_id], process_id))
+
+    async def _alive(self) -> dict[str, float]:
+        """Load by process. Looked up at once where nothing is known yet, as just after the start."""
+        leases = self._projections.alive_processes()
+        if not leases:
+            await self._projections.look_at_leases()
+            leases = self._projections.alive_processes()
+        return {process_id: lease.load for process_id, lease in leases.items()}
+
+    async def _ask(self, process_id: str, verb: str, order: bytes) -> Connected | None:
+        """None: that process is not there (any more), another one may be."""
+        try:
+            reply = await self._bus.request(subjects.media(process_id, verb), order, _TIMEOUT_S)
+        except NoResponders:
+            self._projections.forget_process(process_id)
+            return None
+        except BusUnavailable as error:
+            raise Unavailable("media_away", "The media process does not answer.", 1) from error
+        try:
+            return Connected.from_bytes(reply)
+        except MessageError:
+            refused = Refused.from_bytes(reply)
+        if refused.status == 404 and verb == "whip":
+            return None  # the ownership has just changed
+        raise _refusal(refused)
+
+
+def _refusal(refused: Refused) -> Refusal:
+    if refused.status in _REFUSALS:
+        return _REFUSALS[refused.status](refused.code, refused.detail)
+    if refused.status == 404:
+        return NotFound()
+    return Unavailable(refused.code, refused.detail, 1)

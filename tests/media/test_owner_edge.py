@@ -1,0 +1,263 @@
+"""An owned room and its edge with real codecs in virtual time: who is heard by whom, and when that ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from parola.domain import rooms
+from parola.media.codec import Decoder, Encoder
+from parola.media.edge import EdgeRoom
+from parola.media.listener import Listener
+from parola.media.owner import OwnedRoom
+from parola.media.speaker import Speaker
+from parola.media.stream import ProgramStream, StreamNumbers
+from parola.media.voice import Voice
+from parola.rtp.rtp import RtpPacket
+from tests.media.fakes import FakePeer, FakeWatched, live_room
+
+TICK = 0.02
+LEVEL_ID = 1
+
+
+class House:
+    """One room, owner and edge in one process; `run` lets virtual time pass, 20 ms at a time."""
+
+    def __init__(self, *speakers: str) -> None:
+        self.now = 1000.0
+        self.watched = FakeWatched(live_room(*speakers))
+        self.owned = OwnedRoom(self.watched, 1, lambda room: None, lambda room_id, levels: None)
+        self.edge = EdgeRoom(self.watched, lambda: self.now)
+        self.edge.attach(1, 0, float("inf"))
+        self.owned.edges["here"] = self.edge
+        self.talking: dict[str, float] = {}
+        self.encoders = {name: Encoder() for name in ("host", *speakers)}
+        self.sent = dict.fromkeys(self.encoders, 0)
+        self.speakers = {name: self._speaker(name) for name in self.encoders}
+
+    def _speaker(self, name: str) -> Speaker:
+        voice = Voice(name, 111, 63, LEVEL_ID)
+        speaker = Speaker(self.owned, name, None, f"whip-{name}", voice, 1, lambda s: None, lambda s: None)
+        peer = FakePeer()
+        peer.on_close = speaker.closed
+        speaker.peer = peer  # type: ignore[assignment]
+        self.owned.add(speaker)
+        return speaker
+
+    def listener(self, account_id: str | None) -> tuple[Listener, FakePeer]:
+        peer = FakePeer()
+        name = f"whep-{account_id}-{len(self.edge.listeners)}"
+        listener = Listener(self.edge, account_id, None, name, lambda x: None, lambda x: None)
+        peer.on_close = listener.closed
+        listener.peer = peer  # type: ignore[assignment]
+        numbers = StreamNumbers(111, None, 77, 0, 0)
+        listener.stream = ProgramStream(numbers, "room", peer.send_rtp, peer.send_rtcp, self.now)
+        self.edge.add(listener)
+        listener.connected(self.now)
+        return listener, peer
+
+    def run(self, ticks: int) -> None:
+        for _ in range(ticks):
+            for name, frequency in self.talking.items():
+                self._say(name, frequency)
+            self.owned.tick(round(self.now / TICK), self.now)
+            self.edge.maintain(self.now, self.now)
+            self.now += TICK
+
+    def _say(self, name: str, frequency: float) -> None:
+        n = self.sent[name]
+        self.sent[name] += 1
+        t = (np.arange(960) + n * 960) / 48_000
+        pcm = (0.3 * np.sin(2 * np.pi * frequency * t)).astype(np.float32)
+        packet = RtpPacket(
+            111, False, n & 0xFFFF, (n * 960) & 0xFFFFFFFF, 5, extensions={LEVEL_ID: bytes([0x80 | 13])},
+            payload=self.encoders[name].encode(pcm),
+        )  # fmt: skip
+        self.speakers[name].rtp(packet.to_bytes(), self.now)
+
+
+def heard(packets: list[bytes]) -> np.ndarray:
+    """What a decoder makes of a stream, with silence where nothing was sent."""
+    decoder = Decoder()
+    parts = []
+    for data in packets:
+        payload = RtpPacket.parse(data).payload
+        parts.append(decoder.decode(payload) if len(payload) > 2 else np.zeros(960, np.float32))
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def amplitude(sound: np.ndarray, frequency: float) -> float:
+    t = np.arange(sound.size) / 48_000
+    return float(2 * abs(np.dot(sound, np.exp(-2j * np.pi * frequency * t))) / max(1, sound.size))
+
+
+def test_everyone_hears_the_others_and_nobody_themselves() -> None:
+    house = House("bob")
+    _, audience = house.listener("carla")
+    _, guest = house.listener(None)
+    _, host = house.listener("host")
+    _, bob = house.listener("bob")
+    house.talking = {"host": 440.0, "bob": 1000.0}
+    house.run(30)
+    for peer in (audience, guest, host, bob):
+        peer.packets.clear()
+    house.run(50)
+    for peer in (audience, guest):
+        assert amplitude(heard(peer.packets), 440) > 0.1
+        assert amplitude(heard(peer.packets), 1000) > 0.1
+    assert amplitude(heard(host.packets), 1000) > 0.1
+    assert amplitude(heard(host.packets), 440) < 0.002
+    assert amplitude(heard(bob.packets), 440) > 0.1
+    assert amplitude(heard(bob.packets), 1000) < 0.002
+
+
+def test_a_lone_talker_hears_nothing_of_it() -> None:
+    house = House()
+    _, host = house.listener("host")
+    house.talking = {"host": 440.0}
+    house.run(100)
+    sound = heard(host.packets)
+    assert not sound.any() or float(np.abs(sound).max()) < 0.002
+
+
+@pytest.mark.parametrize(
+    "command", [rooms.Revoke("host", "bob"), rooms.Mute("host", "bob"), rooms.Remove("host", "bob")]
+)
+async def test_nothing_of_a_voice_leaves_after_settle_has_answered(command: rooms.Command) -> None:
+    house = House("bob")
+    _, audience = house.listener("carla")
+    house.talking = {"bob": 1000.0}
+    house.run(50)
+    assert amplitude(heard(audience.packets)[-24_000:], 1000) > 0.1
+    seq = house.watched.decide(command)
+    settled = asyncio.ensure_future(house.owned.settle(seq))
+    await asyncio.sleep(0)
+    house.run(1)
+    await settled
+    audience.packets.clear()
+    house.run(50)
+    assert amplitude(heard(audience.packets), 1000) < 0.0005
+    assert len(RtpPacket.parse(audience.packets[-1]).payload) <= 2
+
+
+async def test_another_voice_goes_on_unbroken_through_a_cut() -> None:
+    house = House("bob")
+    _, audience = house.listener("carla")
+    house.talking = {"bob": 1000.0, "host": 440.0}
+    house.run(50)
+    settled = asyncio.ensure_future(house.owned.settle(house.watched.decide(rooms.Mute("host", "bob"))))
+    await asyncio.sleep(0)
+    house.run(1)
+    await settled
+    audience.packets.clear()
+    house.run(50)
+    sound = heard(audience.packets)
+    assert len(audience.packets) == 50
+    assert amplitude(sound[9600:], 440) > 0.1
+    assert amplitude(sound[9600:], 1000) < 0.0005
+
+
+def test_without_the_floor_nothing_is_decoded_or_buffered() -> None:
+    house = House("bob")
+    _, audience = house.listener("carla")
+    house.watched.decide(rooms.Mute("bob", "bob"))
+    house.talking = {"bob": 1000.0}
+    house.run(50)
+    assert house.speakers["bob"].voice.refused == 50
+    assert amplitude(heard(audience.packets), 1000) < 0.0005
+    house.watched.decide(rooms.Unmute("bob", "bob"))
+    audience.packets.clear()
+    house.run(50)
+    assert amplitude(heard(audience.packets), 1000) > 0.1
+
+
+def test_a_revoked_speakers_connection_ends_and_a_muted_ones_does_not() -> None:
+    house = House("bob", "carla")
+    house.watched.decide(rooms.Mute("host", "bob"))
+    house.watched.decide(rooms.Revoke("host", "carla"))
+    assert set(house.owned.speakers) == {"host", "bob"}
+
+
+def test_removal_ends_listening_and_the_end_ends_all() -> None:
+    house = House("bob")
+    _, bob = house.listener("bob")
+    _, carla = house.listener("carla")
+    house.watched.decide(rooms.Remove("host", "bob"))
+    assert (bob.reason, carla.reason) == ("removed", None)
+    house.watched.decide(rooms.End("host"))
+    assert carla.reason == "room_ended"
+    assert house.owned.speakers == {}
+
+
+def test_frames_of_an_old_epoch_or_behind_a_fence_are_dropped() -> None:
+    house = House()
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    house.edge.attach(2, 0, float("inf"))
+    audience.packets.clear()
+    house.run(10)
+    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
+    assert house.edge.late_frames >= 9
+
+
+async def test_a_fence_refuses_frames_that_come_late() -> None:
+    house = House()
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    ahead = round(house.now / TICK) + 5
+    await house.edge.fence(1, ahead, house.watched.room.seq)
+    audience.packets.clear()
+    house.run(5)
+    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
+    house.run(10)
+    assert any(len(RtpPacket.parse(p).payload) > 2 for p in audience.packets)
+
+
+def test_a_silent_room_needs_no_ticks_and_its_listeners_get_a_packet_every_400_ms() -> None:
+    house = House()
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    house.talking = {}
+    house.run(60)
+    assert house.owned.tick(round(house.now / TICK), house.now) is False
+    audience.packets.clear()
+    house.run(100)
+    assert 4 <= len(audience.packets) <= 6
+    assert all(len(RtpPacket.parse(p).payload) == 1 for p in audience.packets)
+
+
+def test_a_stream_never_jumps_back_and_counts_every_packet() -> None:
+    house = House("bob")
+    _, bob = house.listener("bob")
+    for talking in ({"host": 440.0}, {}, {"bob": 700.0}, {"bob": 700.0, "host": 440.0}, {"host": 440.0}, {}):
+        house.talking = dict(talking)
+        house.run(45)
+    packets = [RtpPacket.parse(p) for p in bob.packets]
+    assert [p.sequence for p in packets] == list(range(len(packets)))
+    stamps = [p.timestamp for p in packets]
+    assert all(b > a for a, b in zip(stamps, stamps[1:], strict=False))
+    assert all((b - a) % 960 == 0 for a, b in zip(stamps, stamps[1:], strict=False))
+
+
+def test_a_newer_connection_of_a_speaker_replaces_the_older() -> None:
+    house = House()
+    first = house.speakers["host"]
+    second = house._speaker("host")
+    assert first.peer.reason == "replaced"  # type: ignore[attr-defined]
+    assert house.owned.speakers["host"] is second
+
+
+def test_what_a_listener_sends_goes_nowhere() -> None:
+    house = House()
+    listener, _ = house.listener("carla")
+    _, audience = house.listener("dora")
+    audience.packets.clear()
+    listener.rtp(RtpPacket(111, False, 1, 1, 9, payload=b"\xf8hello").to_bytes(), house.now)
+    house.run(3)
+    assert listener.unasked == 1
+    assert not heard(audience.packets).any() or float(np.abs(heard(audience.packets)).max()) < 1e-3
