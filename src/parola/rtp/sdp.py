@@ -18,6 +18,8 @@ AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 """RFC 6464: how loud a packet is, to be read without decoding."""
 LONGEST = 64 << 10
 """Characters of an offer; Chromium's have 2,000 for one m-line."""
+MOST_LINES = 2000
+"""Chromium's have 50."""
 
 Direction = Literal["sendonly", "recvonly"]
 
@@ -68,6 +70,8 @@ def parse_offer(text: str, want: Direction) -> Offer:
         raise SdpError("The offer is too long.")
     if "\0" in text:
         raise SdpError("The offer contains NUL.")
+    if text.count("\n") > MOST_LINES:
+        raise SdpError("The offer has too many lines.")
     session, media = _sections(text)
     protocol, payload_types = _media_line(media.line)
     direction = media.direction or session.direction or "sendrecv"
