@@ -6,6 +6,7 @@ holds no new sample: only the last one, fading to nothing within 5 ms, so that n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,9 +65,11 @@ class Mixer:
     ) -> dict[str, Mixed]:
         """`frames`: float32[960] by voice; `levels` in dB below full scale; `outputs`: excluded voices by name."""
         present = {v: f for v, f in frames.items() if f is not None and v not in self._cut}
+        for voice in self._cut:
+            self._gain_db.pop(voice, None)
         chosen = self._choose(present, levels)
         parts = {
-            voice: self._enter_or_go_on(voice, present[voice], levels.get(voice, 0.0)) for voice in chosen
+            voice: self._enter_or_go_on(voice, present[voice], levels.get(voice, -120.0)) for voice in chosen
         }
         for voice in [v for v in self._last if v not in chosen]:
             parts[voice] = self._leave(voice, present.get(voice))
@@ -87,15 +90,14 @@ class Mixer:
         before = self._gain_db.get(voice, 0.0)
         after = self._next_gain(before, level)
         self._gain_db[voice] = after
-        ramp = np.linspace(_linear(before), _linear(after), FRAME, dtype=np.float32)
-        part = (frame * ramp).astype(np.float32)
+        part: Pcm = np.multiply(frame, _ramp(before, after), dtype=np.float32)
         if voice not in self._last:
             part[:_FADE] *= _UP
         self._last[voice] = float(part[-1])
         return part
 
     def _leave(self, voice: str, frame: Pcm | None) -> Pcm:
-        """Out of the mix: by a fade of its own sound where that may still be heard, else by letting its last sample die."""
+        """The end of a voice: its own sound fading where that may still be heard, else its last sample dying away."""
         part = np.zeros(FRAME, np.float32)
         if frame is not None:
             part[:_FADE] = frame[:_FADE] * _linear(self._gain_db.get(voice, 0.0)) * _DOWN
@@ -127,13 +129,26 @@ class Mixer:
             return total
         ramp = np.full(FRAME, after, np.float32)
         ramp[:_FADE] = before + (after - before) * _UP
-        limited = total * ramp
+        limited: Pcm = total * ramp
         # The first 5 ms of a sudden peak are still under the old gain: bend them instead of cutting them off.
         over = np.abs(limited) > _KNEE
         if over.any():
             bent = _KNEE + (1 - _KNEE) * np.tanh((np.abs(limited[over]) - _KNEE) / (1 - _KNEE))
-            limited[over] = np.sign(limited[over]) * bent
-        return limited.astype(np.float32)
+            limited[over] = np.copysign(bent, limited[over])
+        return limited
+
+
+def meter(frame: Pcm) -> float:
+    """How loud a frame is, for eyes: 0 at −60 dB below full scale and less, 1 at full scale."""
+    power = float(np.dot(frame, frame)) / frame.size
+    return min(1.0, max(0.0, 1 + 10 * math.log10(power) / 60)) if power > 1e-12 else 0.0
+
+
+def _ramp(before: float, after: float) -> Pcm | np.float32:
+    """From one gain in dB to another over a frame."""
+    if before == after:
+        return np.float32(_linear(after))
+    return np.linspace(_linear(before), _linear(after), FRAME, dtype=np.float32)
 
 
 def _linear(decibels: float) -> float:
