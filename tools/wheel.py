@@ -42,14 +42,17 @@ def main() -> None:
 
 
 def _serve(command: Path, folder: Path) -> float:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(("127.0.0.1", 0))
+        port, udp_port = tcp.getsockname()[1], udp.getsockname()[1]
     # Nothing of the project's own environment may help: no PATH to its scripts, no path to its sources.
     environment = {
         "PATH": os.defpath,
         "HOME": str(folder),
         "PAROLA_HTTP_PORT": str(port),
+        "PAROLA_UDP_PORT": str(udp_port),
+        "PAROLA_MEDIA_PROCESSES": "1",
         "PAROLA_DATA_DIR": str(folder / "data"),
     }
     began = time.monotonic()
