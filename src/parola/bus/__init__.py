@@ -3,4 +3,13 @@
 from parola.bus import subjects
 from parola.bus.bus import Bus, BusUnavailable, Handler, Message, NoResponders, RequestTimeout, Subscription
 
-__all__ = ["Bus", "BusUnavailable", "Handler", "Message", "NoResponders", "RequestTimeout", "Subscription", "subjects"]
+__all__ = [
+    "Bus",
+    "BusUnavailable",
+    "Handler",
+    "Message",
+    "NoResponders",
+    "RequestTimeout",
+    "Subscription",
+    "subjects",
+]

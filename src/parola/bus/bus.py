@@ -55,10 +55,13 @@ class Bus(Protocol):
         """Raises NoResponders, RequestTimeout, BusUnavailable."""
         ...
 
-    async def subscribe(self, subject: str, handler: Handler) -> Subscription:
-        """`subject` may end in `>` or hold `*`, as in NATS."""
+    async def subscribe(self, subject: str, handler: Handler, pending: int = ...) -> Subscription:
+        """`subject` may end in `>` or hold `*`, as in NATS. More than `pending` waiting messages, and the newest are
+        dropped and counted in the log."""
         ...
 
-    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None: ...
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Called each time the bus is back, with every subscription in force again."""
+        ...
 
     async def close(self) -> None: ...

@@ -1,6 +1,6 @@
 """One tick of one output of a room's mixer, as it crosses the bus.
 
-    u8 version · u32 epoch · u64 tick · u64 origin, wall-clock ns · u8 talkers · each u8 length and id · Opus packet
+u8 version · u32 epoch · u64 tick · u64 origin, wall-clock ns · u8 talkers · each u8 length and id · Opus packet
 """
 
 from __future__ import annotations

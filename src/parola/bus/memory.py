@@ -8,53 +8,48 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from parola.bus.bus import BusUnavailable, Handler, Message, NoResponders, RequestTimeout
+from parola.bus.mailbox import PENDING, Mailbox
 
 _log = structlog.get_logger(__name__)
 
 
 class MemorySubscription:
-    def __init__(self, bus: MemoryBus, subject: str, handler: Handler) -> None:
+    def __init__(self, bus: MemoryBus, subject: str, mailbox: Mailbox) -> None:
         self.subject = subject
+        self.mailbox = mailbox
         self._bus = bus
-        self._handler = handler
-        self._queue: asyncio.Queue[Message] = asyncio.Queue()
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def put(self, message: Message) -> None:
-        self._queue.put_nowait(message)
-
-    async def drained(self) -> None:
-        await self._queue.join()
 
     async def unsubscribe(self) -> None:
         if self in self._bus.subscriptions:
             self._bus.subscriptions.remove(self)
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            message = await self._queue.get()
-            try:
-                await self._handler(message)
-            except Exception:
-                _log.exception("bus.handler_failed", subject=message.subject)
-            finally:
-                self._queue.task_done()
+        self.mailbox.close()
 
 
 class MemoryBus:
-    """`lose` names subjects whose next message is lost; `away` makes everything fail."""
+    """`lose` names subjects whose next message is lost; `away` makes everything fail; `published` is what was said."""
 
     def __init__(self) -> None:
         self.subscriptions: list[MemorySubscription] = []
         self.published: list[tuple[str, bytes]] = []
         self.lose: set[str] = set()
-        self.away = False
+        self._away = False
+        self._answers: set[asyncio.Future[bytes]] = set()
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
 
     @property
     def connected(self) -> bool:
-        return not self.away
+        return not self._away
+
+    @property
+    def away(self) -> bool:
+        return self._away
+
+    @away.setter
+    def away(self, away: bool) -> None:
+        self._away = away
+        for answer in self._answers:
+            if away and not answer.done():
+                answer.set_exception(BusUnavailable("the bus went away before the answer"))
 
     async def publish(self, subject: str, data: bytes) -> None:
         self._check()
@@ -69,18 +64,21 @@ class MemoryBus:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         async def respond(reply: bytes) -> None:
-            if not answer.done():
+            if not answer.done() and not self._away:
                 answer.set_result(reply)
 
         if not self._deliver(subject, data, respond):
             raise NoResponders(subject)
+        self._answers.add(answer)
         try:
             return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError as error:
             raise RequestTimeout(subject) from error
+        finally:
+            self._answers.discard(answer)
 
-    async def subscribe(self, subject: str, handler: Handler) -> MemorySubscription:
-        subscription = MemorySubscription(self, subject, handler)
+    async def subscribe(self, subject: str, handler: Handler, pending: int = PENDING) -> MemorySubscription:
+        subscription = MemorySubscription(self, subject, Mailbox(subject, handler, pending))
         self.subscriptions.append(subscription)
         return subscription
 
@@ -91,25 +89,29 @@ class MemoryBus:
         """Ends `away`, and tells everyone."""
         self.away = False
         for callback in self._callbacks:
-            await callback()
+            try:
+                await callback()
+            except Exception:
+                _log.exception("bus.reconnect_failed")
 
     async def drained(self) -> None:
         """Returns when every delivered message has been handled."""
         for subscription in list(self.subscriptions):
-            await subscription.drained()
+            await subscription.mailbox.drained()
 
     async def close(self) -> None:
         for subscription in list(self.subscriptions):
             await subscription.unsubscribe()
+        self.away = True
 
     def _check(self) -> None:
-        if self.away:
+        if self._away:
             raise BusUnavailable("the bus is away")
 
     def _deliver(self, subject: str, data: bytes, respond: Callable[[bytes], Awaitable[None]]) -> int:
         matching = [s for s in self.subscriptions if _matches(s.subject, subject)]
         for subscription in matching:
-            subscription.put(Message(subject, data, respond))
+            subscription.mailbox.put(Message(subject, data, respond))
         return len(matching)
 
 

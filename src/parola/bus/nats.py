@@ -1,141 +1,241 @@
-"""The bus over core NATS. It reconnects for ever; what is published meanwhile is refused, not kept for later."""
+"""The bus over core NATS. It comes back for ever, with every subscription; meanwhile it refuses instead of waiting.
+
+The client's own reconnecting is switched off: it gives up after some of the server's errors, runs callbacks where they
+can block its reader, and leaves requests in flight to their timeouts. Here a lost connection is thrown away and a new
+one made, which is one way for every kind of loss.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import nats
 import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from parola.bus.bus import BusUnavailable, Handler, Message, NoResponders, RequestTimeout
+from parola.bus.mailbox import PENDING, Mailbox
 
 _log = structlog.get_logger(__name__)
 
-_RECONNECT_S = 0.1
-_PENDING_MESSAGES = 20_000
-_PENDING_BYTES = 32 << 20
+_RETRY_S = 0.1
+_CONNECT_TIMEOUT_S = 2
+_PING_EVERY_S = 5
+_CHECK_EVERY_S = 1.0
+_COMPLAIN_EVERY_S = 5.0
 
 
 class NatsSubscription:
-    def __init__(self, subscription: Any) -> None:
-        self._subscription = subscription
+    def __init__(self, bus: NatsBus, subject: str, mailbox: Mailbox) -> None:
+        self.client: Client | None = None
+        """The connection that knows this subscription, None when none does yet."""
+        self._bus = bus
+        self._subject = subject
+        self._mailbox = mailbox
+        self._at_server: Any = None
+
+    async def open(self, client: Client) -> None:
+        self.client = client
+        self._at_server = await client.subscribe(self._subject, cb=self._received)
 
     async def unsubscribe(self) -> None:
-        try:
-            await self._subscription.unsubscribe()
-        except nats.errors.Error:
-            pass  # without a connection there is nothing to take back: nats forgets it at the reconnect
+        self._bus.forget(self)
+        self._mailbox.close()
+        if self._at_server is not None:
+            # Without a connection there is nothing to take back: the next one is not told of it.
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await self._at_server.unsubscribe()
+
+    async def _received(self, msg: Msg) -> None:
+        self._mailbox.put(Message(msg.subject, msg.data, self._bus.responder(msg.reply)))
 
 
 class NatsBus:
     """Made by `connect`."""
 
-    def __init__(self) -> None:
-        self._client = Client()
+    def __init__(self, url: str, token: str | None) -> None:
+        self._servers = [server.strip() for server in url.split(",")]
+        self._token = token
+        self._client: Client | None = None
+        self._subscriptions: set[NatsSubscription] = set()
+        self._requests: set[asyncio.Task[Msg]] = set()
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
-        self._closing = False
+        self._look = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def connect(cls, url: str, token: str | None = None) -> NatsBus:
-        """Waits until the server answers; `token` is the embedded server's secret."""
-        bus = cls()
-        await bus._client.connect(
-            servers=[url],
-            token=token,
-            allow_reconnect=True,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=_RECONNECT_S,
-            connect_timeout=2,
-            ping_interval=5,
-            max_outstanding_pings=2,
-            # Nothing is kept while the server is away: an old frame or fence is worse than none.
-            pending_size=8 << 20,
-            error_cb=bus._failed,
-            disconnected_cb=bus._disconnected,
-            reconnected_cb=bus._reconnected,
-        )
+        """Waits until a server answers. `url` may name several, with commas; `token` is an embedded server's secret."""
+        bus = cls(url, token)
+        await bus._open()
+        bus._start(bus._keep())
         return bus
 
     @property
     def connected(self) -> bool:
-        return bool(self._client.is_connected)
+        return self._client is not None and bool(self._client.is_connected)
 
     async def publish(self, subject: str, data: bytes) -> None:
-        if not self.connected:
-            raise BusUnavailable("the bus is away")
+        client = self._connection()
         try:
-            await self._client.publish(subject, data)
-        except nats.errors.Error as error:
-            raise BusUnavailable(str(error)) from error
+            await client.publish(subject, data)
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable(_words(error)) from error
 
     async def request(self, subject: str, data: bytes, timeout_s: float) -> bytes:
-        if not self.connected:
-            raise BusUnavailable("the bus is away")
+        client = self._connection()
+        request = asyncio.get_running_loop().create_task(client.request(subject, data, timeout=timeout_s))
+        self._requests.add(request)
         try:
-            reply = await self._client.request(subject, data, timeout=timeout_s)
+            return bytes((await request).data)
         except nats.errors.NoRespondersError as error:
             raise NoResponders(subject) from error
         except (nats.errors.TimeoutError, TimeoutError) as error:
             raise RequestTimeout(subject) from error
-        except (nats.errors.Error, asyncio.CancelledError) as error:
-            # nats cancels its requests when the connection breaks; a cancelled caller is another matter.
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable(_words(error)) from error
+        except asyncio.CancelledError as error:
+            # `_abandon` cancels requests whose connection is lost; a cancelled caller is another matter.
             task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            if task is None or task.cancelling():
                 raise
-            raise BusUnavailable(str(error)) from error
-        return bytes(reply.data)
+            raise BusUnavailable("the bus went away before the answer") from error
+        finally:
+            self._requests.discard(request)
 
-    async def subscribe(self, subject: str, handler: Handler) -> NatsSubscription:
-        async def handle(msg: Msg) -> None:
-            try:
-                await handler(Message(msg.subject, msg.data, _responder(self, msg.reply)))
-            except Exception:
-                _log.exception("bus.handler_failed", subject=msg.subject)
-
-        try:
-            subscription = await self._client.subscribe(
-                subject, cb=handle, pending_msgs_limit=_PENDING_MESSAGES, pending_bytes_limit=_PENDING_BYTES
-            )
-        except nats.errors.Error as error:
-            raise BusUnavailable(str(error)) from error
-        return NatsSubscription(subscription)
+    async def subscribe(self, subject: str, handler: Handler, pending: int = PENDING) -> NatsSubscription:
+        """When this returns, the server knows of it; while the server is away it begins with the next connection."""
+        subscription = NatsSubscription(self, subject, Mailbox(subject, handler, pending))
+        self._subscriptions.add(subscription)
+        if self._client is not None and self.connected:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.open(self._client)
+                await self._client.flush(_CONNECT_TIMEOUT_S)
+        return subscription
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._callbacks.append(callback)
 
     async def close(self) -> None:
-        self._closing = True
-        await self._client.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for subscription in list(self._subscriptions):
+            await subscription.unsubscribe()
+        await self._abandon()
+
+    def forget(self, subscription: NatsSubscription) -> None:
+        self._subscriptions.discard(subscription)
+
+    def responder(self, reply: str) -> Callable[[bytes], Awaitable[None]]:
+        async def respond(data: bytes) -> None:
+            if not reply:
+                return
+            try:
+                await self.publish(reply, data)
+            except BusUnavailable:
+                _log.warning("bus.answer_lost")
+
+        return respond
+
+    def _connection(self) -> Client:
+        if self._client is None or not self._client.is_connected:
+            self._look.set()
+            raise BusUnavailable("the bus is away")
+        return self._client
+
+    async def _keep(self) -> None:
+        while True:
+            await self._until_lost()
+            _log.warning("bus.lost")
+            await self._abandon()
+            await self._open()
+            _log.info("bus.back")
+            self._start(self._tell())
+
+    async def _until_lost(self) -> None:
+        # The client does not call back for every way of losing its connection, hence a look from time to time.
+        while self.connected:
+            self._look.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), _CHECK_EVERY_S)
+
+    async def _abandon(self) -> None:
+        client, self._client = self._client, None
+        for request in self._requests:
+            request.cancel()
+        if client is not None:
+            await _discard(client)
+
+    async def _open(self) -> None:
+        """Tries until it works."""
+        next_complaint = time.monotonic() + _RETRY_S * 5
+        while True:
+            try:
+                self._client = await self._attempt()
+                return
+            except (nats.errors.Error, OSError, TimeoutError, ValueError) as error:
+                if time.monotonic() >= next_complaint:
+                    next_complaint = time.monotonic() + _COMPLAIN_EVERY_S
+                    _log.warning("bus.waiting", reason=_words(error))
+            await asyncio.sleep(_RETRY_S)
+
+    async def _attempt(self) -> Client:
+        client = Client()
+        try:
+            await client.connect(
+                servers=self._servers,
+                token=self._token,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                ping_interval=_PING_EVERY_S,
+                max_outstanding_pings=2,
+                error_cb=self._failed,
+                closed_cb=self._closed,
+            )
+            # Subscriptions may be added while others are being opened: no await between the last look and the return.
+            while waiting := [s for s in self._subscriptions if s.client is not client]:
+                for subscription in waiting:
+                    await subscription.open(client)
+                await client.flush(_CONNECT_TIMEOUT_S)
+        except BaseException:
+            await _discard(client)
+            raise
+        return client
 
     async def _failed(self, error: Exception) -> None:
         if self.connected:
-            _log.warning("bus.error", error=str(error) or type(error).__name__)
+            _log.warning("bus.error", reason=_words(error))
 
-    async def _disconnected(self) -> None:
-        if not self._closing:
-            _log.warning("bus.lost")
+    async def _closed(self) -> None:
+        self._look.set()
 
-    async def _reconnected(self) -> None:
-        _log.info("bus.back")
+    async def _tell(self) -> None:
         for callback in self._callbacks:
             try:
                 await callback()
             except Exception:
                 _log.exception("bus.reconnect_failed")
 
+    def _start(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-def _responder(bus: NatsBus, reply: str) -> Callable[[bytes], Awaitable[None]]:
-    async def respond(data: bytes) -> None:
-        if not reply:
-            return
-        try:
-            await bus.publish(reply, data)
-        except BusUnavailable:
-            _log.warning("bus.answer_lost")
 
-    return respond
+async def _discard(client: Client) -> None:
+    # A connection that is broken half-way may fail to close in more ways than nats has errors for.
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(client.close(), 1.0)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

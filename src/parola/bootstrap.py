@@ -1,0 +1,222 @@
+"""The only place that puts the pieces together: what runs in each kind of process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from parola.api.app import Services, make_app
+from parola.api.limiting import Limits
+from parola.api.metrics import Metrics
+from parola.bus import Bus, BusUnavailable, subjects
+from parola.bus.memory import MemoryBus
+from parola.bus.messages import Gone
+from parola.bus.nats import NatsBus
+from parola.media.identity import self_signed
+from parola.media.orders import OrderDesk
+from parola.media.process import MediaIdentity, MediaProcess
+from parola.media.transport import Transport
+from parola.projection import Projections
+from parola.rtp.dtls import Certificate
+from parola.services import clock
+from parola.services.access import Gate
+from parola.services.audience import Audience
+from parola.services.feeds import Feeds
+from parola.services.passwords import Passwords
+from parola.services.people import People
+from parola.services.rooms import Rooms
+from parola.services.sessions import Sessions
+from parola.services.signalling import Signalling
+from parola.services.views import Views
+from parola.settings import Settings
+from parola.store import Store
+from parola.store import upgrade as upgrade_store
+
+_log = structlog.get_logger(__name__)
+
+PAGE = Path(__file__).parent / "page"
+_GOODBYE_S = 1
+
+
+def run_web(settings: Settings, fd: int) -> None:
+    """Serves HTTP on the listening socket `fd` until SIGTERM or SIGINT."""
+    _run(_web(settings, fd))
+
+
+def run_media(settings: Settings, index: int) -> None:
+    """Media on UDP port `udp_port + index` until SIGTERM or SIGINT; OSError names an address that is taken."""
+    _run(_media(settings, index))
+
+
+def upgrade(settings: Settings) -> None:
+    """Brings the database to this version's tables, and ends leases that this machine's last life left behind."""
+    asyncio.run(_upgrade(settings))
+
+
+def create_invite(settings: Settings) -> str:
+    """A code for one new account."""
+    return asyncio.run(_create_invite(settings))
+
+
+async def process_gone(settings: Settings, process_id: str) -> None:
+    """A media process has died: its rooms are free at once, and its people are told to come back."""
+    async with _store(settings) as store:
+        await store.leases.release(process_id)
+    with contextlib.suppress(BusUnavailable, OSError):
+        async with _bus(settings) as bus:
+            await bus.publish(subjects.MEDIA_GONE, Gone(process_id).to_bytes())
+
+
+def make_services(
+    settings: Settings, store: Store, bus: Bus
+) -> tuple[Services, Projections, Audience, Feeds]:
+    """Everything that a web process needs, around a store and a bus that are open."""
+    projections = Projections(store, bus, time.monotonic)
+    audience = Audience(bus)
+    audience.on_process_gone(projections.forget_process)
+    gate = Gate(store)
+    views = Views(store, audience, settings.public_url)
+    feeds = Feeds(store, bus, projections, audience, views)
+    services = Services(
+        store=store,
+        bus=bus,
+        projections=projections,
+        audience=audience,
+        gate=gate,
+        sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
+        people=People(store),
+        rooms=Rooms(store, bus, gate, projections, clock.now),
+        signalling=Signalling(store, bus, gate, projections),
+        feeds=feeds,
+        views=views,
+        limits=Limits(settings.limits != "off"),
+        metrics=Metrics(),
+        public_url=settings.public_url,
+        needs_media=True,
+    )
+    return services, projections, audience, feeds
+
+
+async def _web(settings: Settings, fd: int) -> None:
+    async with _store(settings) as store, _bus(settings) as bus:
+        services, projections, audience, feeds = make_services(settings, store, bus)
+        tasks: list[asyncio.Task[None]] = []
+
+        async def run() -> None:
+            await audience.start()
+            tasks.extend([asyncio.create_task(projections.run()), asyncio.create_task(feeds.run())])
+
+        async def close() -> None:
+            for task in tasks:
+                task.cancel()
+
+        app = make_app(services, PAGE, run, close)
+        server = _Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                loop="none",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
+                timeout_graceful_shutdown=_GOODBYE_S,
+            ),
+            feeds,
+        )
+        sock = socket.socket(fileno=os.dup(fd))
+        sock.setblocking(False)
+        await server.serve([sock])
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams before it waits for its connections: they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, feeds: Feeds) -> None:
+        super().__init__(config)
+        self._feeds = feeds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feeds.close()
+        await super().shutdown(sockets)
+
+
+async def _media(settings: Settings, index: int) -> None:
+    port = settings.udp_port + index
+    local = [settings.bind] if settings.bind not in ("0.0.0.0", "::") else list(settings.host_addresses)
+    sockets = Transport.bind(local, port)
+    certificate = Certificate(*self_signed())
+    identity = MediaIdentity(
+        settings.process_id,
+        settings.machine,
+        certificate,
+        tuple((address, port) for address in settings.public_ips),
+    )
+    async with _store(settings) as store, _bus(settings) as bus:
+        projections = Projections(store, bus, time.monotonic)
+        process = MediaProcess(
+            identity, Transport(sockets, time.monotonic), store, bus, projections, time.monotonic
+        )
+        await OrderDesk(process, bus).open()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        running = asyncio.gather(process.run(), projections.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def _upgrade(settings: Settings) -> None:
+    await upgrade_store(settings.database_url)
+    async with _store(settings) as store:
+        await store.leases.release_machine(settings.machine)
+
+
+async def _create_invite(settings: Settings) -> str:
+    async with _store(settings) as store:
+        return await Sessions(
+            store, MemoryBus(), Passwords(), clock.now, settings.registration
+        ).create_invite()
+
+
+@contextlib.asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Store]:
+    store = Store.open(settings.database_url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _bus(settings: Settings) -> AsyncIterator[NatsBus]:
+    bus = await NatsBus.connect(settings.nats_url, settings.nats_token)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+def _run(work: object) -> None:
+    import uvloop
+
+    assert asyncio.iscoroutine(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
