@@ -119,7 +119,7 @@ def answer(
 ) -> str:
     """The complete answer of an ICE-lite server, without trickle. `fingerprint` is by sha-256; `ssrc` is of the stream
     that we send, None where we only receive; `stream_id` names that stream to the client (RFC 8830)."""
-    host, port = addresses[0] if addresses else ("0.0.0.0", 9)  # noqa: S104 - a placeholder (RFC 8840, section 4.1.1)
+    host, port = addresses[0] if addresses else ("0.0.0.0", 9)
     family = "IP6" if ":" in host else "IP4"
     lines = [
         "v=0",
