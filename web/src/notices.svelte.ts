@@ -16,7 +16,7 @@ export const notices = $state<{ shown: Notice[]; spoken: string }>({ shown: [], 
 /** Shown and read out. */
 export function notify(text: string, tone: Notice['tone'] = 'plain', action?: Notice['action']): void {
   const notice: Notice = { id: ++count, text, tone, ...(action ? { action } : {}) };
-  notices.shown = [...notices.shown.filter((one) => one.text !== text), notice].slice(-3);
+  notices.shown = [...notices.shown.filter((one) => one.text !== text), notice].slice(-2);
   announce(text);
   setTimeout(() => dismiss(notice.id), action ? SHOWN_WITH_ACTION_MS : SHOWN_MS);
 }

@@ -36,7 +36,7 @@ export function trouble(state: LinkState, place: Place = browserPlace()): string
       });
     case 'unreachable':
       // The first moments of coming back are no news; the state beside the title tells them.
-      return state.at === null ? null : say('trouble_unreachable');
+      return state.kind === 'reconnecting' && state.tries === 0 ? null : say('trouble_unreachable');
   }
 }
 

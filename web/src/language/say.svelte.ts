@@ -41,21 +41,28 @@ export function say<K extends Key>(
       : (message[new Intl.PluralRules(chosen).select(Number(values['count']))] ?? message.other);
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
-    return typeof value === 'number' ? new Intl.NumberFormat(chosen).format(value) : (value ?? whole);
+    return typeof value === 'number' ? new Intl.NumberFormat(locale()).format(value) : (value ?? whole);
   });
+}
+
+/** The browser's own kind of the chosen language, since a country writes times its own way. */
+function locale(): string {
+  return navigator.languages?.find((tag) => tag.toLowerCase().split('-')[0] === chosen) ?? chosen;
 }
 
 /** Hours and minutes, as the reader's language writes them. */
 export function clock(time: string): string {
-  return new Intl.DateTimeFormat(chosen, { hour: 'numeric', minute: '2-digit' }).format(Date.parse(time));
+  return new Intl.DateTimeFormat(locale(), { hour: 'numeric', minute: '2-digit' }).format(Date.parse(time));
 }
 
 export function dayAndClock(time: string): string {
-  return new Intl.DateTimeFormat(chosen, { dateStyle: 'full', timeStyle: 'short' }).format(Date.parse(time));
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'short' }).format(
+    Date.parse(time),
+  );
 }
 
 export function percent(part: number): string {
-  return new Intl.NumberFormat(chosen, { style: 'percent', maximumFractionDigits: 1 }).format(part);
+  return new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 1 }).format(part);
 }
 
 function initial(): Language {

@@ -25,8 +25,8 @@ export type LinkState =
   | { kind: 'idle' }
   | { kind: 'connecting' }
   | { kind: 'connected' }
-  /** Was there, or never quite; `at` is when the next try comes, null while one is on its way. */
-  | { kind: 'reconnecting'; reason: LinkReason; at: number | null }
+  /** Was there, or never quite; `at` is when the next try comes, null while one is on its way after `tries` others. */
+  | { kind: 'reconnecting'; reason: LinkReason; at: number | null; tries: number }
   /** Not without help: `at` is null, or when it is tried once more nevertheless. */
   | { kind: 'failed'; reason: LinkReason; at: number | null; problem: Problem | null };
 
@@ -202,7 +202,7 @@ export class Link {
   }
 
   private lose(reason: LinkReason): void {
-    if (this.state.kind === 'connected') this.show({ kind: 'reconnecting', reason, at: null });
+    if (this.state.kind === 'connected') this.show({ kind: 'reconnecting', reason, at: null, tries: 0 });
   }
 
   private fail(attempt: Attempt, error: unknown): void {
@@ -224,7 +224,7 @@ export class Link {
     const at = this.now() + ms;
     if (reason === 'udp') this.show({ kind: 'failed', reason, at, problem: null });
     else if (!this.current || this.state.kind !== 'connected')
-      this.show({ kind: 'reconnecting', reason, at });
+      this.show({ kind: 'reconnecting', reason, at, tries: this.tries });
     // A replacement that did not come about, while what it should replace still works, is no loss.
     if (this.current?.peer.connectionState === 'connected' && this.state.kind === 'connected') return;
     this.timer = setTimeout(() => void this.attempt(), ms);

@@ -40,6 +40,8 @@ export interface SessionOptions {
   me: string | null;
   /** After each lasting event was folded. */
   onEvent?(event: RoomEvent, before: Room, after: Room): void;
+  /** The server takes us for somebody else than `me`: that session has ended, or another has begun. */
+  onStranger?(): void;
   makeListening?: (options: ConstructorParameters<typeof Listening>[0]) => Listening;
   makeSpeaking?: (options: ConstructorParameters<typeof Speaking>[0]) => Speaking;
   makeMicrophone?: (onLost: () => void) => Microphone;
@@ -52,6 +54,8 @@ const LEVELS_FADE_MS = 900;
 export class RoomSession {
   room = $state.raw<Room | null>(null);
   stream = $state.raw<StreamState>({ kind: 'connecting' });
+  /** The server cannot be reached; `at` is when the next try comes, null while one is on its way. */
+  away = $state.raw<{ at: number | null } | null>(null);
   gone = $state.raw<Gone | null>(null);
   levels = $state.raw<Levels>({});
   listening = $state.raw<LinkState>({ kind: 'idle' });
@@ -287,6 +291,9 @@ export class RoomSession {
 
   private onStream(state: StreamState): void {
     this.stream = state;
+    if (state.kind === 'waiting') this.away = { at: state.at };
+    else if (state.kind === 'connecting') this.away = this.away && { at: null };
+    else this.away = null;
     if (state.kind !== 'closed' || this.gone) return;
     if (state.problem) this.judge(state.problem);
     else if (this.room?.state === 'ended') this.leaveFor('ended');
@@ -321,6 +328,7 @@ export class RoomSession {
     const again = this.room !== null;
     this.room = room;
     if (room.state === 'ended') return this.leaveFor('ended');
+    if ((room.you.role === 'guest') !== (this.me === null)) this.options.onStranger?.();
     this.afterChange();
     if (!again) return;
     // The server could not resume: it has been away, and the media connections may have gone with it.

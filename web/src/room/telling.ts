@@ -22,13 +22,14 @@ export function telling(event: RoomEvent, before: Room, me: string | null): Tell
       return mine ? null : others('said_hand');
     case 'hand.lowered':
       return mine && !byMe ? own('said_hand_dismissed') : null;
+    // An offer and a grant change the bar at the thumb before one's eyes, so they are only read out.
     case 'floor.offered':
-      return mine ? own('said_you_offered') : others('said_offered');
+      return mine ? { ...own('said_you_offered'), shown: false } : others('said_offered');
     case 'floor.declined':
       if (mine) return byMe ? null : own('said_withdrawn');
       return event.by === event.handle ? others('said_declined') : null;
     case 'floor.granted':
-      return mine ? own('said_you_have_floor') : others('said_has_floor');
+      return mine ? { ...own('said_you_have_floor'), shown: false } : others('said_has_floor');
     case 'floor.revoked':
       if (!before.speakers.some((one) => one.handle === event.handle))
         return mine ? own('said_withdrawn') : null;
