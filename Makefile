@@ -17,6 +17,7 @@ LOCKED := install --quiet --require-hashes --only-binary :all:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As pip and curl do, trust the certificates this machine trusts: some networks have an authority of their own.
 export NODE_USE_SYSTEM_CA := 1
+export npm_config_update_notifier := false
 
 VENV_OK    := $(VENV)/venv.stamp
 RUNTIME_OK := $(VENV)/runtime.stamp
@@ -112,7 +113,7 @@ $(PAROLA_OK): pyproject.toml $(RUNTIME_OK) $(BUILD_OK)
 	@touch $@
 
 $(NPM_OK): web/package.json web/package-lock.json $(BUILD_OK)
-	cd web && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+	cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) $(NPM_OK)
