@@ -160,18 +160,18 @@ def test_arbitrary_bodies_raise_nothing_else(body: bytes, kind: int) -> None:
     _parse_everything(struct.pack("!HHI12s", kind, len(body), stun.MAGIC_COOKIE, TRANSACTION) + body)
 
 
-@pytest.mark.parametrize("bit", range(len(REQUEST) * 8))
-def test_no_flipped_bit_changes_what_is_believed(bit: int) -> None:
-    flipped = bytearray(REQUEST)
-    flipped[bit // 8] ^= 1 << bit % 8
-    try:
-        message = stun.parse(bytes(flipped))
-    except StunError:
-        return
+def test_no_flipped_bit_changes_what_is_believed() -> None:
     # A FINGERPRINT whose type was hit stands behind the integrity as something unknown, and counts for nothing.
     whole = dict(stun.parse(REQUEST).attributes)
     del whole[Attribute.FINGERPRINT]
-    assert not message.check_integrity(PASSWORD) or message.attributes == whole
+    for bit in range(len(REQUEST) * 8):
+        flipped = bytearray(REQUEST)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            message = stun.parse(bytes(flipped))
+        except StunError:
+            continue
+        assert not message.check_integrity(PASSWORD) or message.attributes == whole, bit
 
 
 def _parse_everything(datagram: bytes) -> None:
