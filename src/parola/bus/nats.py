@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 
 from parola.bus.bus import BusUnavailable, Handler, Message, NoResponders, RequestTimeout
 from parola.bus.mailbox import PENDING, Mailbox
+from parola.bus.subjects import NOBODY
 
 _log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class NatsBus:
         if self._client is not None and self.connected:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.open(self._client)
-                await self._client.flush(_CONNECT_TIMEOUT_S)
+                await _known_to_server(self._client)
         return subscription
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -205,7 +206,7 @@ class NatsBus:
             while waiting := [s for s in self._subscriptions if s.client is not client]:
                 for subscription in waiting:
                     await subscription.open(client)
-                await client.flush(_CONNECT_TIMEOUT_S)
+                await _known_to_server(client)
         except BaseException:
             await _discard(client)
             raise
@@ -229,6 +230,12 @@ class NatsBus:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _known_to_server(client: Client) -> None:
+    """Returns when the server has read all that was sent before. Not by `flush`: its PING overtakes what is pending."""
+    with contextlib.suppress(nats.errors.NoRespondersError):
+        await client.request(NOBODY, timeout=_CONNECT_TIMEOUT_S)
 
 
 async def _discard(client: Client) -> None:

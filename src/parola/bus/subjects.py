@@ -3,6 +3,8 @@
 MEDIA_GONE = "media.gone"
 SESSION_ENDED = "session.ended"
 PRESENCE = "media.presence"
+NOBODY = "media.nobody"
+"""Nobody listens here: that the server says so proves that it has read everything before."""
 
 
 def media(process_id: str, verb: str) -> str:
