@@ -38,7 +38,9 @@ _SLACK_S = 0.010
 _HOPELESS_S = 0.2
 """Who is so much above the target is not brought back frame by frame, but at once."""
 _SHRINK_QUIET_S = 0.3
-_SHRINK_S = 1.0
+_SHRINK_SOON_S = 1.0
+_SHRINK_S = 3.0
+"""How long the delay may be too large before a frame is left out: a quiet one, one of many, any."""
 _QUIET_SIZE = 0.6
 
 
@@ -276,7 +278,8 @@ class JitterBuffer:
             return False
         if self._excess_since is None:
             self._excess_since = now
-        if now - self._excess_since < (_SHRINK_QUIET_S if is_quiet else _SHRINK_S):
+        patience = _SHRINK_SOON_S if delay > self.stats.target_s + 3 * _FRAME_S else _SHRINK_S
+        if now - self._excess_since < (_SHRINK_QUIET_S if is_quiet else patience):
             return False
         self._excess_since = now
         return True
