@@ -15,5 +15,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { '/api': { target: server, changeOrigin: false } } },
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], restoreMocks: true },
+  test: { include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], restoreMocks: true },
 });

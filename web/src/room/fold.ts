@@ -15,9 +15,14 @@ export type Folded =
 
 export function fold(room: Room, event: RoomEvent, me: string | null): Folded {
   if (event.seq <= room.seq) return { kind: 'known' };
-  if (event.seq !== room.seq + 1) return { kind: 'gap' };
+  if (event.seq !== room.seq + 1 || isVeiled(room, event)) return { kind: 'gap' };
   const next = { ...evolve(room, event), seq: event.seq };
   return { kind: 'folded', room: { ...next, you: youIn(next, me) } };
+}
+
+/** Whom the host no longer invites is not told to everyone, yet it may empty a place on the stage. */
+function isVeiled(room: Room, event: RoomEvent): boolean {
+  return event.type === 'person.uninvited' && !event.handle && room.access !== 'open';
 }
 
 function evolve(room: Room, event: RoomEvent): Room {

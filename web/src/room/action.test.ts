@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+
+import { aRoom, AT, person } from '../../tests/given';
+import type { Room } from '../protocol/types';
+import { mainAction, type Situation } from './action';
+
+function action(room: Room, given: Partial<Situation> = {}) {
+  return mainAction({
+    room,
+    listening: { kind: 'connected' },
+    blocked: false,
+    speaking: { kind: 'idle' },
+    voice: 'closed',
+    ...given,
+  });
+}
+
+const bob = { ...person('bob'), muted: false, connected: true };
+
+it('is one thing for each role and moment', () => {
+  expect(action(aRoom(null), { listening: { kind: 'idle' } })).toBe('listen');
+  expect(action(aRoom(null))).toBe('sign_in');
+  expect(action(aRoom('bob'), { listening: { kind: 'idle' } })).toBe('listen');
+  expect(action(aRoom('bob'))).toBe('raise_hand');
+  expect(action(aRoom('bob', { hands: [{ ...person('bob'), raised_at: AT }] }))).toBe('lower_hand');
+  expect(action(aRoom('bob', { offers: ['bob'] }), { listening: { kind: 'idle' } })).toBe('answer_offer');
+  expect(action(aRoom('bob', { speakers: [bob] }))).toBe('take_floor');
+  expect(action(aRoom('ada'), { listening: { kind: 'idle' } })).toBe('take_floor');
+  expect(action(aRoom('ada', { state: 'scheduled' }))).toBe('start');
+  expect(action(aRoom('bob', { state: 'scheduled' }))).toBe('wait');
+});
+
+it('follows the voice once the floor is taken', () => {
+  const room = aRoom('bob', { speakers: [bob] });
+  const speaking = { kind: 'connected' } as const;
+  expect(action(room, { speaking, voice: 'open' })).toBe('mute');
+  expect(action(room, { speaking, voice: 'muting' })).toBe('unmute');
+  expect(action(room, { speaking, voice: 'muted' })).toBe('unmute');
+  const elsewhere = { kind: 'failed', reason: 'elsewhere', at: null, problem: null } as const;
+  expect(action(room, { speaking: elsewhere, voice: 'open' })).toBe('take_floor');
+  const blockedUdp = { kind: 'failed', reason: 'udp', at: 1, problem: null } as const;
+  expect(action(room, { speaking: blockedUdp, voice: 'open' })).toBe('mute');
+});
+
+it('puts sound before all else when the browser holds it back', () => {
+  expect(action(aRoom('bob', { offers: ['bob'] }), { blocked: true })).toBe('hear');
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+
+import { aRoom, anEvent, AT, person } from '../../tests/given';
+import type { Room, RoomEvent } from '../protocol/types';
+import { fold, mayModerate, withPresence } from './fold';
+
+function after(room: Room, me: string | null, ...events: RoomEvent[]): Room {
+  return events.reduce((now, event) => {
+    const folded = fold(now, event, me);
+    if (folded.kind !== 'folded') throw new Error(folded.kind);
+    return folded.room;
+  }, room);
+}
+
+describe('fold', () => {
+  it('follows a hand to the floor and back', () => {
+    let room = after(
+      aRoom('bob'),
+      'bob',
+      anEvent(3, 'hand.raised', 'carla'),
+      anEvent(4, 'hand.raised', 'bob'),
+    );
+    expect(room.hands.map((one) => one.handle)).toEqual(['carla', 'bob']);
+    expect(room.hands[1]?.raised_at).toBe(AT);
+    expect(room.you).toMatchObject({ role: 'listener', hand: true, may_speak: false });
+
+    room = after(room, 'bob', anEvent(5, 'floor.granted', 'bob'));
+    expect(room.hands.map((one) => one.handle)).toEqual(['carla']);
+    expect(room.speakers[1]).toEqual({ ...person('bob'), muted: false, connected: false });
+    expect(room.you).toMatchObject({ role: 'speaker', hand: false, may_speak: true, muted: false });
+
+    room = after(room, 'bob', anEvent(6, 'speaker.muted', 'bob'));
+    expect(room.you.muted).toBe(true);
+    room = after(room, 'bob', anEvent(7, 'speaker.unmuted', 'bob'), anEvent(8, 'floor.revoked', 'bob'));
+    expect(room.speakers.map((one) => one.handle)).toEqual(['ada']);
+    expect(room.you).toMatchObject({ role: 'listener', may_speak: false, muted: false });
+  });
+
+  it('offers, and takes the offer away by answer, withdrawal or grant', () => {
+    const offered = after(aRoom('bob'), 'bob', anEvent(3, 'floor.offered', 'bob'));
+    expect(offered.you.offered).toBe(true);
+    for (const type of ['floor.declined', 'floor.revoked', 'floor.granted', 'person.removed'])
+      expect(after(offered, 'bob', anEvent(4, type, 'bob')).offers).toEqual([]);
+  });
+
+  it('takes everything from whoever is removed', () => {
+    const room = after(
+      aRoom(null, { hands: [{ ...person('bob'), raised_at: AT }], offers: ['bob'], cohosts: ['bob'] }),
+      null,
+      anEvent(3, 'floor.granted', 'carla'),
+      anEvent(4, 'person.removed', 'bob'),
+      anEvent(5, 'person.removed', 'carla'),
+    );
+    expect(room).toMatchObject({ hands: [], offers: [], cohosts: [] });
+    expect(room.speakers).toHaveLength(1);
+  });
+
+  it('treats a taken back invitation as a removal where one enters by it', () => {
+    const speakers = [{ ...person('bob'), muted: false, connected: true }];
+    const gone = anEvent(3, 'person.uninvited', 'bob');
+    expect(after(aRoom(null, { access: 'invited', speakers }), null, gone).speakers).toEqual([]);
+    expect(after(aRoom(null, { access: 'open', speakers }), null, gone).speakers).toEqual(speakers);
+  });
+
+  it('starts, appoints, and ends', () => {
+    const room = after(
+      aRoom('bob', { state: 'scheduled', started_at: null }),
+      'bob',
+      anEvent(3, 'room.started'),
+      anEvent(4, 'cohost.added', 'bob'),
+    );
+    expect(room).toMatchObject({ state: 'live', started_at: AT, cohosts: ['bob'], you: { role: 'cohost' } });
+    const ended = after(room, 'bob', anEvent(5, 'cohost.removed', 'bob'), anEvent(6, 'room.ended'));
+    expect(ended).toMatchObject({ state: 'ended', ended_at: AT, cohosts: [], you: { role: 'listener' } });
+  });
+
+  it('moves only seq for events it does not know', () => {
+    const room = aRoom();
+    expect(after(room, null, anEvent(3, 'reaction.pinned', 'bob'))).toEqual({ ...room, seq: 3 });
+  });
+
+  it('knows what it has and notices what it lacks', () => {
+    expect(fold(aRoom(), anEvent(2, 'room.ended'), null)).toEqual({ kind: 'known' });
+    expect(fold(aRoom(), anEvent(4, 'room.ended'), null)).toEqual({ kind: 'gap' });
+  });
+
+  it('needs a snapshot where an event does not say whom it took away', () => {
+    const room = aRoom(null, { access: 'invited' });
+    expect(fold(room, anEvent(3, 'person.uninvited'), null)).toEqual({ kind: 'gap' });
+  });
+
+  it('is as if told once when told the same from an earlier snapshot', () => {
+    const events = [
+      anEvent(3, 'hand.raised', 'bob'),
+      anEvent(4, 'floor.offered', 'carla'),
+      anEvent(5, 'floor.granted', 'bob'),
+      anEvent(6, 'speaker.muted', 'bob'),
+      anEvent(7, 'floor.granted', 'carla'),
+      anEvent(8, 'hand.lowered', 'dora'),
+    ];
+    const whole = after(aRoom('bob'), 'bob', ...events);
+    for (let cut = 0; cut <= events.length; cut++) {
+      const snapshot = after(aRoom('bob'), 'bob', ...events.slice(0, cut));
+      let room = snapshot;
+      for (const event of events) {
+        const folded = fold(room, event, 'bob');
+        if (folded.kind === 'folded') room = folded.room;
+      }
+      expect(room).toEqual(whole);
+    }
+  });
+});
+
+it('marks who is connected', () => {
+  expect(withPresence(aRoom(), 'ada', true).speakers[0]?.connected).toBe(true);
+  expect(withPresence(aRoom(), 'nobody', true)).toEqual(aRoom());
+});
+
+it('lets co-hosts act on those below them only', () => {
+  const room = aRoom('bob', { cohosts: ['bob', 'carla'] });
+  expect(mayModerate(room, 'cohost', 'dora')).toBe(true);
+  expect(mayModerate(room, 'cohost', 'carla')).toBe(false);
+  expect(mayModerate(room, 'host', 'carla')).toBe(true);
+  expect(mayModerate(room, 'host', 'ada')).toBe(false);
+  expect(mayModerate(room, 'speaker', 'dora')).toBe(false);
+});

@@ -1,0 +1,315 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { aRoom, anAnswer, person, settled } from '../../tests/given';
+import type { LinkState } from '../media/link';
+import type { Microphone } from '../media/microphone';
+import { MicrophoneError } from '../media/microphone';
+import type { Listening, ListeningOptions } from '../media/whep';
+import type { Speaking, SpeakingOptions } from '../media/whip';
+import { Api } from '../protocol/api';
+import { Problem } from '../protocol/problem';
+import type { Room } from '../protocol/types';
+import { RoomSession } from './session.svelte';
+
+/** A connection that says what it is told to. */
+class FakeSound {
+  onState: (state: LinkState) => void = () => undefined;
+  readonly calls: string[] = [];
+  link = {
+    renew: (gone: boolean, afterMs = 0) => void this.calls.push(`renew ${gone} ${afterMs}`),
+    isNamed: (ids: string[]) => ids.includes('mine'),
+  };
+
+  start() {
+    this.calls.push('start');
+    this.onState({ kind: 'connecting' });
+    this.onState({ kind: 'connected' });
+  }
+
+  stop() {
+    this.onState({ kind: 'idle' });
+  }
+
+  change() {
+    this.calls.push('change');
+    return Promise.resolve();
+  }
+}
+
+class FakeMicrophone {
+  track: { enabled: boolean } | null = null;
+  deviceId = 'd1';
+  level = 0.5;
+  refusal: MicrophoneError | null = null;
+  opened = 0;
+
+  async open() {
+    if (this.refusal) throw this.refusal;
+    this.opened++;
+    this.track = { enabled: true };
+    return this.track;
+  }
+
+  close() {
+    this.track = null;
+  }
+}
+
+const bob = { ...person('bob'), muted: false, connected: false };
+const onStage = (given: Partial<Room> = {}) =>
+  aRoom('bob', { speakers: [aRoom().speakers[0] as never, bob], ...given });
+
+let listen: FakeSound;
+let speak: FakeSound;
+let microphone: FakeMicrophone;
+let session: RoomSession;
+let answer: ReturnType<typeof anAnswer>;
+let mutes: { done: () => void; refuse: (error: Error) => void; what: string }[];
+let seq: number;
+
+async function enter(room: Room, me: string | null = 'bob') {
+  answer = anAnswer();
+  const api = new Api();
+  const later = (what: string) => () =>
+    new Promise<void>((resolve, reject) => mutes.push({ what, done: resolve, refuse: reject }));
+  api.mute = later('mute');
+  api.unmute = later('unmute');
+  session = new RoomSession({
+    roomId: 'r1',
+    api,
+    me,
+    fetcher: (async () => answer.response) as unknown as typeof fetch,
+    makeListening: ({ onState }: ListeningOptions) => {
+      listen.onState = onState;
+      return listen as unknown as Listening;
+    },
+    makeSpeaking: ({ onState }: SpeakingOptions) => {
+      speak.onState = onState;
+      return speak as unknown as Speaking;
+    },
+    makeMicrophone: () => microphone as unknown as Microphone,
+  });
+  session.open();
+  await settled();
+  seq = room.seq;
+  await snapshot(room);
+}
+
+async function snapshot(room: Room) {
+  seq = room.seq;
+  answer.write(`event: snapshot\nid: ${room.seq}\ndata: ${JSON.stringify(room)}\n\n`);
+  await settled();
+}
+
+async function happens(type: string, handle: string, by = 'ada') {
+  seq++;
+  const data = { seq, at: '2026-03-04T05:06:08Z', by, ...person(handle) };
+  answer.write(`event: ${type}\nid: ${seq}\ndata: ${JSON.stringify(data)}\n\n`);
+  await settled();
+}
+
+async function passes(type: string, data: unknown) {
+  answer.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+  await settled();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  [listen, speak, microphone, mutes] = [new FakeSound(), new FakeSound(), new FakeMicrophone(), []];
+});
+
+afterEach(() => {
+  session.close();
+  vi.useRealTimers();
+});
+
+describe('the floor', () => {
+  it('opens no microphone when it is granted, only when it is taken', async () => {
+    await enter(aRoom('bob'));
+    await session.takeFloor();
+    expect(microphone.opened).toBe(0);
+    await happens('floor.granted', 'bob');
+    expect(microphone.opened).toBe(0);
+    expect(session.voice).toBe('closed');
+    await session.takeFloor();
+    expect(session.voice).toBe('open');
+    expect(microphone.track?.enabled).toBe(true);
+    expect(listen.calls).toContain('start');
+  });
+
+  it('closes the microphone when the floor goes', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    await happens('floor.revoked', 'bob');
+    expect(microphone.track).toBeNull();
+    expect(session.voice).toBe('closed');
+    expect(session.listening.kind).toBe('connected');
+  });
+
+  it('closes the microphone at once if the floor went while the browser asked', async () => {
+    await enter(onStage());
+    const taking = session.takeFloor();
+    session.room = aRoom('bob');
+    await taking;
+    expect(microphone.track).toBeNull();
+    expect(speak.calls).toEqual([]);
+  });
+
+  it('says why there is no microphone', async () => {
+    await enter(onStage());
+    microphone.refusal = new MicrophoneError('busy');
+    await session.takeFloor();
+    expect(session.fault).toBe('busy');
+    expect(session.voice).toBe('closed');
+  });
+});
+
+describe('muting', () => {
+  it('is silent here at once and says so when the room has answered', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    const muting = session.mute();
+    expect(microphone.track?.enabled).toBe(false);
+    expect(session.voice).toBe('muting');
+    await happens('speaker.muted', 'bob', 'bob');
+    expect(session.voice).toBe('muting');
+    mutes[0]?.done();
+    await muting;
+    expect(session.voice).toBe('muted');
+  });
+
+  it('admits when the room has not confirmed it', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    const muting = session.mute();
+    mutes[0]?.refuse(new Problem(503, 'not_confirmed', ''));
+    await expect(muting).rejects.toBeInstanceOf(Problem);
+    expect(session.voice).toBe('unconfirmed');
+    expect(microphone.track?.enabled).toBe(false);
+  });
+
+  it('opens the microphone only when the room has unmuted it', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    await happens('speaker.muted', 'bob', 'ada');
+    expect(session.voice).toBe('muted');
+    expect(microphone.track?.enabled).toBe(false);
+    const unmuting = session.unmute();
+    expect(session.voice).toBe('opening');
+    expect(microphone.track?.enabled).toBe(false);
+    await happens('speaker.unmuted', 'bob', 'bob');
+    mutes[0]?.done();
+    await unmuting;
+    expect(session.voice).toBe('open');
+    expect(microphone.track?.enabled).toBe(true);
+  });
+
+  it('stays shut when another of one’s pages unmutes', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    await happens('speaker.muted', 'bob', 'ada');
+    await happens('speaker.unmuted', 'bob', 'bob');
+    expect(microphone.track?.enabled).toBe(false);
+    expect(session.voice).toBe('muted');
+  });
+
+  it('stays shut when unmuting fails', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    await happens('speaker.muted', 'bob', 'ada');
+    const unmuting = session.unmute();
+    mutes[0]?.refuse(new Problem(409, 'not_speaking', ''));
+    await expect(unmuting).rejects.toBeInstanceOf(Problem);
+    expect(session.voice).toBe('muted');
+    expect(microphone.track?.enabled).toBe(false);
+  });
+
+  it('starts muted for someone who was muted before taking the floor', async () => {
+    await enter(onStage({ speakers: [{ ...bob, muted: true }] }));
+    await session.takeFloor();
+    expect(session.voice).toBe('muted');
+    expect(microphone.track?.enabled).toBe(false);
+  });
+});
+
+describe('coming back', () => {
+  it('renews both connections after a snapshot in mid-stream', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    expect(listen.calls).toEqual(['start']);
+    await snapshot(onStage({ seq: 9 }));
+    expect(listen.calls).toContain('renew false 0');
+    expect(speak.calls).toContain('renew false 0');
+  });
+
+  it('renews what a reconnect event names', async () => {
+    await enter(onStage());
+    await passes('reconnect', { connections: ['other'], after_ms: 20 });
+    expect(listen.calls).toEqual([]);
+    await passes('reconnect', { connections: ['mine'], after_ms: 20 });
+    await passes('reconnect', { connections: 'all', after_ms: 30 });
+    expect(listen.calls).toEqual(['renew true 20', 'renew true 30']);
+  });
+
+  it('renews when the network has changed', async () => {
+    await enter(onStage());
+    window.dispatchEvent(new Event('online'));
+    expect(listen.calls).toEqual(['renew false 0']);
+  });
+});
+
+describe('what passes', () => {
+  it('keeps count, presence and levels', async () => {
+    await enter(onStage());
+    await passes('audience', { count: 12 });
+    await passes('presence', { handle: 'bob', connected: true });
+    await passes('levels', { bob: 0.4 });
+    expect(session.room?.audience.count).toBe(12);
+    expect(session.room?.speakers[1]?.connected).toBe(true);
+    expect(session.levels).toEqual({ bob: 0.4 });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(session.levels).toEqual({});
+  });
+
+  it('shrugs at what it does not understand', async () => {
+    await enter(onStage());
+    await passes('audience', { count: 'many' });
+    answer.write('event: levels\ndata: not json\n\n');
+    await passes('fireworks', { colour: 'red' });
+    expect(session.room?.audience.count).toBe(0);
+  });
+});
+
+describe('the end', () => {
+  it('is said for a room that ends, and all sound stops', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    await happens('room.ended', 'ada');
+    expect(session.gone).toBe('ended');
+    expect(session.listening.kind).toBe('idle');
+    expect(microphone.track).toBeNull();
+  });
+
+  it('is said for whoever is removed', async () => {
+    await enter(aRoom('bob'));
+    await happens('person.removed', 'carla');
+    expect(session.gone).toBeNull();
+    await happens('person.removed', 'bob');
+    expect(session.gone).toBe('removed');
+  });
+
+  it('is said when the sound is refused for that reason', async () => {
+    await enter(aRoom('bob'));
+    listen.onState({ kind: 'failed', reason: 'refused', at: null, problem: new Problem(403, 'removed', '') });
+    expect(session.gone).toBe('removed');
+  });
+});
+
+it('is another caller’s session after signing in', async () => {
+  await enter(aRoom(null), null);
+  expect(session.room?.you.role).toBe('guest');
+  session.identify('bob');
+  expect(session.room?.you.role).toBe('listener');
+  expect(listen.calls).toEqual(['renew false 0']);
+});

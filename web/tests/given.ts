@@ -1,0 +1,105 @@
+/** Rooms, events and stand-ins for the browser's parts that tests begin with. */
+import type { Room, RoomEvent } from '../src/protocol/types';
+import { youIn } from '../src/room/fold';
+
+export const AT = '2026-03-04T05:06:07.890Z';
+
+export function person(handle: string) {
+  return { handle, name: handle.charAt(0).toUpperCase() + handle.slice(1) };
+}
+
+/** Ada's live room, seen by `me`. */
+export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room {
+  const room: Room = {
+    id: 'r1',
+    url: 'http://localhost:8080/r/r1',
+    title: 'A room',
+    access: 'open',
+    guests: true,
+    state: 'live',
+    host: person('ada'),
+    seq: 2,
+    speakers: [{ ...person('ada'), muted: false, connected: false }],
+    hands: [],
+    offers: [],
+    cohosts: [],
+    audience: { count: 0 },
+    starts_at: null,
+    started_at: AT,
+    ended_at: null,
+    you: { role: 'guest', may_speak: false, hand: false, muted: false, offered: false },
+    ...given,
+  };
+  return { ...room, you: youIn(room, me) };
+}
+
+export function anEvent(seq: number, type: string, handle?: string, by = 'ada'): RoomEvent {
+  return { type, seq, at: AT, by, ...(handle ? person(handle) : {}) };
+}
+
+/** A peer connection that does as it is told. */
+export class FakePeer extends EventTarget {
+  connectionState: RTCPeerConnectionState = 'new';
+  signalingState: RTCSignalingState = 'stable';
+  localDescription: { sdp: string } | null = null;
+  readonly transport = Object.assign(new EventTarget(), { state: 'connected' as RTCDtlsTransportState });
+  readonly sender = { transport: this.transport, replaceTrack: async () => undefined };
+
+  addTransceiver() {
+    return { sender: this.sender };
+  }
+
+  getTransceivers() {
+    return [{ sender: this.sender }];
+  }
+
+  async createOffer() {
+    return { type: 'offer', sdp: 'an offer' };
+  }
+
+  async setLocalDescription(description: { sdp: string }) {
+    this.localDescription = description;
+  }
+
+  async setRemoteDescription() {
+    this.become('connecting');
+  }
+
+  become(state: RTCPeerConnectionState) {
+    if (this.connectionState === 'closed') return;
+    this.connectionState = state;
+    this.dispatchEvent(new Event('connectionstatechange'));
+  }
+
+  closeByServer() {
+    this.transport.state = 'closed';
+    this.transport.dispatchEvent(new Event('statechange'));
+  }
+
+  close() {
+    this.connectionState = 'closed';
+    this.signalingState = 'closed';
+  }
+
+  asPeer(): RTCPeerConnection {
+    return this as unknown as RTCPeerConnection;
+  }
+}
+
+/** An event stream's answer that is written to by hand. */
+export function anAnswer(status = 200) {
+  let control!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({ start: (given) => void (control = given) });
+  const encoder = new TextEncoder();
+  return {
+    response: new Response(status === 204 ? null : body, { status }),
+    write: (text: string) => control.enqueue(encoder.encode(text)),
+    end: () => control.close(),
+    fail: () => control.error(new TypeError('network error')),
+  };
+}
+
+/** Lets every promise that can settle do so, without time passing. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 40; turn++) await Promise.resolve();
+}
