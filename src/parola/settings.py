@@ -1,49 +1,72 @@
-"""Configuration: environment variables, read once into a frozen value. Whoever needs a setting gets it from here."""
+"""Configuration: environment variables, read once into a frozen value that has every default filled in.
+
+Whatever is wrong is found here and named with its variable, so that nothing further down has to doubt a setting.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import ipaddress
 import os
 import secrets
 import socket
-import subprocess
+import struct
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _EVERYWHERE = ("0.0.0.0", "::")
+_Port = Annotated[int, Field(ge=1, le=65535)]
+_Processes = Annotated[int, Field(ge=1, le=64)]
+_DATABASES = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
 
 
 class SettingsError(Exception):
     """One line for each variable that cannot be used."""
 
 
+def _cores() -> int:
+    # Where a container or taskset leaves fewer of them, those count.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Settings(BaseSettings):
-    """Each field is `PAROLA_` and its name in capitals. The last four are set by the supervisor for its children."""
+    """Each field is `PAROLA_` and its name in capitals; docs/protocol.md says what they mean."""
 
-    model_config = SettingsConfigDict(env_prefix="PAROLA_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PAROLA_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
-    http_port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    udp_port: Annotated[int, Field(ge=1, le=65535)] = 7882
-    media_processes: Annotated[int, Field(ge=1, le=64)] = max(1, (os.cpu_count() or 2) - 1)
-    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    http_port: _Port = 8080
+    udp_port: _Port = 7882
+    media_processes: _Processes = Field(default_factory=lambda: min(64, max(1, _cores() - 1)))
+    web_processes: _Processes = 1
     roles: Annotated[tuple[Literal["web", "media"], ...], NoDecode] = ("web", "media")
     bind: str = "127.0.0.1"
     public_ip: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = ""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     data_dir: Path = Path("data")
-    database_url: str = ""
-    nats_url: str = ""
+    database_url: str = Field("", repr=False)
+    nats_url: str = Field("", repr=False)
     blob_url: str = ""
     registration: Literal["open", "invite", "closed"] = "open"
     limits: Literal["default", "off"] = "default"
 
-    nats_token: str | None = None
+    # The supervisor sets these for its children.
+    nats_token: str | None = Field(None, repr=False)
     process_id: str = Field(default_factory=lambda: secrets.token_urlsafe(16))
-    machine: str = Field(default_factory=socket.gethostname)
+    machine: str = ""
 
     @classmethod
     def load(cls, **changes: object) -> Settings:
@@ -51,19 +74,26 @@ class Settings(BaseSettings):
         try:
             return cls(**changes)  # type: ignore[arg-type]
         except ValidationError as error:
-            lines = [f"PAROLA_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
-            raise SettingsError("\n".join(lines)) from error
+            raise SettingsError("\n".join(_complaints(error))) from error
 
     @property
     def public_ips(self) -> tuple[str, ...]:
         """What stands in ICE candidates."""
-        if self.public_ip:
-            return self.public_ip
-        return (self.bind,) if self.bind not in _EVERYWHERE else host_addresses()
+        return self.public_ip or self.local_addresses
+
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        """Each single address that `bind` means."""
+        return host_addresses(ipv6=self.bind == "::") if self.bind in _EVERYWHERE else (self.bind,)
 
     @property
     def host_addresses(self) -> tuple[str, ...]:
-        return host_addresses()
+        return host_addresses(ipv6=self.bind == "::")
+
+    @property
+    def udp_ports(self) -> range:
+        """One for each media process."""
+        return range(self.udp_port, self.udp_port + self.media_processes)
 
     @property
     def embedded_nats(self) -> bool:
@@ -72,56 +102,165 @@ class Settings(BaseSettings):
     @field_validator("roles", "public_ip", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        if not isinstance(value, str):
+            return value
+        return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+    @field_validator("roles")
+    @classmethod
+    def _has_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name web, media, or both")
+        return value
 
     @field_validator("bind")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        ipaddress.ip_address(value)
-        return value
+        return _address(value)
 
     @field_validator("public_ip")
     @classmethod
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for address in value:
-            ipaddress.ip_address(address)
+        if any(address in _EVERYWHERE for address in value):
+            raise ValueError("an address that others can reach is wanted")
+        return tuple(_address(address) for address in value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f"{network!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from None
         return value
 
     @field_validator("public_url")
     @classmethod
     def _is_origin(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("an address such as https://rooms.example is wanted")
-        return value.rstrip("/")
+        return _origin(value) if value else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        scheme, separator, rest = value.partition("://")
+        if value and (not separator or scheme not in _DATABASES):
+            raise ValueError("postgresql://USER:PASSWORD@HOST/NAME or sqlite:////PATH is wanted")
+        return f"{_DATABASES[scheme]}://{rest}" if value else value
+
+    @field_validator("nats_url")
+    @classmethod
+    def _is_nats(cls, value: str) -> str:
+        for server in value.split(",") if value else ():
+            if _parts(server.strip()).scheme not in ("nats", "tls", "ws", "wss"):
+                raise ValueError("nats://HOST:4222 is wanted, or several with commas")
+        return value
+
+    @field_validator("blob_url")
+    @classmethod
+    def _is_blob(cls, value: str) -> str:
+        if value and _parts(value).scheme not in ("file", "s3"):
+            raise ValueError("s3://BUCKET or file:///FOLDER is wanted")
+        return value
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
-        if not self.roles:
-            raise ValueError("at least one of web, media")
+        if self.udp_ports[-1] > 65535:
+            raise ValueError(
+                f"PAROLA_UDP_PORT: {self.media_processes} processes need ports up to {self.udp_ports[-1]}"
+            )
+        data = self.data_dir.absolute()
         defaults = {
-            "public_url": f"http://localhost:{self.http_port}",
-            "database_url": f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'parola.db'}",
-            "blob_url": f"file://{self.data_dir.absolute() / 'blobs'}",
+            "data_dir": data,
+            "public_url": self.public_url or f"http://localhost:{self.http_port}",
+            "database_url": self.database_url or f"sqlite+aiosqlite:///{data / 'parola.db'}",
+            "blob_url": self.blob_url or (data / "blobs").as_uri(),
+            "machine": self.machine or _machine(data),
         }
         for name, value in defaults.items():
-            if not getattr(self, name):
-                object.__setattr__(self, name, value)
-        if self.database_url.startswith("postgresql://"):
-            url = self.database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
-            object.__setattr__(self, "database_url", url)
+            object.__setattr__(self, name, value)  # frozen for everyone else
         return self
 
 
-def host_addresses() -> tuple[str, ...]:
-    """The addresses of this host that others may reach, loopback at the end: one machine is a network too."""
-    found: list[str] = []
+def host_addresses(ipv6: bool = False) -> tuple[str, ...]:
+    """This host's own addresses; loopback comes last and is there too, since one machine is a network as well."""
+    found = [*_ipv4_addresses(), *(_ipv6_addresses() if ipv6 else ())]
+    loopback = ("127.0.0.1", "::1") if ipv6 else ("127.0.0.1",)
+    return tuple(dict.fromkeys([*found, *loopback]))
+
+
+def _ipv4_addresses() -> list[str]:
+    """The first address of each interface that is up."""
+    import fcntl
+
+    siocgifflags, siocgifaddr, up, loopback = 0x8913, 0x8915, 0x1, 0x8  # linux/sockios.h, linux/if.h
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode()[:15])
+            with contextlib.suppress(
+                OSError
+            ):  # an interface without an IPv4 address, or a system that is no Linux
+                flags = struct.unpack_from("H", fcntl.ioctl(sock, siocgifflags, request), 16)[0]
+                if flags & up and not flags & loopback:
+                    found.append(socket.inet_ntoa(fcntl.ioctl(sock, siocgifaddr, request)[20:24]))
+        with contextlib.suppress(OSError):
+            sock.connect(("192.0.2.1", 9))  # sends nothing, and tells which address would
+            found.append(sock.getsockname()[0])
+    return found
+
+
+def _ipv6_addresses() -> list[str]:
+    """Those of global scope (Linux)."""
     try:
-        listed = subprocess.run(["hostname", "-I"], capture_output=True, text=True, timeout=2, check=True)
-        found = [a for a in listed.stdout.split() if not a.startswith("fe80")]
-    except (OSError, subprocess.SubprocessError):
-        found = [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    return tuple(dict.fromkeys([*found, "127.0.0.1"]))
+        lines = Path("/proc/net/if_inet6").read_text().splitlines()
+    except OSError:
+        return []
+    scopes = [(line.split()[0], line.split()[3]) for line in lines]
+    return [str(ipaddress.IPv6Address(int(digits, 16))) for digits, scope in scopes if scope == "00"]
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        text = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"PAROLA_{str(problem['loc'][0]).upper()}: {text}" if problem["loc"] else text)
+    return list(dict.fromkeys(lines))
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address") from None
+
+
+def _origin(value: str) -> str:
+    """As browsers write it: no path, lower case, no port that the scheme implies."""
+    parts = _parts(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError("an address such as https://rooms.example is wanted")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("an origin without a path is wanted, such as https://rooms.example")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    implied = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if parts.port in (None, implied) else f":{parts.port}")
+
+
+def _parts(value: str) -> SplitResult:
+    parts = urlsplit(value)
+    _ = parts.port  # raises ValueError where it is no port
+    return parts
+
+
+def _machine(data_dir: Path) -> str:
+    """One name for each data folder of each host: two of them on one host are two machines to the others."""
+    folder = hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]
+    return f"{socket.gethostname()[:100]}/{folder}"
