@@ -148,6 +148,20 @@ def test_ten_percent_loss_with_one_copy_leaves_one_percent(seed: int):
     assert sorted(heard.delays)[len(heard.delays) // 2] < 0.065
 
 
+@pytest.mark.parametrize("phase", [0.0001, 0.0005, 0.001, 0.002, 0.004])
+def test_where_packets_get_lost_there_is_time_for_fec(phase: float):
+    """Played 20 ms after its arrival, a packet would often have to be concealed before the next one is there."""
+    heard = Network(phase=phase, loss=0.02, jitter_s=0.001, seed=7).run(10_000)
+    assert heard.kinds[Fec] > 150
+    assert heard.kinds[Lost] < 12
+
+
+def test_heavy_jitter_is_waited_for():
+    """The late ones are late for good if nothing but an empty buffer makes the delay grow."""
+    heard = Network(jitter_s=0.02).run(5000)
+    assert heard.holes < 80
+
+
 def test_loss_without_copies_is_mostly_left_to_fec():
     heard = Network(loss=0.05, jitter_s=0.002).run(5000)
     assert heard.kinds[Fec] > 5 * heard.kinds[Lost]

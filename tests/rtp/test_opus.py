@@ -135,6 +135,17 @@ def test_the_cheapest_code_is_chosen():
     assert (code(b"a"), code(b"a", b"b"), code(b"a", b"bc"), code(b"a", b"b", b"c")) == (0, 1, 2, 3)
 
 
+@pytest.mark.parametrize("size", [0, 251, 252, 253, 254, 255, 256, 1275])
+def test_lengths_of_one_byte_and_of_two(size: int):
+    """Section 3.2.1: 252 is the first that takes two."""
+    frames = [bytes([CELT_20]) + f for f in (bytes(size), b"between", bytes(size), b"z")]
+    for count in (2, 3, 4):
+        merged = opus.merge(frames[:count])
+        lengths = (2 if size >= 252 else 1) * ((count - 1) // 2 + (count - 1) % 2) + (count - 1) // 2
+        assert len(merged) == 1 + (count > 2) + lengths + sum(len(f) - 1 for f in frames[:count])
+        assert opus.split(merged) == frames[:count]
+
+
 def test_discontinuous_transmission():
     packet = opus.dtx(CELT_20 | 3)
     assert packet == bytes([CELT_20])

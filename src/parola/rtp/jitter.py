@@ -3,7 +3,7 @@
 One quantity governs it: the delay of a packet, which is how much later it is played than the fastest of the latest
 packets would have allowed (now − timestamp − least transit time). It does not depend on when that one packet came, and
 it follows the drift of the sender's clock by itself. The delay is kept within a frame and a little above a target:
-what the measured jitter asks for, and, where packets get lost, time for the next packet with its copy of the lost one.
+what the measured jitter asks for, and, where packets get lost, time for the next packet with its FEC for the lost one.
 
 Invariant: what was played is never played again, and timestamps only go forward until the stream begins anew.
 Sequence numbers merely tell a pause of the sender (the next packet follows the last one, but its timestamp has jumped:
