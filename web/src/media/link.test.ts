@@ -119,6 +119,17 @@ describe('Link', () => {
     expect(last()).toEqual({ kind: 'connected' });
   });
 
+  it('comes at once when the server is known to answer again', async () => {
+    refusals = [new Unreachable()];
+    make().start();
+    await settled();
+    link.retryNow();
+    await settled();
+    peer(1).become('connected');
+    await settled();
+    expect(last()).toEqual({ kind: 'connected' });
+  });
+
   it('says that UDP does not pass after ten seconds, and goes on trying', async () => {
     make().start();
     await vi.advanceTimersByTimeAsync(ICE_PATIENCE_MS);

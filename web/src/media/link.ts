@@ -113,6 +113,11 @@ export class Link {
     this.timer = setTimeout(() => void this.attempt(), afterMs);
   }
 
+  /** The server answers again: no need to wait for one's turn. */
+  retryNow(): void {
+    if (this.wanted && this.state.kind === 'reconnecting' && this.state.at !== null) void this.attempt();
+  }
+
   private async attempt(): Promise<void> {
     clearTimeout(this.timer);
     this.drop(this.next);
@@ -233,8 +238,9 @@ export class Link {
   private drop(attempt: Attempt | null): void {
     if (!attempt || attempt.over) return;
     attempt.over = true;
+    const known = !closedByServer(attempt.peer);
     attempt.peer.close();
-    if (attempt.connection) void this.options.hangUp(attempt.connection.location);
+    if (attempt.connection && known) void this.options.hangUp(attempt.connection.location);
   }
 
   private show(state: LinkState): void {

@@ -293,7 +293,10 @@ export class RoomSession {
     this.stream = state;
     if (state.kind === 'waiting') this.away = { at: state.at };
     else if (state.kind === 'connecting') this.away = this.away && { at: null };
-    else this.away = null;
+    else {
+      this.away = null;
+      if (state.kind === 'open') for (const { link } of [this.listen, this.speak]) link.retryNow();
+    }
     if (state.kind !== 'closed' || this.gone) return;
     if (state.problem) this.judge(state.problem);
     else if (this.room?.state === 'ended') this.leaveFor('ended');

@@ -18,6 +18,7 @@ class FakeSound {
   readonly calls: string[] = [];
   link = {
     renew: (gone: boolean, afterMs = 0) => void this.calls.push(`renew ${gone} ${afterMs}`),
+    retryNow: () => undefined,
     isNamed: (ids: string[]) => ids.includes('mine'),
   };
 
