@@ -104,9 +104,9 @@ class RawPeer:
             direction="sendonly" if kind == "whip" else "recvonly",
         )
         if not with_red:
-            offer = "\n".join(x for x in offer.split("\n") if f":{RED_PT}" not in x).replace(
-                f" {RED_PT}\n", "\n"
-            )
+            about_red = (f"a=rtpmap:{RED_PT} ", f"a=fmtp:{RED_PT} ")
+            kept = [line for line in offer.split("\n") if not line.startswith(about_red)]
+            offer = "\n".join(kept).replace(f" {RED_PT}\n", "\n")
         answer, location = await api.exchange(room_id, kind, offer.replace("\n", "\r\n"))
         lines = dict(
             x.removeprefix("a=").split(":", 1) for x in answer.splitlines() if x.startswith("a=") and ":" in x

@@ -72,17 +72,20 @@ def tone_amplitude(sound: NDArray[np.int16] | Sound, frequency: float) -> float:
 
 
 def _followed(original: Sound, received: Sound) -> Sound:
-    """`received`, shifted second by second (at most 20 ms) to where it matches best."""
-    margin = RATE // 50
+    """`received`, second by second shifted to where it matches best: receivers stretch and shorten pauses. A second
+    moves by at most 40 ms against the one before it, and by 120 ms in all."""
+    step, most = RATE // 25, RATE * 3 // 25
+    padded = np.pad(received, most + step)
     out = np.zeros_like(original)
     shift = 0
     for at in range(0, len(original), RATE):
         piece = original[at : at + RATE]
-        around = np.pad(received, margin * 2)[at + shift + margin : at + shift + 3 * margin + len(piece)]
-        if len(around) >= len(piece) and piece.any() and around.any():
-            shift += min(margin, max(-margin, offset(piece, around) - margin))
-            shift = min(margin, max(-margin, shift))
-        taken = np.pad(received, margin * 2)[at + 2 * margin + shift :][: len(piece)]
+        begin = at + most + step + shift
+        around = padded[begin - step : begin + len(piece) + step]
+        if piece.any() and around.any():
+            moved = offset(piece, around) - step
+            shift = min(most, max(-most, shift + min(step, max(-step, moved))))
+        taken = padded[at + most + step + shift :][: len(piece)]
         out[at : at + len(taken)] = taken
     return out
 

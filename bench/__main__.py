@@ -1,0 +1,77 @@
+"""`python -m bench`: every figure that Parola promises, on a server of this run's own, as one table.
+
+Each measurement prints its own spread; machine and versions stand above, since nothing of it means anything elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.metadata
+import os
+import platform
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bench.figures import Figure, table
+from bench.idle import silent_room
+from bench.joining import join_to_sound
+from bench.latency import added_latency, grant_to_sound
+from bench.quality import intelligibility_over_network
+from bench.revoking import revoke_while_talking
+from parola.media.codec import version as opus_version
+from tests.e2e.house import House, opened
+
+MEASUREMENTS: dict[str, Callable[[House], Awaitable[list[Figure]]]] = {
+    "latency": added_latency,
+    "grant": grant_to_sound,
+    "revoke": revoke_while_talking,
+    "quality": intelligibility_over_network,
+    "idle": silent_room,
+    "join": join_to_sound,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"which: {', '.join(MEASUREMENTS)}; all where none is named")
+    chosen = parser.parse_args().names or list(MEASUREMENTS)
+    unknown = [name for name in chosen if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"no such measurement: {', '.join(unknown)}")
+    _print_machine()
+    figures: list[Figure] = []
+    for name in chosen:
+        # A house of its own for each: what one leaves behind must not weigh on the next.
+        with (
+            tempfile.TemporaryDirectory(prefix="parola-bench-") as folder,
+            opened(House(Path(folder))) as house,
+        ):
+            found = asyncio.run(MEASUREMENTS[name](house))  # type: ignore[arg-type]
+        for figure in found:
+            print(f"  {figure.line()}", flush=True)
+        figures += found
+    print()
+    print(table(figures))
+
+
+def _print_machine() -> None:
+    names = ("parola", "uvicorn", "nats-py", "av", "pylibsrtp", "pyOpenSSL", "numpy", "sqlalchemy")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    model = next(
+        (
+            x.partition(":")[2].strip()
+            for x in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in x
+        ),
+        "?",
+    )
+    print(
+        f"Machine: {os.cpu_count()} × {model}, {platform.system()} {platform.release()}, load {os.getloadavg()[0]:.2f}"
+    )
+    print(f"Python {platform.python_version()}, {opus_version()}, {versions}")
+    print(flush=True)
+
+
+main()
