@@ -19,6 +19,7 @@ def main() -> int:
         complaint
         for folder in _FOLDERS
         for path in sorted((_ROOT / folder).rglob("*.py"))
+        if "versions" not in path.parts  # a migration is a record, never edited again
         for complaint in _complaints(path)
     ]
     for complaint in found:
