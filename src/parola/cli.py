@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import importlib
 import os
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -22,42 +20,48 @@ Token = Annotated[str | None, typer.Option(envvar="PAROLA_TOKEN", help="The toke
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    port: Annotated[int | None, typer.Option(help="Instead of PAROLA_HTTP_PORT")] = None,
+    udp_port: Annotated[int | None, typer.Option(help="Instead of PAROLA_UDP_PORT")] = None,
+    bind: Annotated[str | None, typer.Option(help="Instead of PAROLA_BIND")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Instead of PAROLA_DATA_DIR")] = None,
+) -> None:
     """Starts Parola on this machine; PAROLA_* variables configure it (docs/protocol.md lists them)."""
     from parola import supervisor
 
+    # Into the environment, so that the child processes read the same.
+    changes = {"HTTP_PORT": port, "UDP_PORT": udp_port, "BIND": bind, "DATA_DIR": data_dir}
+    os.environ.update({f"PAROLA_{name}": str(value) for name, value in changes.items() if value is not None})
     settings = _settings()
     logs.configure("parola")
     try:
-        asyncio.run(supervisor.serve(settings))
+        supervisor.serve(settings)
     except supervisor.StartError as error:
         _fail(str(error))
 
 
 @app.command("web-process", hidden=True)
-def web_process(fd: int) -> None:
-    """One web process, as the supervisor starts it."""
-    from parola import bootstrap
-
-    _child("web")
-    bootstrap.run_web(_settings(), fd)
+def web_process(fd: Annotated[int, typer.Option()]) -> None:
+    """One web process on a listening socket, as the supervisor starts it."""
+    bootstrap, settings = _child()
+    bootstrap.run_web(settings, fd)
 
 
 @app.command("media-process", hidden=True)
-def media_process(index: int) -> None:
+def media_process(index: Annotated[int, typer.Option()]) -> None:
     """One media process, as the supervisor starts it."""
-    from parola import bootstrap
-
-    _child(f"media-{index}")
-    bootstrap.run_media(_settings(), index)
+    bootstrap, settings = _child()
+    bootstrap.run_media(settings, index)
 
 
 @app.command()
 def invite() -> None:
     """Makes a code with which one person may sign up where PAROLA_REGISTRATION=invite."""
+    settings = _settings()
+    logs.configure("invite")
     from parola import bootstrap
 
-    typer.echo(bootstrap.create_invite(_settings()))
+    typer.echo(bootstrap.create_invite(settings))
 
 
 @app.command()
@@ -98,19 +102,32 @@ def main() -> None:
 
 
 def _client(name: str, *arguments: Any) -> None:
+    """Runs `parola.client.NAME`, whose libraries the server itself does without."""
     try:
-        import importlib
-
         module = importlib.import_module(f"parola.client.{name}")
         from parola.client.api import ProtocolError
         from parola.client.webrtc import ConnectionFailed
-    except ImportError as error:
-        _fail(f"This command needs the extra `client`: pip install 'parola[client]' ({error})")
-    run: Callable[..., None] = module.run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("parola"):
+            raise
+        _fail(f"`parola {name}` needs the extra `client` ({error.name}): pip install 'parola[client]'")
     try:
-        run(*arguments)
+        module.run(*arguments)
     except (ValueError, ProtocolError, ConnectionFailed, OSError) as error:
-        _fail(str(error))
+        _fail(str(error) or type(error).__name__)
+
+
+def _child() -> tuple[Any, Settings]:
+    """Imports everything while the database is being prepared, and begins when it is ready."""
+    from parola.supervisor import lifeline
+
+    logs.configure(os.environ.get("PAROLA_CHILD", "child"))
+    lifeline.hold()
+    from parola import bootstrap
+
+    settings = _settings()
+    lifeline.wait_for_gate()
+    return bootstrap, settings
 
 
 def _settings() -> Settings:
@@ -120,20 +137,7 @@ def _settings() -> Settings:
         _fail(str(error))
 
 
-def _child(name: str) -> None:
-    """Ends with the supervisor: the other end of this pipe closes when it is gone, whatever ended it."""
-    logs.configure(name)
-    fd = os.environ.get("PAROLA_LIFELINE_FD")
-    if fd is None:
-        return
-
-    def watch() -> None:
-        os.read(int(fd), 1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="lifeline").start()
-
-
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"parola: {message}", err=True)
+    for line in message.splitlines():
+        typer.echo(f"parola: {line}", err=True)
     sys.exit(2)
