@@ -63,6 +63,8 @@ lint: $(DEV_OK) $(PAROLA_OK) $(NPM_OK) ## style, types, the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.sizes
+	@! grep -n '://' requirements*.lock && ! grep -n '"resolved"' web/package-lock.json \
+	  || { echo "a lock file names a registry's host" >&2; exit 1; }
 	cd web && npm run check
 	cd web && npm run lint
 
