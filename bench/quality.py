@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 
 import numpy as np
 
@@ -32,9 +33,9 @@ async def intelligibility_over_network(house: House) -> list[Figure]:
             heard = await _through(house, original, loss, seed=i)
             scores.append(intelligibility(original, heard))
         origin = next(iter(found.values())).origin
-        name = f"STOI of speech heard, one speaker, {loss:.0%} random loss both ways, mean of {len(scores)} clips"
+        name = f"STOI of speech heard, one speaker, {loss:.0%} random loss both ways, median of {len(scores)} clips"
         note = f"{spread(scores, '')}, {origin} speech, English and Italian"
-        figures.append(Figure(name, float(np.mean(scores)), "", least, note, at_least=True))
+        figures.append(Figure(name, statistics.median(scores), "", least, note, at_least=True))
     return figures
 
 
