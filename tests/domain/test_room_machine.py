@@ -1,0 +1,145 @@
+"""The room under every command by everybody, in any order: what must hold whatever people do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from parola.domain import rooms as r
+from parola.domain.errors import Refusal
+from parola.domain.rooms.commands import TargetedCommand
+
+HOST = "host"
+PEOPLE = (HOST, "ada", "bob", "carla", "dora")
+SINGLE = (r.Start, r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll)
+TARGETED = (
+    r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
+    r.Uninvite,
+)  # fmt: skip
+BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
+
+people = st.sampled_from(PEOPLE)
+
+
+class RoomMachine(RuleBasedStateMachine):
+    """Every step is a command of anybody; refusals are part of the game, everything else that is raised is a bug."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = BEGIN
+        self.history: list[r.Event] = []
+        self.granted_by_host: set[str] = set()
+
+    @initialize(access=st.sampled_from(list(r.Access)), scheduled=st.booleans())
+    def open(self, access: r.Access, scheduled: bool) -> None:
+        starts_at = BEGIN + timedelta(hours=1) if scheduled else None
+        events = r.create("room", HOST, "A room", access, True, starts_at, self.now)
+        self.room = r.fold(None, events)
+        self.history = list(events)
+
+    @rule(kind=st.sampled_from(SINGLE), by=people)
+    def one(self, kind: type[r.Command], by: str) -> None:
+        self._do(kind(by))
+
+    @rule(kind=st.sampled_from(TARGETED), by=people, whom=people)
+    def about(self, kind: type[TargetedCommand], by: str, whom: str) -> None:
+        self._do(kind(by, whom))
+
+    @rule(by=people, dice=st.integers(0, 30))
+    def end(self, by: str, dice: int) -> None:
+        if dice == 0:
+            self._do(r.End(by))
+
+    def _do(self, command: r.Command) -> None:
+        self.now += timedelta(milliseconds=1)
+        before = self.room
+        try:
+            events = r.decide(before, command, self.now)
+        except Refusal:
+            return
+        after = r.fold(before, events)
+        if isinstance(command, r.Grant) and events:
+            assert command.by == HOST, "nobody but the host grants"
+            self.granted_by_host.add(command.target)
+        for event in events:
+            self._note(event, before)
+        self.history += events
+        self.room = after
+        self._repeats_add_nothing(command)
+
+    def _note(self, event: r.Event, before: r.Room) -> None:
+        if isinstance(event, r.FloorGranted):
+            assert event.account in self.granted_by_host, "a floor that the host never gave"
+            assert event.account not in before.removed
+        if isinstance(event, r.FloorRevoked | r.FloorDeclined | r.PersonRemoved):
+            self.granted_by_host.discard(event.account)
+        if isinstance(event, r.SpeakerUnmuted):
+            assert event.by == event.account, "nobody opens someone else's microphone"
+
+    def _repeats_add_nothing(self, command: r.Command) -> None:
+        if isinstance(command, r.Start | r.End | r.Accept | r.Decline | r.Grant):
+            return  # those have an answer of their own when they come twice
+        try:
+            again = r.decide(self.room, command, self.now)
+        except Refusal as refusal:
+            # Who lost their right by the command itself may not do it again.
+            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above"}
+            again = () if refusal.code in lost else self.history
+        assert len(again) == 0
+
+    @invariant()
+    def the_floor_is_law(self) -> None:
+        for account in (*PEOPLE, "stranger"):
+            if self.room.may_be_heard(account):
+                assert self.room.state is r.Lifecycle.LIVE
+                assert self.room.has_floor(account)
+                assert account not in self.room.removed
+                assert not self.room.is_muted(account)
+                assert account == HOST or account in self.granted_by_host
+
+    @invariant()
+    def a_removed_person_has_nothing(self) -> None:
+        for account in self.room.removed:
+            assert not self.room.has_floor(account)
+            assert not self.room.has_hand(account)
+            assert account not in self.room.offers
+            assert account not in self.room.cohosts
+
+    @invariant()
+    def the_host_stays(self) -> None:
+        assert self.room.speakers[0].account == HOST
+        assert HOST not in self.room.removed
+
+    @invariant()
+    def hands_are_in_order_and_apart_from_the_floor(self) -> None:
+        raised = [hand.raised_at for hand in self.room.hands]
+        assert raised == sorted(raised)
+        waiting = [hand.account for hand in self.room.hands]
+        assert len(set(waiting)) == len(waiting)
+        assert not set(waiting) & {s.account for s in self.room.speakers}
+        assert not set(self.room.offers) & {s.account for s in self.room.speakers}
+
+    @invariant()
+    def seq_has_no_gaps(self) -> None:
+        assert [event.seq for event in self.history] == list(range(1, self.room.seq + 1))
+
+    @invariant()
+    def everything_survives_being_written_down(self) -> None:
+        assert r.decode_room(r.encode_room(self.room)) == self.room
+
+    def teardown(self) -> None:
+        """Any prefix and the rest of the events give the same room, also through their written form."""
+        if not self.history:
+            return
+        snapshot: r.Room | None = None
+        for i, event in enumerate(self.history):
+            assert r.decode_event(r.encode_event(event)) == event
+            assert r.fold(snapshot, self.history[i:]) == self.room
+            snapshot = r.evolve(snapshot, event)
+
+
+RoomMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestRoomMachine = RoomMachine.TestCase
