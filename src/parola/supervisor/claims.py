@@ -25,6 +25,10 @@ class StartError(Exception):
     """Why nothing was started; one or more lines for people."""
 
 
+class Taken(StartError):
+    """Somebody has it, who may be about to go."""
+
+
 @contextlib.contextmanager
 def claimed(settings: Settings) -> Iterator[socket.socket | None]:
     """The data folder is ours and the ports are free; the value is the listening HTTP socket, where web is a role.
@@ -40,7 +44,7 @@ def claimed(settings: Settings) -> Iterator[socket.socket | None]:
                 try:
                     return claim()
                 except StartError as error:
-                    if time.monotonic() >= deadline:
+                    if not isinstance(error, Taken) or time.monotonic() >= deadline:
                         complaints.append(str(error))
                         return None
                     time.sleep(0.05)
@@ -95,7 +99,7 @@ def bind_http(settings: Settings) -> socket.socket:
         sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
-        raise StartError(_refused("tcp", settings.bind, settings.http_port, error)) from error
+        raise _refused("tcp", settings.bind, settings.http_port, error) from error
     return sock
 
 
@@ -107,17 +111,18 @@ def check_udp(settings: Settings) -> None:
                 try:
                     sock.bind((address, port))
                 except OSError as error:
-                    raise StartError(_refused("udp", address, port, error)) from error
+                    raise _refused("udp", address, port, error) from error
 
 
-def _refused(kind: str, address: str, port: int, error: OSError) -> str:
-    variable = {"tcp": "PAROLA_HTTP_PORT", "udp": "PAROLA_UDP_PORT"}[kind]
+def _refused(kind: str, address: str, port: int, error: OSError) -> StartError:
+    what = f"{kind.upper()} port {port} of {address}"
+    another = ("PAROLA_HTTP_PORT" if kind == "tcp" else "PAROLA_UDP_PORT") + " names another."
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"This host has no address {address}. PAROLA_BIND names another."
+        return StartError(f"This host has no address {address}. PAROLA_BIND names another.")
     if error.errno != errno.EADDRINUSE:
-        return f"{kind.upper()} port {port} of {address} cannot be used: {error.strerror}. {variable} names another."
+        return StartError(f"{what} cannot be used: {error.strerror}. {another}")
     by = holder(kind, port) or "a process that this user may not see"
-    return f"{kind.upper()} port {port} of {address} is in use by {by}. {variable} names another."
+    return Taken(f"{what} is in use by {by}. {another}")
 
 
 def _family(address: str) -> socket.AddressFamily:
