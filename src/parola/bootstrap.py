@@ -8,11 +8,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
+import uvloop
 
 from parola.api.app import Services, make_app
 from parola.api.limiting import Limits
@@ -173,7 +175,7 @@ async def _media(settings: Settings, index: int) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        running = asyncio.gather(process.run(), projections.run())
+        running = asyncio.ensure_future(_both(process.run(), projections.run()))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -181,6 +183,10 @@ async def _media(settings: Settings, index: int) -> None:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def _both(*works: Awaitable[None]) -> None:
+    await asyncio.gather(*works)
 
 
 async def _upgrade(settings: Settings) -> None:
@@ -214,9 +220,6 @@ async def _bus(settings: Settings) -> AsyncIterator[NatsBus]:
         await bus.close()
 
 
-def _run(work: object) -> None:
-    import uvloop
-
-    assert asyncio.iscoroutine(work)
+def _run(work: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)

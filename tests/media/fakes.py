@@ -1,4 +1,4 @@
-"""Stand-ins for what the media engine leans on: a projection that a test moves by hand, a peer that only writes down."""
+"""Stand-ins for what the media engine leans on: a projection moved by hand, a peer that only writes down."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import numpy as np
 import pytest
@@ -240,8 +241,8 @@ def test_a_stream_never_jumps_back_and_counts_every_packet() -> None:
     packets = [RtpPacket.parse(p) for p in bob.packets]
     assert [p.sequence for p in packets] == list(range(len(packets)))
     stamps = [p.timestamp for p in packets]
-    assert all(b > a for a, b in zip(stamps, stamps[1:], strict=False))
-    assert all((b - a) % 960 == 0 for a, b in zip(stamps, stamps[1:], strict=False))
+    assert all(b > a for a, b in itertools.pairwise(stamps))
+    assert all((b - a) % 960 == 0 for a, b in itertools.pairwise(stamps))
 
 
 def test_a_newer_connection_of_a_speaker_replaces_the_older() -> None:

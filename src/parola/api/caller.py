@@ -26,7 +26,7 @@ def services(request: Request) -> Services:
 
 
 async def caller(request: Request) -> Caller:
-    """Raises NotSignedIn for a bearer token that does not hold; a cookie that does not makes a guest, and is cleared."""
+    """Raises NotSignedIn for a bearer token that does not hold; such a cookie makes a guest, and is cleared."""
     here = services(request)
     authorization = request.headers.get("authorization")
     if authorization is not None:

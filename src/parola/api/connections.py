@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -17,21 +17,19 @@ Who = Annotated[Caller, Depends(caller)]
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
 _OPENAPI = {"requestBody": {"required": True, "content": {_SDP: {"schema": {"type": "string"}}}}}
-_CREATED = {201: {"description": "An SDP answer; Location is the connection", "content": {_SDP: {}}}}
+_CREATED: dict[int | str, dict[str, Any]] = {
+    201: {"description": "An SDP answer; Location is the connection", "content": {_SDP: {}}}
+}
 
 
-@router.post(
-    "/whep", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses={**_CREATED}
-)
+@router.post("/whep", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses=_CREATED)
 async def listen(request: Request, who: Who, room_id: str, channel: str = "main") -> Response:
     offer = await _offer(request)
     connected = await services(request).signalling.listen(who, room_id, offer, channel)
     return _answer(room_id, "whep", connected)
 
 
-@router.post(
-    "/whip", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses={**_CREATED}
-)
+@router.post("/whip", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses=_CREATED)
 async def speak(request: Request, who: Who, room_id: str) -> Response:
     who.signed_in()
     offer = await _offer(request)

@@ -73,5 +73,5 @@ async def _media_figures(here: Services) -> dict[str, float]:
     processes = here.projections.alive_processes()
     total: Counter[str] = Counter()
     for values in await asyncio.gather(*(ask(process_id) for process_id in processes)):
-        total.update(values)  # type: ignore[arg-type]
+        total.update(values)
     return {"processes": float(len(processes)), **total}

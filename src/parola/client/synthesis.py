@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import av
 import numpy as np
@@ -34,13 +35,14 @@ def synthesise(which: int) -> Pcm:
     rate = library.espeak_Initialize(_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), 0)
     parts: list[Pcm] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def collect(samples: ctypes._Pointer[ctypes.c_short], count: int, events: int | None) -> int:
+    def collect(samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
             parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
-    library.espeak_SetSynthCallback(collect)
+    short_pointer = ctypes.POINTER(ctypes.c_short)
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, short_pointer, ctypes.c_int, ctypes.c_void_p)(collect)
+    library.espeak_SetSynthCallback(callback)
     library.espeak_SetVoiceByName(language.encode())
     words = text.encode() + b"\0"
     library.espeak_Synth(words, len(words), 0, 1, 0, _UTF8, None, None)

@@ -52,7 +52,7 @@ class Clip(AudioStreamTrack):
         self._repeat = repeat
         self._at = 0
         self._frames = 0
-        self._start: float | None = None
+        self._begun: float | None = None
 
     def play(self, pcm: Pcm) -> None:
         """Goes on with other sound from the next frame."""
@@ -61,8 +61,8 @@ class Clip(AudioStreamTrack):
 
     async def recv(self) -> av.AudioFrame:
         loop = asyncio.get_running_loop()
-        self._start = self._start if self._start is not None else loop.time()
-        await asyncio.sleep(max(0.0, self._start + self._frames * FRAME / RATE - loop.time()))
+        self._begun = self._begun if self._begun is not None else loop.time()
+        await asyncio.sleep(max(0.0, self._begun + self._frames * FRAME / RATE - loop.time()))
         samples = self._next()
         frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
         frame.sample_rate = RATE

@@ -1,4 +1,4 @@
-"""How an owner reaches edges in other processes: each frame crosses the bus once, each fence is confirmed by each edge."""
+"""How an owner reaches edges in other processes: frames cross the bus once, and every edge confirms every fence."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from parola.rtp.ice import IceLite
 from parola.rtp.srtp import Srtp, SrtpError
 from parola.rtp.stun import Address
 
-HANDSHAKE_LIMIT_S = 15.0
+HANDSHAKE_LIMIT_S = 10.0
 """A peer that is not connected this long after its offer is given up."""
 
 

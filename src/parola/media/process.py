@@ -7,7 +7,6 @@ and its edge share a process. It decides nothing about rights: it asks its proje
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,10 +21,6 @@ from parola.bus.messages import (
     DetachOrder,
     Figures,
     Gone,
-    Levels,
-    Presence,
-    PresentListener,
-    PresentSpeaker,
     SessionEnded,
 )
 from parola.domain.errors import NotFound
@@ -34,6 +29,7 @@ from parola.media.links import BusLink
 from parola.media.listener import Listener
 from parola.media.owner import OwnedRoom
 from parola.media.peer import Peer
+from parola.media.reports import Reports
 from parola.media.speaker import Speaker
 from parola.media.ticker import Ticker
 from parola.media.transport import Transport
@@ -51,8 +47,6 @@ _BEAT_EVERY_S = 1.0
 _PRESENCE_EVERY_S = 0.25
 _PRESENCE_WHOLE_EVERY_S = 5.0
 _SESSIONS_EVERY_S = 5.0
-_OUTBOX = 2000
-"""Messages that may wait for the bus: a few seconds of sound; with the bus away the newest are dropped and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ class MediaProcess:
         self._bus = bus
         self._handshaking: set[Peer] = set()
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
-        self._outbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_OUTBOX)
+        self._reports = Reports(identity.process_id, bus, transport.dropped)
         self._changed_presence: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -103,7 +97,7 @@ class MediaProcess:
         self.transport.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._send_outbox())
+                group.create_task(self._reports.run())
                 group.create_task(self._every(_HANDSHAKES_EVERY_S, self._maintain_handshakes))
                 group.create_task(self._every(_UPKEEP_EVERY_S, self._maintain_rooms))
                 group.create_task(self._every(_PEERS_EVERY_S, self._maintain_peers))
@@ -148,8 +142,8 @@ class MediaProcess:
         if owned is not None:
             await self._disown(owned, "ownership_renewed")
         watched = await self.projections.watch(room_id)
-        owned = OwnedRoom(watched, epoch, self.ticker.wake, self._levels)
-        owned.edges["bus"] = BusLink(room_id, self._bus, self._post)
+        owned = OwnedRoom(watched, epoch, self.ticker.wake, self._reports.levels)
+        owned.edges["bus"] = BusLink(room_id, self._bus, self._reports.send)
         self.owned[room_id] = owned
         watched.on_owner(lambda *_: self.soon(self._check_ownership(owned)))
         _log.info("room.owned", room=room_id, epoch=epoch)
@@ -358,15 +352,11 @@ class MediaProcess:
         rooms, self._changed_presence = self._changed_presence, set()
         for room_id in rooms:
             edge, owned = self.edges.get(room_id), self.owned.get(room_id)
-            listeners = edge.listeners.values() if edge is not None else ()
-            speakers = owned.speakers.values() if owned is not None else ()
-            presence = Presence(
-                self.identity.process_id,
+            self._reports.presence(
                 room_id,
-                [PresentListener(x.connection_id, x.account_id) for x in listeners if x.peer.is_connected],
-                [PresentSpeaker(x.connection_id, x.account_id) for x in speakers if x.peer.is_connected],
+                edge.listeners.values() if edge is not None else (),
+                owned.speakers.values() if owned is not None else (),
             )
-            self._post(subjects.PRESENCE, presence.to_bytes())
 
     async def _check_sessions(self) -> None:
         """A lost message must not keep an ended session's ear or voice alive."""
@@ -377,21 +367,6 @@ class MediaProcess:
         for connection in list(self.connections.values()):
             if connection.session_id is not None and connection.session_id not in alive:
                 connection.close("signed_out")
-
-    def _levels(self, room_id: str, levels: dict[str, float]) -> None:
-        self._post(subjects.room_passing(room_id), Levels(room_id, levels).to_bytes())
-
-    def _post(self, subject: str, data: bytes) -> None:
-        try:
-            self._outbox.put_nowait((subject, data))
-        except asyncio.QueueFull:
-            self.transport.dropped["bus_full"] += 1
-
-    async def _send_outbox(self) -> None:
-        while True:
-            subject, data = await self._outbox.get()
-            with contextlib.suppress(BusUnavailable):
-                await self._bus.publish(subject, data)
 
     def soon(self, work: Awaitable[None]) -> None:
         async def guarded() -> None:

@@ -28,7 +28,7 @@ class Ticking(Protocol):
 
 
 class Ticker:
-    """Calls `tick(number, now)` of each awake room until that answers False. Numbers count 20 ms since the clock's zero."""
+    """Calls `tick(number, now)` of each awake room until that answers False. Numbers count 20 ms of the clock."""
 
     def __init__(self, monotonic: Callable[[], float], on_stall: Callable[[], None]) -> None:
         self.lateness_s = 0.0

@@ -44,7 +44,7 @@ class Transport:
     @staticmethod
     def bind(addresses: Sequence[str], port: int) -> list[socket.socket]:
         """Non-blocking UDP sockets on `port` of each address; OSError names the address that is taken."""
-        bound = []
+        bound: list[socket.socket] = []
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             sock = socket.socket(family, socket.SOCK_DGRAM)

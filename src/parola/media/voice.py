@@ -72,7 +72,7 @@ class Voice:
         if not self.wants_ticks:
             if self._dbov > SILENT_DBOV:
                 return False  # a silent microphone costs no tick and fills no buffer
-            self._jitter = JitterBuffer()
+            self._jitter.clear()
         try:
             self._insert(packet, now)
         except (red.RedError, opus.OpusError):
@@ -111,7 +111,7 @@ class Voice:
 
     def cut(self) -> None:
         """Forgets everything that was received and not yet played."""
-        self._jitter = JitterBuffer()
+        self._jitter.clear()
         self._decoder.reset()
         self._left_over = np.zeros(0, np.float32)
         self._quiet_ticks = QUIET_TICKS + 1

@@ -1,4 +1,4 @@
-"""The folded state of open rooms in one process, kept equal to SQL: messages make it quick, comparison makes it true."""
+"""The folded state of open rooms in one process: messages make it quick, comparison with SQL makes it true."""
 
 from parola.projection.projections import Projections
 from parola.projection.watched import Watched

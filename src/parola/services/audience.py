@@ -13,7 +13,7 @@ OnGone = Callable[[str, list[str]], None]
 
 
 class Audience:
-    """`start` makes it listen. Callbacks: a room's presence has changed; a room's connections are gone with a process."""
+    """`start` makes it listen. It calls back when a room's presence changes, or connections die with a process."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -61,7 +61,9 @@ class Audience:
                 continue
             if not processes:
                 del self._rooms[room_id]
-            lost = [c.connection_id for c in (*presence.listeners, *presence.speakers)]
+            lost = [x.connection_id for x in presence.listeners] + [
+                x.connection_id for x in presence.speakers
+            ]
             _tell(self._on_gone, room_id, lost)
             _tell(self._on_change, room_id)
 

@@ -1,4 +1,4 @@
-"""Passwords by argon2id, in a few threads of their own: hashing is meant to be slow, and must slow down nothing else."""
+"""Passwords by argon2id, in a few threads of their own: hashing is meant to be slow, and must slow nothing else."""
 
 from __future__ import annotations
 

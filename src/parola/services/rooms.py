@@ -1,4 +1,4 @@
-"""Opening rooms, finding them, and changing them: decide, append, publish, and wait for silence where there must be one."""
+"""Opening, finding and changing rooms: decide, append, publish, and wait for silence where there must be one."""
 
 from __future__ import annotations
 

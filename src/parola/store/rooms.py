@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -143,14 +143,15 @@ class Rooms:
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it."""
-        query: Select[tuple[str]] = (
+        query = (
             select(rooms.c.id)
             .where(rooms.c.host == account_id, rooms.c.state == Lifecycle.LIVE.value, _may_enter(viewer))
             .order_by(rooms.c.listed_at.desc())
             .limit(1)
         )
         async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar()
+            row = (await connection.execute(query)).first()
+        return str(row.id) if row is not None else None
 
     async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
         """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
@@ -240,12 +241,12 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
             await connection.execute(insert(room_people).values(**values))
 
 
-def _may_enter(viewer: str | None):  # type: ignore[no-untyped-def]
+def _may_enter(viewer: str | None) -> ColumnElement[bool]:
     """`domain.rooms.check_entry` as a condition over many rooms."""
     if viewer is None:
         return and_(rooms.c.access == Access.OPEN.value, rooms.c.guests.is_(True))
 
-    def has(*relations: str):  # type: ignore[no-untyped-def]
+    def has(*relations: str) -> ColumnElement[bool]:
         mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
         return exists().where(mine, room_people.c.relation.in_(relations))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from parola.domain.errors import Conflict, Forbidden, Invalid
 from parola.domain.rooms import commands as c
@@ -245,24 +246,24 @@ def _not_ended(room: Room) -> None:
         raise Conflict("not_live", "This room has ended.")
 
 
-# Each rule takes the very class it stands beside; the table is what ties them together.
-_RULES: dict[type[c.Command], Callable[[Room, c.Command, datetime], Decided]] = {
+_RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Start: _start,
     c.End: _end,
     c.RaiseHand: _raise_hand,
     c.LowerHand: _lower_hand,
-    c.DismissHand: _dismiss_hand,  # type: ignore[dict-item]
-    c.Grant: _grant,  # type: ignore[dict-item]
+    c.DismissHand: _dismiss_hand,
+    c.Grant: _grant,
     c.Accept: _accept,
     c.Decline: _decline,
-    c.Revoke: _revoke,  # type: ignore[dict-item]
-    c.Mute: _mute,  # type: ignore[dict-item]
-    c.Unmute: _unmute,  # type: ignore[dict-item]
+    c.Revoke: _revoke,
+    c.Mute: _mute,
+    c.Unmute: _unmute,
     c.MuteAll: _mute_all,
-    c.Remove: _remove,  # type: ignore[dict-item]
-    c.Restore: _restore,  # type: ignore[dict-item]
-    c.AddCohost: _add_cohost,  # type: ignore[dict-item]
-    c.RemoveCohost: _remove_cohost,  # type: ignore[dict-item]
-    c.Invite: _invite,  # type: ignore[dict-item]
-    c.Uninvite: _uninvite,  # type: ignore[dict-item]
+    c.Remove: _remove,
+    c.Restore: _restore,
+    c.AddCohost: _add_cohost,
+    c.RemoveCohost: _remove_cohost,
+    c.Invite: _invite,
+    c.Uninvite: _uninvite,
 }
+"""Each rule takes the very class it stands beside."""
