@@ -20,18 +20,16 @@ export interface Situation {
   room: Room;
   listening: LinkState;
   blocked: boolean;
-  speaking: LinkState;
   voice: Voice;
 }
 
-export function mainAction({ room, listening, blocked, speaking, voice }: Situation): Action {
+export function mainAction({ room, listening, blocked, voice }: Situation): Action {
   const { you } = room;
   if (room.state === 'scheduled') return you.role === 'host' ? 'start' : 'wait';
   if (blocked) return 'hear';
   if (you.offered) return 'answer_offer';
   if (you.may_speak) {
-    const stopped = speaking.kind === 'failed' && speaking.at === null;
-    if (voice === 'closed' || stopped) return 'take_floor';
+    if (voice === 'closed') return 'take_floor';
     return voice === 'open' || voice === 'opening' ? 'mute' : 'unmute';
   }
   if (listening.kind === 'idle') return 'listen';

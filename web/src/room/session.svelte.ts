@@ -165,7 +165,8 @@ export class RoomSession {
   // Speaking
 
   get voice(): Voice {
-    if (this.speaking.kind === 'idle') return 'closed';
+    const { speaking } = this;
+    if (speaking.kind === 'idle' || (speaking.kind === 'failed' && speaking.at === null)) return 'closed';
     if (this.wish === 'muted') return this.pending ? 'muting' : this.unconfirmed ? 'unconfirmed' : 'muted';
     if (this.pending) return 'opening';
     return this.room?.you.muted ? 'muted' : 'open';
@@ -278,7 +279,7 @@ export class RoomSession {
   private onSpeaking(state: LinkState): void {
     this.speaking = state;
     if (state.kind !== 'failed') return;
-    if (state.reason === 'elsewhere' || state.reason === 'refused') this.microphone.close();
+    if (state.at === null) this.microphone.close();
   }
 
   private onNetwork(): void {

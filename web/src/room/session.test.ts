@@ -260,6 +260,16 @@ describe('coming back', () => {
   });
 });
 
+it('is closed, and can be taken anew, once one speaks from elsewhere', async () => {
+  await enter(onStage());
+  await session.takeFloor();
+  speak.onState({ kind: 'failed', reason: 'elsewhere', at: null, problem: null });
+  expect(session.voice).toBe('closed');
+  expect(microphone.track).toBeNull();
+  await session.takeFloor();
+  expect(session.voice).toBe('open');
+});
+
 describe('what passes', () => {
   it('keeps count, presence and levels', async () => {
     await enter(onStage());
