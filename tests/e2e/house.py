@@ -98,6 +98,18 @@ async def people(house: House, *handles: str) -> AsyncIterator[list[Api]]:
         yield [await stack.enter_async_context(await house.person(handle)) for handle in handles]
 
 
+def children(house: House) -> dict[str, list[int]]:
+    """The process ids below the supervisor: nats-server, media and web."""
+    assert house.process is not None
+    found: dict[str, list[int]] = {"nats-server": [], "media": [], "web": []}
+    parent = house.process.pid
+    for pid in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        kind = "media" if "media-process" in command else "web" if "web-process" in command else "nats-server"
+        found[kind].append(pid)
+    return found
+
+
 async def handle_of(api: Api) -> str:
     return str((await api.call("GET", "/api/me"))["handle"])
 

@@ -7,6 +7,7 @@ import contextlib
 import fractions
 import wave
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -83,12 +84,12 @@ class Clip(AudioStreamTrack):
 
 
 @contextlib.asynccontextmanager
-async def speaking(api: Api, room_id: str, track: MediaStreamTrack) -> AsyncIterator[RTCPeerConnection]:
+async def speaking(api: Api, room_id: str, track: MediaStreamTrack) -> AsyncIterator[Mouth]:
     """Sends `track` into the room for as long as the context lasts. Raises ProtocolError, ConnectionFailed."""
     connection = RTCPeerConnection()
     connection.addTransceiver(track, direction="sendonly")
-    async with _exchanged(connection, api, room_id, "whip"):
-        yield connection
+    async with _exchanged(connection, api, room_id, "whip") as location:
+        yield Mouth(connection, location)
 
 
 @contextlib.asynccontextmanager
@@ -97,11 +98,20 @@ async def listening(api: Api, room_id: str) -> AsyncIterator[Ear]:
     connection = RTCPeerConnection()
     connection.addTransceiver("audio", direction="recvonly")
     ear = Ear(connection)
-    async with _exchanged(connection, api, room_id, "whep"):
+    async with _exchanged(connection, api, room_id, "whep") as location:
+        ear.location = location
         try:
             yield ear
         finally:
             ear.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """A speaker's connection, and its address at the server."""
+
+    connection: RTCPeerConnection
+    location: str
 
 
 class Ear:
@@ -109,6 +119,7 @@ class Ear:
 
     def __init__(self, connection: RTCPeerConnection) -> None:
         self.connection = connection
+        self.location = ""
         self._parts: list[Pcm] = []
         self._task: asyncio.Task[None] | None = None
         connection.on("track", self._start)
@@ -146,7 +157,7 @@ def save(pcm: Pcm, path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _exchanged(connection: RTCPeerConnection, api: Api, room_id: str, kind: str) -> AsyncIterator[None]:
+async def _exchanged(connection: RTCPeerConnection, api: Api, room_id: str, kind: str) -> AsyncIterator[str]:
     location = None
     connected = asyncio.Event()
 
@@ -165,7 +176,7 @@ async def _exchanged(connection: RTCPeerConnection, api: Api, room_id: str, kind
             raise ConnectionFailed(
                 "no media connection within ten seconds; does UDP pass between here and the server?"
             ) from error
-        yield
+        yield location
     finally:
         await connection.close()
         if location is not None:

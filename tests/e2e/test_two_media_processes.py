@@ -1,0 +1,94 @@
+"""One room over two media processes: owner here, edge there, and what happens when one of them, or the bus, dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parola.client.api import Api
+from parola.client.webrtc import RATE, Clip, listening, speaking
+from tests.e2e.hearing import tone, tone_amplitude, tone_level
+from tests.e2e.house import House, children, eventually, give_floor, opened, people
+
+SILENT = 40
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with (
+        tempfile.TemporaryDirectory(prefix="parola-test-") as folder,
+        opened(House(Path(folder), media_processes=2)) as house,
+    ):
+        yield house
+
+
+async def test_every_edge_hears_and_every_edge_falls_silent(house: House) -> None:
+    async with people(house, "ada", "bob", "carla") as (ada, bob, carla):
+        room = await ada.call("POST", "/api/rooms", {"title": "Two edges"})
+        handle = await give_floor(ada, bob, room["id"])
+        async with speaking(bob, room["id"], Clip(tone(700, 60))):
+            async with listening(carla, room["id"]) as first, listening(bob, room["id"]) as own:
+                await eventually(lambda: tone_level(first.heard[-RATE:], 700) > 0.8)
+                # Loads are told once a second: only then does the next listener go elsewhere.
+                await asyncio.sleep(2.5)
+                async with listening(carla, room["id"]) as second:
+                    assert len({process_of(first.location), process_of(second.location)}) == 2
+                    await eventually(lambda: tone_level(second.heard[-RATE:], 700) > 0.8)
+                    assert await ada.call("DELETE", f"/api/rooms/{room['id']}/floor/{handle}") == {
+                        "silent": True
+                    }
+                    await asyncio.sleep(0.3)
+                    for ear in (first, second, own):
+                        ear.forget()
+                    await asyncio.sleep(1)
+                    for ear in (first, second, own):
+                        assert tone_amplitude(ear.heard, 700) < SILENT
+
+
+async def test_the_bus_dies_and_nobody_has_to_do_anything(house: House) -> None:
+    async with people(house, "ada", "bob", "carla") as (ada, bob, carla):
+        room = await ada.call("POST", "/api/rooms", {"title": "The bus dies"})
+        async with speaking(ada, room["id"], Clip(tone(700, 60))), listening(carla, room["id"]) as ear:
+            await eventually(lambda: tone_level(ear.heard[-RATE:], 700) > 0.8)
+            os.kill(children(house)["nats-server"][0], signal.SIGKILL)
+            await asyncio.sleep(2)
+            handle = await eventually_given(ada, bob, room["id"])
+            async with speaking(bob, room["id"], Clip(tone(1000, 30))):
+                await eventually(lambda: tone_level(ear.heard[-RATE:], 1000) > 0.2, 15)
+            assert handle
+
+
+async def test_a_killed_owner_is_replaced(house: House) -> None:
+    async with people(house, "ada", "carla") as (ada, carla):
+        room = await ada.call("POST", "/api/rooms", {"title": "The owner dies"})
+        async with speaking(ada, room["id"], Clip(tone(700, 60))) as connection:
+            owner = process_of(connection.location)
+            os.kill(media_pid(house, owner), signal.SIGKILL)
+        async with (
+            speaking(ada, room["id"], Clip(tone(700, 60))) as again,
+            listening(carla, room["id"]) as ear,
+        ):
+            assert process_of(again.location) != owner
+            await eventually(lambda: tone_level(ear.heard[-RATE:], 700) > 0.8)
+
+
+async def eventually_given(host: Api, guest: Api, room_id: str) -> str:
+    """A command may be refused with 503 while the bus is away; it is never half done."""
+    return await give_floor(host, guest, room_id)
+
+
+def process_of(location: str) -> str:
+    return location.rpartition("/")[2].partition(".")[0]
+
+
+def media_pid(house: House, process_id: str) -> int:
+    for pid in children(house)["media"]:
+        if f"PAROLA_PROCESS_ID={process_id}".encode() in Path(f"/proc/{pid}/environ").read_bytes():
+            return pid
+    raise AssertionError(f"no process {process_id}")
