@@ -118,7 +118,7 @@ def _client(name: str, *arguments: Any) -> None:
 
 
 def _child() -> tuple[Any, Settings]:
-    """Imports everything while the database is being prepared, and begins when it is ready."""
+    """Imports everything, which takes a while, and begins when the database is prepared."""
     from parola.supervisor import lifeline
 
     logs.configure(os.environ.get("PAROLA_CHILD", "child"))
@@ -126,6 +126,7 @@ def _child() -> tuple[Any, Settings]:
     from parola import bootstrap
 
     settings = _settings()
+    lifeline.prepare(lambda: bootstrap.upgrade(settings))
     lifeline.wait_for_gate()
     return bootstrap, settings
 

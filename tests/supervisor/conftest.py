@@ -43,6 +43,7 @@ class SmallHouse:
             "PAROLA_DATA_DIR": str(self.data),
             **self.variables,
         }
+        (self.notes / "upgraded").unlink(missing_ok=True)
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.supervisor.small_house", "serve"],

@@ -41,10 +41,10 @@ def main(arguments: Sequence[str]) -> int:
 def _serve() -> int:
     logs.configure("parola")
     house = House(
-        upgrade=_upgrade,
         process_gone=_gone,
         web=lambda fd: [sys.executable, "-m", __spec__.name, "web", str(fd)],
         media=lambda index: [sys.executable, "-m", __spec__.name, "media", str(index)],
+        warm_up=lambda: None,
     )
     try:
         serve(Settings.load(), house, _PATIENCE)
@@ -54,12 +54,12 @@ def _serve() -> int:
     return 0
 
 
-def _upgrade(_settings: Settings) -> None:
+def _upgrade() -> None:
     if (notes() / "no-database").exists():
         raise OSError("the disk is full")
     if (notes() / "slow-database").exists():
         threading.Event().wait(60)
-    (notes() / "upgraded").touch()
+    (notes() / "upgraded").open("x").close()  # once, and no more
 
 
 async def _gone(settings: Settings, process_id: str) -> None:
@@ -71,6 +71,7 @@ def _begin(name: str) -> None:
     lifeline.hold()
     if (notes() / "stubborn").exists():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    lifeline.prepare(_upgrade)
     lifeline.wait_for_gate()
     assert (notes() / "upgraded").exists()
     text = json.dumps({k: v for k, v in os.environ.items() if k.startswith("PAROLA_")})

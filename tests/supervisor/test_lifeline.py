@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,13 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from parola.supervisor.lifeline import GATE, LIFELINE, Pipe
+from parola.supervisor.lifeline import GATE, LIFELINE, PREPARE, Answer, Pipe
 
 _CHILD = """
 import signal, sys
 from parola.supervisor import lifeline
 lifeline.hold()
 print("holding", flush=True)
+lifeline.prepare(lambda: sys.exit("not the chosen one"))
 lifeline.wait_for_gate()
 print("begun", flush=True)
 signal.pause()
@@ -53,6 +55,31 @@ def test_a_child_begins_at_the_gate_and_ends_with_the_lifeline(lifeline: Pipe, g
         assert child.stdout.readline() == b"begun\n"
         lifeline.close()
         assert child.wait(30) == 1
+
+
+_PREPARING = """
+from parola.supervisor import lifeline
+def upgrade():
+    if {fails}:
+        raise OSError("two\\nlines")
+lifeline.prepare(upgrade)
+"""
+
+
+@pytest.mark.parametrize(("fails", "words", "status"), [(False, "", 0), (True, "two lines", 1)])
+async def test_the_chosen_child_says_how_it_went(fails: bool, words: str, status: int) -> None:
+    answer = Answer()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _PREPARING.format(fails=fails),
+        env={**os.environ, PREPARE: str(answer.inherited)},
+        pass_fds=(answer.inherited,),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await answer.read() == words
+    assert await child.wait() == status
+    answer.close()
 
 
 def test_a_process_without_a_supervisor_just_begins() -> None:

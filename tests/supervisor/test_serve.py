@@ -239,6 +239,16 @@ def test_a_database_that_cannot_be_prepared_starts_nothing(house: SmallHouse) ->
     assert not list(house.notes.glob("media-*"))
 
 
+def test_the_chosen_one_may_need_a_second_life(house: SmallHouse) -> None:
+    (house.notes / "slow-database").touch()
+    house.start()
+    house.until(lambda: len(house.all_pids()) == 3)
+    (house.notes / "slow-database").unlink()
+    os.kill(house.pids("media-0")[0], signal.SIGKILL)
+    house.until_ready()
+    assert (house.notes / "upgraded").exists()
+
+
 def test_an_address_of_another_host_is_refused(house: SmallHouse) -> None:
     house.variables = {"PAROLA_BIND": "192.0.2.1"}
     house.start()

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from parola.supervisor.lifeline import GATE, LIFELINE, Pipe, dies_with
+from parola.supervisor.lifeline import GATE, LIFELINE, PREPARE, Answer, Pipe, dies_with
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +59,8 @@ class Child:
     on_death: Callable[[str], Awaitable[None]] | None = None
     on_line: Callable[[str], None] | None = None
     """Takes what the child says, line by line; without it the child writes to our stderr itself."""
+    prepares: bool = False
+    """Chosen to prepare the database, until that is done."""
     last: bool = False
 
 
@@ -72,6 +74,8 @@ class Nursery:
         self._ending = asyncio.Event()
         self._ending_last = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._answer = Answer()
+        self._prepared = False
         self._keepers: dict[asyncio.Task[None], Child] = {}
         self._reports: set[asyncio.Task[None]] = set()
         self._prepare = dies_with(os.getpid())
@@ -79,6 +83,14 @@ class Nursery:
     def start(self, child: Child) -> None:
         ending = self._ending_last if child.last else self._ending
         self._keepers[asyncio.get_running_loop().create_task(self._keep(child, ending))] = child
+
+    async def prepared(self) -> str:
+        """Waits until the chosen child has prepared the database, and opens the gate: what went wrong, or nothing."""
+        words = await self._answer.read()
+        if not words:
+            self._prepared = True
+            self.gate.close()
+        return words
 
     def hurry(self) -> None:
         """No more grace: whatever is still there is killed as soon as `end` is called, or now."""
@@ -93,6 +105,7 @@ class Nursery:
         await self._until_ended(last=True)
         self.gate.close()
         self._lifeline.close()
+        self._answer.close()
         for fd in (self.gate.inherited, self._lifeline.inherited):
             os.close(fd)
 
@@ -135,6 +148,8 @@ class Nursery:
 
     async def _spawn(self, child: Child, life: str) -> asyncio.subprocess.Process:
         pipes = {LIFELINE: self._lifeline.inherited, GATE: self.gate.inherited}
+        if child.prepares and not self._prepared:
+            pipes[PREPARE] = self._answer.inherited
         environment = {name: str(fd) for name, fd in pipes.items()}
         environment |= {PROCESS_ID: life, CHILD: child.name}
         heard = child.on_line is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,13 +20,12 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "parola", *arguments]
 
 
-def _upgrade(settings: Settings) -> None:
-    from parola import bootstrap  # imports everything: not before the children are on their way
-
-    bootstrap.upgrade(settings)
+def _warm_up() -> None:
+    importlib.import_module("parola.bootstrap")
 
 
 async def _process_gone(settings: Settings, process_id: str) -> None:
+    await in_thread(_warm_up)  # does nothing unless somebody dies very early
     from parola import bootstrap
 
     await bootstrap.process_gone(settings, process_id)
@@ -33,16 +33,19 @@ async def _process_gone(settings: Settings, process_id: str) -> None:
 
 @dataclass(frozen=True)
 class House:
-    """`upgrade` prepares the database and may block; `web` and `media` are commands, for a socket and a number."""
+    """`web` and `media` are commands, for a socket and a number; the one of them that is chosen prepares the database.
 
-    upgrade: Callable[[Settings], None] = _upgrade
+    `warm_up` is called when everything is ready, on a thread: what `process_gone` needs, if that takes long.
+    """
+
     process_gone: Callable[[Settings, str], Awaitable[None]] = _process_gone
     web: Callable[[int], Sequence[str]] = lambda fd: _command("web-process", "--fd", str(fd))
     media: Callable[[int], Sequence[str]] = lambda index: _command("media-process", "--index", str(index))
+    warm_up: Callable[[], None] = _warm_up
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:
-    """As asyncio.to_thread, on a thread that nobody waits for at the end: Ctrl-C during a long upgrade ends at once."""
+    """As asyncio.to_thread, on a thread that nobody waits for at the end."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[_T] = loop.create_future()
 
@@ -65,5 +68,5 @@ async def in_thread(work: Callable[[], _T]) -> _T:
         except RuntimeError:
             pass  # the loop is closed: Parola has ended meanwhile
 
-    threading.Thread(target=run, daemon=True, name="upgrade").start()
+    threading.Thread(target=run, daemon=True, name="beside").start()
     return await result

@@ -70,13 +70,10 @@ class _Serving:
             self._nursery.start(self._media(index, shared))
         for index in range(self._settings.web_processes if self._http is not None else 0):
             self._nursery.start(self._web(index, shared))
-        try:
-            await in_thread(lambda: self._house.upgrade(self._settings))
-        except Exception as error:
-            _log.exception("parola.no_database")
-            raise StartError(f"The database cannot be prepared: {error}") from error
-        self._nursery.gate.close()
+        if problem := await self._nursery.prepared():
+            raise StartError(f"The database cannot be prepared: {problem}")
         await announce(self._settings)
+        await in_thread(self._house.warm_up)
 
     async def _bus(self) -> dict[str, str]:
         """Starts the embedded bus where no other is named: the environment that children find it by."""
@@ -93,9 +90,13 @@ class _Serving:
         async def gone(process_id: str) -> None:
             await self._house.process_gone(self._settings, process_id)
 
-        return Child(f"media-{index}", lambda: self._house.media(index), shared, on_death=gone)
+        chosen = index == 0
+        return Child(
+            f"media-{index}", lambda: self._house.media(index), shared, on_death=gone, prepares=chosen
+        )
 
     def _web(self, index: int, shared: dict[str, str]) -> Child:
         assert self._http is not None
         fd = self._http.fileno()
-        return Child(f"web-{index}", lambda: self._house.web(fd), shared, fds=(fd,))
+        chosen = index == 0 and "media" not in self._settings.roles
+        return Child(f"web-{index}", lambda: self._house.web(fd), shared, fds=(fd,), prepares=chosen)
