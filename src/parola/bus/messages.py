@@ -44,11 +44,13 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class WhepOrder(Body):
-    """`seq` is what the asking process has seen of the room: the media process must not know less."""
+    """`seq` is what the asking process has seen of the room: the media process must not know less. `address` is the
+    client's, as the web process sees it: connections are counted by it."""
 
     room_id: str
     account_id: str | None
     session_id: str | None
+    address: str
     seq: int
     offer: str
 
@@ -58,6 +60,7 @@ class WhipOrder(Body):
     room_id: str
     account_id: str
     session_id: str | None
+    address: str
     epoch: int
     seq: int
     offer: str

@@ -213,7 +213,7 @@ class NatsBus:
         return client
 
     async def _failed(self, error: Exception) -> None:
-        if self.connected:
+        if self.connected and not isinstance(error, nats.errors.UnexpectedEOF):  # that one is a loss, said elsewhere
             _log.warning("bus.error", reason=_words(error))
 
     async def _closed(self) -> None:
