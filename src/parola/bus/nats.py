@@ -213,7 +213,8 @@ class NatsBus:
         return client
 
     async def _failed(self, error: Exception) -> None:
-        if self.connected and not isinstance(error, nats.errors.UnexpectedEOF):  # that one is a loss, said elsewhere
+        # An end of the stream is a loss, which is said elsewhere.
+        if self.connected and not isinstance(error, nats.errors.UnexpectedEOF):
             _log.warning("bus.error", reason=_words(error))
 
     async def _closed(self) -> None:
