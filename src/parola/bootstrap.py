@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 
 from parola.api.app import Services, make_app
-from parola.api.limiting import Limits
+from parola.api.limiting import OPEN_CONNECTIONS, Limits
 from parola.api.metrics import Metrics
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.memory import MemoryBus
@@ -167,9 +167,9 @@ async def _media(settings: Settings, index: int) -> None:
     )
     async with _store(settings) as store, _bus(settings) as bus:
         projections = Projections(store, bus, time.monotonic)
-        process = MediaProcess(
-            identity, Transport(sockets, time.monotonic), store, bus, projections, time.monotonic
-        )
+        transport = Transport(sockets, time.monotonic)
+        most = OPEN_CONNECTIONS if settings.limits != "off" else None
+        process = MediaProcess(identity, transport, store, bus, projections, time.monotonic, most)
         await OrderDesk(process, bus).open()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -71,7 +71,7 @@ class House:
         for datagram in datagrams:
             before = self.transport.packets_in
             sender.sendto(datagram, self.address)
-            while self.transport.packets_in == before:
+            while self.transport.packets_in == before:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         answers = []
         try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from parola.api.caller import caller, services
+from parola.api.caller import address, caller, services
 from parola.bus.messages import Connected
 from parola.domain.errors import Invalid, NotFound, Unsupported
 from parola.services.caller import Caller
@@ -25,7 +25,7 @@ _CREATED: dict[int | str, dict[str, Any]] = {
 @router.post("/whep", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses=_CREATED)
 async def listen(request: Request, who: Who, room_id: str, channel: str = "main") -> Response:
     offer = await _offer(request)
-    connected = await services(request).signalling.listen(who, room_id, offer, channel)
+    connected = await services(request).signalling.listen(who, room_id, offer, channel, address(request))
     return _answer(room_id, "whep", connected)
 
 
@@ -33,7 +33,7 @@ async def listen(request: Request, who: Who, room_id: str, channel: str = "main"
 async def speak(request: Request, who: Who, room_id: str) -> Response:
     who.signed_in()
     offer = await _offer(request)
-    connected = await services(request).signalling.speak(who, room_id, offer)
+    connected = await services(request).signalling.speak(who, room_id, offer, address(request))
     return _answer(room_id, "whip", connected)
 
 

@@ -36,6 +36,7 @@ class Listener:
         self.account_id = account_id
         self.session_id = session_id
         self.connection_id = connection_id
+        self.address = ""
         self.unasked = 0
         self._on_connected = on_connected
         self._on_gone = on_gone

@@ -88,6 +88,7 @@ class OrderDesk:
         order = WhepOrder.from_bytes(data)
         offer = _parse(order.offer, "recvonly")
         process = self._process
+        process.connections.admit(order.address)
         async with process.lock(order.room_id):
             edge = await process.edge(order.room_id)
             await process.projections.catch_up(order.room_id, order.seq)
@@ -100,8 +101,8 @@ class OrderDesk:
                 order.account_id,
                 order.session_id,
                 self._connection_id(),
-                process.connected,
-                process.gone,
+                process.connections.connected,
+                process.connections.gone,
             )
             peer, answer, ssrc = self._connect(offer, listener, stream_id=order.room_id)
             listener.peer = peer
@@ -112,7 +113,7 @@ class OrderDesk:
                 numbers, order.room_id, peer.send_rtp, peer.send_rtcp, process.monotonic()
             )
             edge.add(listener)
-        process.connections[listener.connection_id] = listener
+        process.connections.add(listener, order.address)
         await process.attach(edge)
         return Connected(listener.connection_id, answer).to_bytes()
 
@@ -120,6 +121,7 @@ class OrderDesk:
         order = WhipOrder.from_bytes(data)
         offer = _parse(order.offer, "sendonly")
         process = self._process
+        process.connections.admit(order.address)
         async with process.lock(order.room_id):
             owned = await process.own(order.room_id, order.epoch)
             await process.projections.catch_up(order.room_id, order.seq)
@@ -135,17 +137,17 @@ class OrderDesk:
                 self._connection_id(),
                 voice,
                 secrets.randbits(31) | 1,
-                process.connected,
-                process.gone,
+                process.connections.connected,
+                process.connections.gone,
             )
             speaker.peer, answer, _ = self._connect(offer, speaker, stream_id=None)
             owned.add(speaker)
-        process.connections[speaker.connection_id] = speaker
+        process.connections.add(speaker, order.address)
         return Connected(speaker.connection_id, answer).to_bytes()
 
     async def _close(self, data: bytes) -> bytes:
         order = CloseOrder.from_bytes(data)
-        connection = self._process.connections.get(order.connection_id)
+        connection = self._process.connections.find(order.connection_id)
         if connection is None or connection.room.room_id != order.room_id:
             raise NotFound()
         if connection.account_id != order.account_id:
@@ -182,7 +184,7 @@ class OrderDesk:
         process = self._process
         ice = IceLite(secrets.token_hex(8), secrets.token_hex(16))
         dtls = Dtls(process.identity.certificate, "server", offer.fingerprint)
-        peer = process.add_peer(
+        peer = process.connections.make_peer(
             lambda send: Peer(connection.connection_id, ice, dtls, connection, send, process.monotonic())
         )
         ssrc = secrets.randbits(31) | 1

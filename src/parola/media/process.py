@@ -24,13 +24,11 @@ from parola.bus.messages import (
     SessionEnded,
 )
 from parola.domain.errors import NotFound
+from parola.media.connections import Connections
 from parola.media.edge import EdgeRoom
 from parola.media.links import BusLink
-from parola.media.listener import Listener
 from parola.media.owner import OwnedRoom
-from parola.media.peer import Peer
 from parola.media.reports import Reports
-from parola.media.speaker import Speaker
 from parola.media.ticker import Ticker
 from parola.media.transport import Transport
 from parola.projection import Projections
@@ -70,6 +68,7 @@ class MediaProcess:
         bus: Bus,
         projections: Projections,
         monotonic: Callable[[], float],
+        most_of_an_address: int | None = None,
     ) -> None:
         self.identity = identity
         self.transport = transport
@@ -77,11 +76,10 @@ class MediaProcess:
         self.monotonic = monotonic
         self.edges: dict[str, EdgeRoom] = {}
         self.owned: dict[str, OwnedRoom] = {}
-        self.connections: dict[str, Listener | Speaker] = {}
+        self.connections = Connections(transport, monotonic, most_of_an_address, self.presence_changed)
         self.ticker = Ticker(monotonic, self._stalled)
         self._store = store
         self._bus = bus
-        self._handshaking: set[Peer] = set()
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self._reports = Reports(identity.process_id, bus, transport.dropped)
         self._changed_presence: set[str] = set()
@@ -98,9 +96,10 @@ class MediaProcess:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._reports.run())
-                group.create_task(self._every(_HANDSHAKES_EVERY_S, self._maintain_handshakes))
+                group.create_task(self._every(_HANDSHAKES_EVERY_S, self.connections.maintain_handshakes))
                 group.create_task(self._every(_UPKEEP_EVERY_S, self._maintain_rooms))
-                group.create_task(self._every(_PEERS_EVERY_S, self._maintain_peers))
+                group.create_task(self._every(_PEERS_EVERY_S, self.connections.maintain_peers))
+                group.create_task(self._every(_PEERS_EVERY_S, self._maintain_owned))
                 group.create_task(self._every(_PEERS_EVERY_S, self._attach_all))
                 group.create_task(self._every(_BEAT_EVERY_S, self._beat))
                 group.create_task(self._every(_PRESENCE_EVERY_S, self._tell_presence))
@@ -111,15 +110,6 @@ class MediaProcess:
 
     def lock(self, room_id: str) -> asyncio.Lock:
         return self._locks.setdefault(room_id, asyncio.Lock())
-
-    def add_peer(self, make: Callable[[Callable[[bytes, Address], None]], Peer]) -> Peer:
-        """Builds a peer around a sender of its own and lets datagrams reach it."""
-        box: list[Peer] = []
-        peer = make(self.transport.sender(lambda: box[0].socket_index))
-        box.append(peer)
-        self.transport.add(peer)
-        self._handshaking.add(peer)
-        return peer
 
     async def edge(self, room_id: str) -> EdgeRoom:
         """This process's edge of a room, made when there is none; NotFound where there is no such room."""
@@ -176,23 +166,6 @@ class MediaProcess:
         if answer.epoch:
             edge.attach(answer.epoch, answer.tick, self.monotonic())
 
-    def connected(self, connection: Listener | Speaker) -> None:
-        self._handshaking.discard(connection.peer)
-        self.presence_changed(connection.room.room_id)
-        _log.info(
-            "connection.up",
-            kind=type(connection).__name__.lower(),
-            room=connection.room.room_id,
-            account=connection.account_id,
-            connection=connection.connection_id[-6:],
-        )
-
-    def gone(self, connection: Listener | Speaker) -> None:
-        self._handshaking.discard(connection.peer)
-        self.transport.remove(connection.peer)
-        self.connections.pop(connection.connection_id, None)
-        self.presence_changed(connection.room.room_id)
-
     def presence_changed(self, room_id: str) -> None:
         self._changed_presence.add(room_id)
 
@@ -214,7 +187,6 @@ class MediaProcess:
         self._forget_edge(order.process_id, order.room_id)
 
     async def _figures_order(self, message: Message) -> None:
-        peers = self.transport.peers
         values = {
             "listeners": float(sum(len(edge.listeners) for edge in self.edges.values())),
             "speakers": float(sum(len(owned.speakers) for owned in self.owned.values())),
@@ -222,7 +194,7 @@ class MediaProcess:
             "rooms_served": float(len(self.edges)),
             "packets_in": float(self.transport.packets_in),
             "packets_out": float(self.transport.packets_out),
-            "handshaking": float(sum(not peer.is_connected for peer in peers)),
+            "handshaking": float(self.connections.handshaking),
             **{f"dropped_{reason}": float(count) for reason, count in self.transport.dropped.items()},
         }
         await message.respond(Figures(values).to_bytes())
@@ -239,10 +211,7 @@ class MediaProcess:
             link.detach(process_id)
 
     async def _session_ended(self, message: Message) -> None:
-        session_id = SessionEnded.from_bytes(message.data).session_id
-        for connection in list(self.connections.values()):
-            if connection.session_id == session_id:
-                connection.close("signed_out")
+        self.connections.end_sessions({SessionEnded.from_bytes(message.data).session_id})
 
     async def _frame(self, edge: EdgeRoom, output: str, message: Message) -> None:
         try:
@@ -272,20 +241,13 @@ class MediaProcess:
                 _log.exception("upkeep.failed", work=work.__name__)
             await asyncio.sleep(seconds)
 
-    async def _maintain_handshakes(self) -> None:
-        now = self.monotonic()
-        for peer in list(self._handshaking):
-            peer.maintain(now)
-
     async def _maintain_rooms(self) -> None:
         now, unix = self.monotonic(), time.time()
         for edge in list(self.edges.values()):
             edge.maintain(now, unix)
 
-    async def _maintain_peers(self) -> None:
+    async def _maintain_owned(self) -> None:
         now, unix = self.monotonic(), time.time()
-        for peer in self.transport.peers:
-            peer.maintain(now)
         for owned in list(self.owned.values()):
             for speaker in list(owned.speakers.values()):
                 speaker.maintain(now, unix)
@@ -360,13 +322,9 @@ class MediaProcess:
 
     async def _check_sessions(self) -> None:
         """A lost message must not keep an ended session's ear or voice alive."""
-        wanted = {c.session_id for c in self.connections.values() if c.session_id is not None}
-        if not wanted:
-            return
-        alive = await self._store.sessions.alive(wanted)
-        for connection in list(self.connections.values()):
-            if connection.session_id is not None and connection.session_id not in alive:
-                connection.close("signed_out")
+        wanted = self.connections.sessions()
+        if wanted:
+            self.connections.end_sessions(wanted - await self._store.sessions.alive(wanted))
 
     def soon(self, work: Awaitable[None]) -> None:
         async def guarded() -> None:
@@ -381,6 +339,5 @@ class MediaProcess:
 
     def _say_goodbye(self) -> None:
         self.ticker.stop()
-        for connection in list(self.connections.values()):
-            connection.close("server_stopped")
+        self.connections.close_all("server_stopped")
         self.transport.stop()

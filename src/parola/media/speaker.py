@@ -39,6 +39,7 @@ class Speaker:
         self.account_id = account_id
         self.session_id = session_id
         self.connection_id = connection_id
+        self.address = ""
         self.voice = voice
         self._ssrc = ssrc
         self._on_connected = on_connected

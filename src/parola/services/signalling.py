@@ -15,7 +15,7 @@ from parola.bus.messages import (
     WhepOrder,
     WhipOrder,
 )
-from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, TooMany, Unavailable
 from parola.domain.rooms import Lifecycle, Room
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -36,20 +36,20 @@ class Signalling:
         self._gate = gate
         self._projections = projections
 
-    async def listen(self, caller: Caller, room_id: str, offer: str, channel: str) -> Connected:
+    async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
         """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
         room = await self._live(caller, room_id)
         if channel != "main":
             raise NotFound()
         for _ in range(_TRIES):
             process_id = await self._least_loaded()
-            order = WhepOrder(room.id, caller.account_id, caller.session_id, room.seq, offer)
+            order = WhepOrder(room.id, caller.account_id, caller.session_id, address, room.seq, offer)
             answer = await self._ask(process_id, "whep", order.to_bytes())
             if answer is not None:
                 return answer
         raise Unavailable("full", "No media process can take this connection now.", 2)
 
-    async def speak(self, caller: Caller, room_id: str, offer: str) -> Connected:
+    async def speak(self, caller: Caller, room_id: str, offer: str, address: str) -> Connected:
         """WHIP. Raises Refusals as `listen`, and not_signed_in, floor_required."""
         member = caller.signed_in()
         room = await self._live(caller, room_id)
@@ -57,7 +57,7 @@ class Signalling:
             raise Forbidden("floor_required", "You do not have the floor in this room.")
         for _ in range(_TRIES):
             owner, epoch = await self._owner(room_id)
-            order = WhipOrder(room.id, member.account.id, member.session_id, epoch, room.seq, offer)
+            order = WhipOrder(room.id, member.account.id, member.session_id, address, epoch, room.seq, offer)
             answer = await self._ask(owner, "whip", order.to_bytes())
             if answer is not None:
                 return answer
@@ -138,4 +138,6 @@ def _refusal(refused: Refused) -> Refusal:
         return _REFUSALS[refused.status](refused.code, refused.detail)
     if refused.status == 404:
         return NotFound()
+    if refused.status == 429:
+        return TooMany(refused.code, refused.detail, 10)
     return Unavailable(refused.code, refused.detail, 1)

@@ -1,0 +1,108 @@
+"""The books of a media process: every connection it has, whose it is, and from where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+from parola.domain.errors import TooMany
+from parola.media.listener import Listener
+from parola.media.peer import Peer
+from parola.media.speaker import Speaker
+from parola.media.transport import Transport
+from parola.rtp.stun import Address
+
+_log = structlog.get_logger(__name__)
+
+Connection = Listener | Speaker
+
+
+class Connections:
+    """`most_of_an_address` bounds what one address may have open here; None for no bound. `on_change` gets the id of a
+    room in which somebody came or went."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        monotonic: Callable[[], float],
+        most_of_an_address: int | None,
+        on_change: Callable[[str], None],
+    ) -> None:
+        self._transport = transport
+        self._monotonic = monotonic
+        self._most_of_an_address = most_of_an_address
+        self._on_change = on_change
+        self._by_id: dict[str, Connection] = {}
+        self._handshaking: set[Peer] = set()
+        self._addresses: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    @property
+    def handshaking(self) -> int:
+        return len(self._handshaking)
+
+    def find(self, connection_id: str) -> Connection | None:
+        return self._by_id.get(connection_id)
+
+    def admit(self, address: str) -> None:
+        """Raises TooMany when an address has as many connections here as one may have."""
+        if self._most_of_an_address is not None and self._addresses[address] >= self._most_of_an_address:
+            raise TooMany("too_many_connections", "Too many open connections from this address.", 10)
+
+    def make_peer(self, make: Callable[[Callable[[bytes, Address], None]], Peer]) -> Peer:
+        """Builds a peer around a sender of its own and lets datagrams reach it."""
+        box: list[Peer] = []
+        peer = make(self._transport.sender(lambda: box[0].socket_index))
+        box.append(peer)
+        self._transport.add(peer)
+        self._handshaking.add(peer)
+        return peer
+
+    def add(self, connection: Connection, address: str) -> None:
+        connection.address = address
+        self._addresses[address] += 1
+        self._by_id[connection.connection_id] = connection
+
+    def connected(self, connection: Connection) -> None:
+        self._handshaking.discard(connection.peer)
+        self._on_change(connection.room.room_id)
+        _log.info(
+            "connection.up",
+            kind=type(connection).__name__.lower(),
+            room=connection.room.room_id,
+            account=connection.account_id,
+            connection=connection.connection_id[-6:],
+        )
+
+    def gone(self, connection: Connection) -> None:
+        self._handshaking.discard(connection.peer)
+        self._transport.remove(connection.peer)
+        if self._by_id.pop(connection.connection_id, None) is not None:
+            self._addresses -= Counter({connection.address: 1})
+        self._on_change(connection.room.room_id)
+
+    def sessions(self) -> set[str]:
+        return {c.session_id for c in self._by_id.values() if c.session_id is not None}
+
+    def end_sessions(self, session_ids: set[str]) -> None:
+        for connection in list(self._by_id.values()):
+            if connection.session_id in session_ids:
+                connection.close("signed_out")
+
+    def close_all(self, reason: str) -> None:
+        for connection in list(self._by_id.values()):
+            connection.close(reason)
+
+    async def maintain_handshakes(self) -> None:
+        now = self._monotonic()
+        for peer in list(self._handshaking):
+            peer.maintain(now)
+
+    async def maintain_peers(self) -> None:
+        now = self._monotonic()
+        for peer in self._transport.peers:
+            peer.maintain(now)
