@@ -137,10 +137,11 @@ async def test_a_server_that_was_killed_comes_back_by_itself(speech: dict[str, S
                     timeout=40_000,
                 )
                 await listener.listening()
-                await listener.record()
 
                 async def hears_again() -> bool:
-                    await asyncio.sleep(0.5)
+                    # The page may still be about to replace its connection: listen to the one of now.
+                    await listener.record()
+                    await asyncio.sleep(0.7)
                     return tone_level(await listener.take(), 700) > 0.5
 
                 await eventually(hears_again, 15)

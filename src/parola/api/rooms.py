@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -127,4 +127,7 @@ def _parse_instant(text: str | None) -> datetime | None:
         raise Invalid.field("starts_at", "This is no RFC 3339 time.") from error
     if instant.tzinfo is None:
         raise Invalid.field("starts_at", "The time needs its offset from UTC, such as Z.")
-    return instant
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise Invalid.field("starts_at", "This is too far away.") from error

@@ -34,6 +34,6 @@ class Passwords:
     def _verify(self, password_hash: str | None, password: str) -> bool:
         try:
             self._hasher.verify(password_hash or self._nobody, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
         return password_hash is not None
