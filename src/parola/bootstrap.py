@@ -196,6 +196,8 @@ async def _upgrade(settings: Settings) -> None:
 
 
 async def _create_invite(settings: Settings) -> str:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await upgrade_store(settings.database_url)
     async with _store(settings) as store:
         return await Sessions(
             store, MemoryBus(), Passwords(), clock.now, settings.registration

@@ -222,6 +222,7 @@ class _Feed:
         self.watched.remove_listener(self._changed)
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 

@@ -1,0 +1,233 @@
+"""Event streams: whoever folds them by the protocol's words alone arrives at what a fresh snapshot says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parola.bus import subjects
+from parola.bus.messages import Gone, Levels, Presence, PresentListener, PresentSpeaker
+from parola.domain import rooms as r
+from parola.domain.errors import Refusal
+from parola.services.caller import GUEST, Caller
+from tests.services.house import House, opened
+
+HANDLES = ("ada", "bob", "carla", "dora")
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path) as house:
+        yield house
+
+
+class Stream:
+    """One reader, whose events are taken one by one."""
+
+    def __init__(self, house: House, caller: Caller, room: r.Room, last_seq: int | None = None) -> None:
+        self._told = house.services.feeds.read(caller, room, last_seq)
+
+    async def next(self) -> tuple[str, Any, int | None]:
+        """(kind, data, id); raises StopAsyncIteration at the end of the stream."""
+        text = (await asyncio.wait_for(anext(self._told), 5)).decode()
+        fields = dict(line.split(": ", 1) for line in text.strip().split("\n"))
+        return fields["event"], json.loads(fields["data"]), int(fields["id"]) if "id" in fields else None
+
+    async def until(self, seq: int) -> list[tuple[str, Any]]:
+        """All events up to the lasting one with this seq."""
+        found = []
+        while True:
+            kind, data, id = await self.next()
+            found.append((kind, data))
+            if id is not None and id >= seq:
+                return found
+
+    async def close(self) -> None:
+        await self._told.aclose()  # type: ignore[attr-defined]
+
+
+def fold(snapshot: dict[str, Any], events: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The protocol's rules for clients, written down a second time."""
+    room = json.loads(json.dumps(snapshot))
+    for kind, data in events:
+        if "seq" not in data:
+            continue
+        room["seq"] = data["seq"]
+        handle = data.get("handle")
+        person = {"handle": handle, "name": data.get("name")}
+        left = {
+            name: [x for x in room[name] if (x if isinstance(x, str) else x["handle"]) != handle]
+            for name in ("hands", "offers", "speakers", "cohosts")
+        }
+        if kind == "room.started":
+            room |= {"state": "live", "started_at": data["at"]}
+        elif kind == "room.ended":
+            room |= {"state": "ended", "ended_at": data["at"]}
+        elif kind == "hand.raised":
+            room["hands"] = [*room["hands"], {**person, "raised_at": data["raised_at"]}]
+        elif kind == "hand.lowered":
+            room["hands"] = left["hands"]
+        elif kind == "floor.offered":
+            room["offers"] = [*room["offers"], handle]
+        elif kind == "floor.declined":
+            room["offers"] = left["offers"]
+        elif kind == "floor.granted":
+            room |= {"hands": left["hands"], "offers": left["offers"]}
+            room["speakers"] = [*room["speakers"], {**person, "muted": False, "connected": False}]
+        elif kind == "floor.revoked":
+            room["speakers"] = left["speakers"]
+        elif kind in ("speaker.muted", "speaker.unmuted"):
+            muted = kind == "speaker.muted"
+            room["speakers"] = [
+                {**s, "muted": muted} if s["handle"] == handle else s for s in room["speakers"]
+            ]
+        elif kind == "person.removed":
+            room |= left
+        elif kind == "cohost.added":
+            room["cohosts"] = [*room["cohosts"], handle]
+        elif kind == "cohost.removed":
+            room["cohosts"] = left["cohosts"]
+    return room
+
+
+def lasting(room: dict[str, Any]) -> dict[str, Any]:
+    """What folding has to reproduce."""
+    kept = {key: value for key, value in room.items() if key not in ("audience", "you")}
+    kept["speakers"] = [{k: v for k, v in s.items() if k != "connected"} for s in room["speakers"]]
+    return kept
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("access", ["open", "invited"])
+async def test_snapshot_and_events_give_the_next_snapshot(house: House, seed: int, access: str) -> None:
+    dice = random.Random(seed)
+    people = {handle: await house.caller(handle) for handle in HANDLES}
+    ids = {handle: str(caller.account_id) for handle, caller in people.items()}
+    room = await house.services.rooms.open(people["ada"], "Converge", access, None, None)
+    stream = Stream(house, people["ada"], room)
+    kind, snapshot, _ = await stream.next()
+    assert kind == "snapshot"
+    kinds = [r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll]
+    about = [r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.Invite, r.Uninvite]
+    for _ in range(60):
+        by = people["ada"] if dice.random() < 0.6 else people[dice.choice(HANDLES)]
+        whom = ids[dice.choice(HANDLES)]
+        make: Any = dice.choice(kinds)
+        if dice.random() < 0.7:
+            targeted: Any = dice.choice(about)
+            make = lambda by, targeted=targeted, whom=whom: targeted(by, whom)  # noqa: E731
+        try:
+            await house.services.rooms.command(by, room.id, make)
+        except Refusal:
+            continue
+    await house.services.rooms.command(people["ada"], room.id, r.End)
+    final = await house.store.rooms.load(room.id)
+    assert final is not None
+    events = await stream.until(final.seq)
+    assert [d["seq"] for _, d in events if "seq" in d] == list(range(snapshot["seq"] + 1, final.seq + 1))
+    shown = await house.services.views.room(final, people["ada"])
+    assert lasting(fold(snapshot, events)) == lasting(shown)
+    with pytest.raises(StopAsyncIteration):
+        await stream.next()
+
+
+async def test_coming_back_brings_exactly_what_was_missed(house: House) -> None:
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    room = await house.services.rooms.open(ada, "Back", "open", True, None)
+    for _ in range(3):
+        await house.services.rooms.command(bob, room.id, r.RaiseHand)
+        await house.services.rooms.command(bob, room.id, r.LowerHand)
+    now = await house.services.gate.enter(ada, room.id)
+    stream = Stream(house, ada, now, last_seq=room.seq + 2)
+    events = await stream.until(now.seq)
+    assert [d["seq"] for _, d in events] == list(range(room.seq + 3, now.seq + 1))
+    await house.services.rooms.command(bob, room.id, r.RaiseHand)
+    assert [d["seq"] for _, d in await stream.until(now.seq + 1) if "seq" in d] == [now.seq + 1]
+    await stream.close()
+
+
+@pytest.mark.parametrize("last_seq", [None, 10_000])
+async def test_a_number_that_cannot_be_gets_a_snapshot(house: House, last_seq: int | None) -> None:
+    ada = await house.caller("ada")
+    room = await house.services.rooms.open(ada, "Snapshot", "open", True, None)
+    stream = Stream(house, GUEST, room, last_seq)
+    kind, data, id = await stream.next()
+    assert (kind, data["id"], id) == ("snapshot", room.id, room.seq)
+    assert data["you"]["role"] == "guest"
+    await stream.close()
+
+
+async def test_a_removed_readers_stream_ends_and_others_go_on(house: House) -> None:
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    room = await house.services.rooms.open(ada, "Removed", "open", True, None)
+    bobs, guests = Stream(house, bob, room), Stream(house, GUEST, room)
+    await bobs.next(), await guests.next()
+    bob_id = str(bob.account_id)
+    carried = await house.services.rooms.command(ada, room.id, lambda by: r.Remove(by, bob_id))
+    assert (await bobs.until(carried.room.seq))[-1][0] == "person.removed"
+    with pytest.raises(StopAsyncIteration):
+        await bobs.next()
+    await guests.until(carried.room.seq)
+    await house.services.rooms.command(ada, room.id, lambda by: r.Restore(by, bob_id))
+    assert (await guests.until(carried.room.seq + 1))[-1][0] == "person.restored"
+    await guests.close()
+
+
+async def test_a_lost_message_is_healed_by_the_comparison(house: House) -> None:
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    room = await house.services.rooms.open(ada, "Lost", "open", True, None)
+    stream = Stream(house, ada, room)
+    await stream.next()
+    house.bus.lose.add(subjects.room_events(room.id))
+    await house.services.rooms.command(bob, room.id, r.RaiseHand)
+    await house.services.projections.compare()
+    assert (await stream.until(room.seq + 1))[-1][0] == "hand.raised"
+    await stream.close()
+
+
+async def test_passing_things_are_told_by_handle_and_the_dead_by_name_of_connection(house: House) -> None:
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    room = await house.services.rooms.open(ada, "Passing", "open", True, None)
+    stream = Stream(house, ada, room)
+    await stream.next()
+    listeners = [PresentListener("p.1", str(bob.account_id)), PresentListener("p.2", str(bob.account_id))]
+    listeners += [PresentListener("p.3", None), PresentListener("p.4", None)]
+    presence = Presence("p", room.id, listeners, [PresentSpeaker("p.5", str(ada.account_id))])
+    await house.bus.publish(subjects.PRESENCE, presence.to_bytes())
+    assert (await stream.next())[:2] == ("audience", {"count": 3})
+    assert (await stream.next())[:2] == ("presence", {"handle": "ada", "connected": True})
+    levels = Levels(room.id, {str(ada.account_id): 0.5, "nobody": 0.9})
+    await house.bus.publish(subjects.room_passing(room.id), levels.to_bytes())
+    assert (await stream.next())[:2] == ("levels", {"ada": 0.5})
+    await house.bus.publish(subjects.MEDIA_GONE, Gone("p").to_bytes())
+    kind, data, id = await stream.next()
+    assert (kind, id) == ("reconnect", None)
+    assert sorted(data["connections"]) == ["p.1", "p.2", "p.3", "p.4", "p.5"]
+    assert (await stream.next())[:2] == ("audience", {"count": 0})
+    await stream.close()
+
+
+async def test_who_does_not_read_is_let_go_and_nobody_else_notices(house: House) -> None:
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    room = await house.services.rooms.open(ada, "Slow reader", "open", True, None)
+    slow, quick = Stream(house, ada, room), Stream(house, GUEST, room)
+    await slow.next(), await quick.next()
+    for i in range(150):
+        await house.services.rooms.command(bob, room.id, r.RaiseHand)
+        await house.services.rooms.command(bob, room.id, r.LowerHand)
+        await quick.until(room.seq + 2 * i + 2)
+    told = 0
+    try:
+        while True:
+            await slow.next()
+            told += 1
+    except StopAsyncIteration:
+        pass
+    assert told < 300
+    await quick.close()

@@ -1,0 +1,180 @@
+"""Rooms in SQL: two processes at once, sudden death, and who sees what in lists."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from parola.domain import rooms as r
+from parola.domain.errors import Refusal
+from parola.store import BadCursor, HandleTaken, Store, upgrade
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+WRITER = """
+import asyncio, sys
+from datetime import UTC, datetime
+from parola.domain import rooms as r
+from parola.store import SeqConflict, Store
+
+async def main(url, name, count):
+    store, done = Store.open(url), 0
+    while done < count:
+        before = await store.rooms.load("room")
+        command = (r.LowerHand if before.has_hand(name) else r.RaiseHand)(name)
+        events = r.decide(before, command, datetime.now(UTC))
+        try:
+            await store.rooms.append(before, events, r.fold(before, events))
+        except SeqConflict:
+            continue
+        done += 1
+        print(events[0].seq, flush=True)
+    await store.close()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path / 'parola.db'}"
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    await upgrade(url)
+    store = Store.open(url)
+    await store.accounts.add("host", "host", "Host", "", NOW)
+    yield store
+    await store.close()
+
+
+async def add_room(
+    store: Store, id: str, access: r.Access = r.Access.OPEN, guests: bool = True, minute: int = 0
+) -> r.Room:
+    at = NOW + timedelta(minutes=minute)
+    events = r.create(id, "host", f"Room {id}", access, guests, None, at)
+    room = r.fold(None, events)
+    await store.rooms.create(room, events)
+    return room
+
+
+async def do(store: Store, room: r.Room, command: r.Command) -> r.Room:
+    events = r.decide(room, command, NOW)
+    after = r.fold(room, events)
+    await store.rooms.append(room, events, after)
+    return after
+
+
+async def writer(url: str, name: str, count: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, url, name, str(count), stdout=asyncio.subprocess.PIPE
+    )
+
+
+async def test_two_processes_at_once_neither_lose_nor_double(store: Store, url: str) -> None:
+    await add_room(store, "room")
+    processes = [await writer(url, name, 40) for name in ("ada", "bob")]
+    outputs = [(await p.communicate())[0].decode().split() for p in processes]
+    assert [p.returncode for p in processes] == [0, 0]
+    acknowledged = sorted(int(seq) for output in outputs for seq in output)
+    events = await store.rooms.events_after("room", 0)
+    assert [e.seq for e in events] == list(range(1, 83))
+    assert acknowledged == list(range(3, 83))
+    assert r.fold(None, events) == await store.rooms.load("room")
+
+
+async def test_a_writer_killed_at_any_moment_loses_nothing_it_was_told(store: Store, url: str) -> None:
+    await add_room(store, "room")
+    dice = random.Random(7)
+    for name in ("ada", "bob", "carla"):
+        process = await writer(url, name, 100_000)
+        assert process.stdout is not None
+        told = [int(await process.stdout.readline()) for _ in range(dice.randrange(1, 25))]
+        process.send_signal(signal.SIGKILL)
+        told += [int(line) for line in (await process.stdout.read()).split()]
+        await process.wait()
+        events = await store.rooms.events_after("room", 0)
+        assert [e.seq for e in events] == list(range(1, len(events) + 1))
+        assert set(told) <= {e.seq for e in events}
+        assert r.fold(None, events) == await store.rooms.load("room")
+
+
+async def test_lists_show_exactly_what_the_gate_lets_in(store: Store) -> None:
+    people = ("ada", "bob", "carla")
+    for person in people:
+        await store.accounts.add(person, person, person, "", NOW)
+    await store.accounts.follow("ada", "host")
+    kinds = itertools.product(r.Access, (True, False), (None, "bob"), (None, "ada", "bob"), (None, "carla"))
+    all_rooms = []
+    for i, (access, guests, invited, removed, cohost) in enumerate(kinds):
+        room = await add_room(store, f"room{i}", access, guests, minute=i)
+        if invited:
+            room = await do(store, room, r.Invite("host", invited))
+        if cohost:
+            room = await do(store, room, r.AddCohost("host", cohost))
+        if removed:
+            room = await do(store, room, r.Remove("host", removed))
+        all_rooms.append(room)
+    for viewer in (None, "host", *people):
+        entered = []
+        for room in reversed(all_rooms):
+            seen = await store.rooms.load_for(room.id, viewer)
+            assert seen is not None
+            try:
+                r.check_entry(seen.room, viewer, seen.follows_host)
+            except Refusal:
+                continue
+            entered.append(room.id)
+        listed, cursor = [], None
+        while True:
+            page = await store.rooms.page(r.Lifecycle.LIVE, viewer, cursor, 7)
+            listed += [room.id for room in page.rooms]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert listed == entered
+
+
+async def test_a_cursor_is_not_moved_by_new_rooms(store: Store) -> None:
+    for i in range(5):
+        await add_room(store, f"room{i}", minute=i)
+    first = await store.rooms.page(r.Lifecycle.LIVE, None, None, 2)
+    await add_room(store, "newest", minute=99)
+    second = await store.rooms.page(r.Lifecycle.LIVE, None, first.next, 2)
+    assert [x.id for x in (*first.rooms, *second.rooms)] == ["room4", "room3", "room2", "room1"]
+    for cursor in ("", "%", "aGVsbG8", "OTk5"):
+        with pytest.raises(BadCursor):
+            await store.rooms.page(r.Lifecycle.LIVE, None, cursor, 2)
+
+
+async def test_ownership_is_taken_by_one_and_its_epoch_never_comes_back(store: Store) -> None:
+    await add_room(store, "room")
+    assert [await store.rooms.claim("room", p, 0) for p in ("p", "q")] == [1, None]
+    await store.leases.release("p")
+    head = (await store.rooms.heads(["room"]))["room"]
+    assert (head.owner, head.epoch) == (None, 1)
+    assert await store.rooms.claim("room", "q", 1) == 2
+
+
+async def test_handles_are_taken_once_and_invitations_used_once(store: Store) -> None:
+    await store.accounts.add("a", "ada", "Ada", "", NOW)
+    with pytest.raises(HandleTaken):
+        await store.accounts.add("b", "ada", "Other", "", NOW)
+    await store.invites.add("hash", NOW)
+    used = await asyncio.gather(*(store.invites.redeem("hash", person, NOW) for person in ("a", "b", "c")))
+    assert sorted(used) == [False, False, True]
+
+
+async def test_migrating_twice_changes_nothing(store: Store, url: str) -> None:
+    await add_room(store, "room")
+    await upgrade(url)
+    assert await store.rooms.load("room") is not None
