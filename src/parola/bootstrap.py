@@ -83,7 +83,7 @@ def make_services(
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
     projections = Projections(store, bus, time.monotonic)
-    audience = Audience(bus)
+    audience = Audience(bus, time.monotonic)
     audience.on_process_gone(projections.forget_process)
     gate = Gate(store)
     views = Views(store, audience, settings.public_url)

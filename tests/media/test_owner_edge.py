@@ -262,3 +262,19 @@ def test_what_a_listener_sends_goes_nowhere() -> None:
     house.run(3)
     assert listener.unasked == 1
     assert not heard(audience.packets).any() or float(np.abs(heard(audience.packets)).max()) < 1e-3
+
+
+async def test_a_fence_counts_for_an_edge_whose_attachment_is_still_on_its_way() -> None:
+    house = House()
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    now = round(house.now / TICK)
+    await house.edge.fence(2, now + 5, house.watched.room.seq)
+    house.edge.attach(2, now - 10, float("inf"))
+    house.owned.epoch = 2
+    audience.packets.clear()
+    house.run(5)
+    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
+    house.run(10)
+    assert any(len(RtpPacket.parse(p).payload) > 2 for p in audience.packets)

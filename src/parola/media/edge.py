@@ -44,10 +44,11 @@ class EdgeRoom:
         self._monotonic = monotonic
         self._touched = float("-inf")
         self._first_tick = 0
+        self._fenced = (0, -1)
+        """The highest (epoch, tick) that was ever fenced here, also before this edge was attached to that owner."""
         self._offset: int | None = None
         self._stream_tick = 0
         self._earlier: dict[str, tuple[int, bytes]] = {}
-        self._silent: dict[str, bool] = {}
         self._heard_at = float("-inf")
         watched.on_change(self._changed)
 
@@ -85,6 +86,7 @@ class EdgeRoom:
             self._earlier.clear()
         elif now - self._touched > TOUCH_S:
             self._first_tick = max(self._first_tick, first_tick)
+        self._keep_to_fence()
         self._touched = now
 
     def detach(self) -> None:
@@ -92,10 +94,8 @@ class EdgeRoom:
 
     async def fence(self, epoch: int, tick: int, seq: int) -> None:
         """After this nothing of `tick` or before is sent, and the room stands at `seq` or later here."""
-        if epoch >= self.attached_epoch:
-            self._first_tick = (
-                max(self._first_tick, tick + 1) if epoch == self.attached_epoch else self._first_tick
-            )
+        self._fenced = max(self._fenced, (epoch, tick))
+        self._keep_to_fence()
         await self._watched.catch_up(seq)
 
     def deliver(self, output: str, frame: Frame) -> None:
@@ -142,6 +142,11 @@ class EdgeRoom:
         self._watched.remove_listener(self._changed)
         for listener in list(self.listeners.values()):
             listener.close(reason)
+
+    def _keep_to_fence(self) -> None:
+        epoch, tick = self._fenced
+        if epoch == self.attached_epoch:
+            self._first_tick = max(self._first_tick, tick + 1)
 
     def _audience(self, output: str, talkers: frozenset[str]) -> Iterable[Listener]:
         if output == MAIN:

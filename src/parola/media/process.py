@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -34,7 +35,7 @@ from parola.media.transport import Transport
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.rtp.stun import Address
-from parola.store import Store
+from parola.store import Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -84,7 +85,9 @@ class MediaProcess:
         self._reports = Reports(identity.process_id, bus, transport.dropped)
         self._changed_presence: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._locks: dict[str, asyncio.Lock] = {}
+        # One that nobody holds or waits for is nobody's; one that is waited for must not be replaced.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._reattaching: dict[str, Callable[..., None]] = {}
 
     async def run(self) -> None:
         await self._bus.subscribe(subjects.MEDIA_GONE, self._process_gone)
@@ -116,9 +119,14 @@ class MediaProcess:
         if room_id not in self.edges:
             watched = await self.projections.watch(room_id)
             edge = self.edges[room_id] = EdgeRoom(watched, self.monotonic)
-            watched.on_owner(lambda *_: self.soon(self.attach(edge)))
-            # Who gets or loses the floor needs another set of outputs.
-            watched.on_change(lambda *_: self.soon(self.attach(edge)))
+
+            def again(*_: object) -> None:
+                self.soon(self.attach(edge))
+
+            # Another owner is another tie; and who gets or loses the floor needs another set of outputs.
+            watched.on_owner(again)
+            watched.on_change(again)
+            self._reattaching[room_id] = again
         return self.edges[room_id]
 
     async def own(self, room_id: str, epoch: int) -> OwnedRoom:
@@ -135,7 +143,6 @@ class MediaProcess:
         owned = OwnedRoom(watched, epoch, self.ticker.wake, self._reports.levels)
         owned.edges["bus"] = BusLink(room_id, self._bus, self._reports.send)
         self.owned[room_id] = owned
-        watched.on_owner(lambda *_: self.soon(self._check_ownership(owned)))
         _log.info("room.owned", room=room_id, epoch=epoch)
         if room_id in self.edges:
             await self.attach(self.edges[room_id])
@@ -143,6 +150,8 @@ class MediaProcess:
 
     async def attach(self, edge: EdgeRoom) -> None:
         """Ties an edge to the room's owner, or renews the tie; without an owner the edge just stays quiet."""
+        if self.edges.get(edge.room_id) is not edge:
+            return  # it was dropped while this waited for its turn
         watched = self.projections.watched(edge.room_id)
         if watched is None or watched.owner is None or not edge.listeners:
             edge.detach()
@@ -268,6 +277,9 @@ class MediaProcess:
             if edge.listeners or self.edges.get(edge.room_id) is not edge:
                 return
             del self.edges[edge.room_id]
+            watched = self.projections.watched(edge.room_id)
+            if watched is not None:
+                watched.remove_listener(self._reattaching.pop(edge.room_id))
             edge.close("unused")
             owned = self.owned.get(edge.room_id)
             if owned is not None:
@@ -297,7 +309,12 @@ class MediaProcess:
         self.soon(self._resume())
 
     async def _resume(self) -> None:
-        await self.projections.compare()
+        while True:
+            try:
+                await self.projections.compare()
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(_BEAT_EVERY_S)
         for owned in list(self.owned.values()):
             await self._check_ownership(owned)
             owned.suspended = False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from parola.bus import Bus, Message, subjects
 from parola.bus.messages import Gone, MessageError, Presence
 from parola.domain.rooms import Room
+
+SILENT_S = 20.0
+"""Media processes say who is connected at least every five seconds."""
 
 OnPresence = Callable[[str], None]
 OnGone = Callable[[str, list[str]], None]
@@ -15,8 +18,10 @@ OnGone = Callable[[str, list[str]], None]
 class Audience:
     """`start` makes it listen. It calls back when a room's presence changes, or connections die with a process."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, monotonic: Callable[[], float]) -> None:
         self._bus = bus
+        self._monotonic = monotonic
+        self._heard_at: dict[str, float] = {}
         self._rooms: dict[str, dict[str, Presence]] = {}
         self._on_change: list[OnPresence] = []
         self._on_gone: list[OnGone] = []
@@ -51,8 +56,17 @@ class Audience:
         here = self._rooms.get(room_id, {}).values()
         return frozenset(speaker.account_id for presence in here for speaker in presence.speakers)
 
+    def forget_silent(self, alive: Container[str]) -> None:
+        """Forgets processes that have said nothing for long and have no lease either: nobody told of their end. A
+        database or a bus that is away makes only one of the two true."""
+        now = self._monotonic()
+        for process_id, heard_at in list(self._heard_at.items()):
+            if now - heard_at > SILENT_S and process_id not in alive:
+                self.forget(process_id)
+
     def forget(self, process_id: str) -> None:
         """A process is gone, with all its connections."""
+        self._heard_at.pop(process_id, None)
         for callback in self._on_process_gone:
             callback(process_id)
         for room_id, processes in list(self._rooms.items()):
@@ -72,6 +86,7 @@ class Audience:
             presence = Presence.from_bytes(message.data)
         except MessageError:
             return
+        self._heard_at[presence.process_id] = self._monotonic()
         processes = self._rooms.setdefault(presence.room_id, {})
         if processes.get(presence.process_id) == presence:
             return

@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import orjson
 import structlog
@@ -89,7 +90,7 @@ class Feeds:
         self._views = views
         self._audience = audience
         self._feeds: dict[str, _Feed] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         audience.on_change(self._presence_changed)
         audience.on_gone(self._connections_gone)
 
@@ -103,6 +104,7 @@ class Feeds:
             await asyncio.sleep(_SESSIONS_EVERY_S)
             try:
                 await self._check_sessions()
+                self._audience.forget_silent(self._projections.alive_processes())
             except StoreUnavailable:
                 _log.warning("feeds.store_away")
 
@@ -115,6 +117,8 @@ class Feeds:
         """The stream of one reader: what they missed, or a snapshot, then whatever comes. `room` is what the gate let
         them into."""
         async with self._joined(caller, room.id) as (feed, reader):
+            # The gate has read SQL; the message of what it saw there may still be on its way, or be lost.
+            await feed.watched.catch_up(room.seq)
             at = feed.watched.room.seq
             if last_seq is not None and at - _MOST_REPLAYED <= last_seq <= at:
                 async for text in self._missed(reader, room.id, last_seq, at):
@@ -142,9 +146,7 @@ class Feeds:
         async with self._opening.setdefault(room_id, asyncio.Lock()):
             feed = self._feeds.get(room_id)
             if feed is None:
-                watched = await self._projections.watch(room_id)
-                feed = self._feeds[room_id] = _Feed(watched, self._bus, self._views, self._audience)
-                await feed.start()
+                feed = self._feeds[room_id] = await self._open(room_id)
             feed.readers.add(reader)
         try:
             yield feed, reader
@@ -155,8 +157,17 @@ class Feeds:
                     del self._feeds[room_id]
                     await feed.stop()
                     await self._projections.unwatch(room_id)
-            if room_id not in self._feeds:
-                self._opening.pop(room_id, None)
+
+    async def _open(self, room_id: str) -> _Feed:
+        """All of it or, where the reader leaves meanwhile, nothing."""
+        feed = _Feed(await self._projections.watch(room_id), self._bus, self._views, self._audience)
+        try:
+            await feed.start()
+        except BaseException:
+            await feed.stop()
+            await self._projections.unwatch(room_id)
+            raise
+        return feed
 
     async def _missed(self, reader: Reader, room_id: str, after: int, until: int) -> AsyncIterator[bytes]:
         events = [e for e in await self._store.rooms.events_after(room_id, after) if e.seq <= until]
