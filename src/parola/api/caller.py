@@ -63,7 +63,10 @@ def is_foreign(headers: Headers, own_netloc: str) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    netloc = urlsplit(origin).netloc
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:  # such as an IPv6 address that does not end
+        return True
     return not netloc or netloc not in (own_netloc, headers.get("host"))
 
 

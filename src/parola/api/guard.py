@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,11 +58,7 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, dressed)
             return
-        body = _Body(receive)
-        try:
-            await self._app(scope, body.receive, dressed)
-        except _TooLarge:
-            await problem(413, "too_large", f"At most {LARGEST_BODY} bytes.")(scope, receive, dressed)
+        await self._app(scope, _Body(receive).receive, dressed)
 
     def _preflight(self, scope: Scope, path: str) -> Response | None:
         if scope["method"] != "OPTIONS" or not path.startswith("/api/"):
@@ -114,12 +111,9 @@ class Guard:
         return dressed
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class _Body:
-    """Counts what is read of a body whose length nobody announced, and reads no further than allowed."""
+    """Counts what is read of a body whose length nobody announced, and reads no further than allowed. What it raises
+    is an HTTPException, since FastAPI takes anything else for a body that is not JSON."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -130,5 +124,5 @@ class _Body:
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
             if self._read > LARGEST_BODY:
-                raise _TooLarge
+                raise HTTPException(413)
         return message

@@ -26,8 +26,12 @@ def mount_page(app: FastAPI, folder: Path) -> None:
 
     async def part(path: str) -> Response:
         """Files below the folder, and nothing else, whatever the path says."""
-        wanted = (folder / path).resolve()
-        if "\0" in path or not wanted.is_relative_to(folder.resolve()) or not wanted.is_file():
+        try:
+            wanted = (folder / path).resolve()
+            found = wanted.is_relative_to(folder.resolve()) and wanted.is_file()
+        except (OSError, ValueError):  # longer than a name may be, or with a NUL in it
+            found = False
+        if not found:
             raise NotFound()
         return FileResponse(wanted, headers=_FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
 

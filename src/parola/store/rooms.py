@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from parola.store.database import Database
 from parola.store.tables import follows, leases, room_events, room_people, rooms
 
 _MOST_IN_ONE_QUERY = 500
+_CURSOR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class SeqConflict(Exception):
@@ -275,7 +277,7 @@ def _parse_cursor(cursor: str) -> tuple[int, str]:
         number = int(listed_at)
     except (binascii.Error, ValueError) as error:
         raise BadCursor(cursor) from error
-    if not id or abs(number) >= 1 << 62:
+    if not _CURSOR_ID.fullmatch(id) or abs(number) >= 1 << 62:
         raise BadCursor(cursor)
     return number, id
 

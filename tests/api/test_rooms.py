@@ -1,0 +1,238 @@
+"""Opening, listing, starting, ending and entering rooms, and inviting."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.web_process import BASE, WebProcess
+
+
+def soon() -> str:
+    return (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+
+async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    answer = await ada.post("/api/rooms", json={"title": "  A   room "})
+    assert answer.status == 201
+    room = answer.json
+    assert room == {
+        "id": room["id"],
+        "url": f"{BASE}/r/{room['id']}",
+        "title": "A room",
+        "access": "open",
+        "guests": True,
+        "state": "live",
+        "host": {"handle": "ada", "name": "Ada"},
+        "seq": 2,
+        "speakers": [{"handle": "ada", "name": "Ada", "muted": False, "connected": False}],
+        "hands": [],
+        "offers": [],
+        "cohosts": [],
+        "audience": {"count": 0},
+        "starts_at": None,
+        "started_at": room["started_at"],
+        "ended_at": None,
+        "you": {"role": "host", "may_speak": True, "hand": False, "muted": False, "offered": False},
+    }
+    assert room["started_at"].endswith("Z")
+    assert len(room["id"]) >= 22, "128 random bits"
+    shown = (await web.guest.get(f"/api/rooms/{room['id']}")).json
+    assert shown["you"]["role"] == "guest"
+    assert {**shown, "you": None} == {**room, "you": None}
+
+
+async def test_a_scheduled_room_starts_and_ends(web: WebProcess) -> None:
+    ada, bob = await web.members("ada", "bob")
+    room = await ada.opens(starts_at="2999-01-02T03:04:05+01:00")
+    path = f"/api/rooms/{room}"
+    shown = (await ada.get(path)).json
+    assert (shown["state"], shown["starts_at"]) == ("scheduled", "2999-01-02T02:04:05.000Z")
+    assert (await ada.post(f"{path}/end")).said == (409, "not_live")
+    assert (await bob.post(f"{path}/start")).said == (403, "host_only")
+    assert (await bob.put(f"{path}/hands/me")).said == (409, "not_live")
+    assert (await bob.connects(room)).said == (409, "not_live")
+    started = await ada.post(f"{path}/start")
+    assert (started.status, started.json["state"]) == (200, "live")
+    assert (await ada.post(f"{path}/start")).said == (409, "not_scheduled")
+    assert (await bob.post(f"{path}/end")).said == (403, "host_only")
+    ended = await ada.post(f"{path}/end")
+    assert (ended.status, ended.json["state"]) == (200, "ended")
+    assert ended.json["ended_at"] is not None
+    assert (await ada.post(f"{path}/end")).said == (409, "not_live")
+    assert (await bob.get(path)).json["state"] == "ended"
+
+
+async def test_guests_come_only_into_open_rooms(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    closed_door = await ada.opens(guests=False)
+    assert (await web.guest.get(f"/api/rooms/{closed_door}")).said == (404, "not_found")
+    followers = await ada.opens(access="followers")
+    assert (await ada.get(f"/api/rooms/{followers}")).json["guests"] is False
+    refused = await ada.post("/api/rooms", json={"title": "T", "access": "invited", "guests": True})
+    assert refused.said == (422, "invalid")
+
+
+async def test_the_list_has_what_one_may_enter(web: WebProcess) -> None:
+    ada, bob, carla = await web.members("ada", "bob", "carla")
+    rooms = {
+        "open": await ada.opens(),
+        "no guests": await ada.opens(guests=False),
+        "followers": await ada.opens(access="followers"),
+        "invited": await ada.opens(access="invited"),
+    }
+    await bob.put("/api/accounts/ada/follow")
+    await ada.put(f"/api/rooms/{rooms['invited']}/invited/carla")
+    await ada.put(f"/api/rooms/{rooms['open']}/removed/carla")
+
+    async def listed(person: Any, query: str = "") -> set[str]:
+        found = (await person.get(f"/api/rooms{query}")).json
+        assert found["next"] is None
+        names = {id: name for name, id in rooms.items()}
+        return {names[room["id"]] for room in found["rooms"]}
+
+    assert await listed(web.guest) == {"open"}
+    assert await listed(ada) == set(rooms)
+    assert await listed(bob) == {"open", "no guests", "followers"}
+    assert await listed(carla) == {"no guests", "invited"}
+    await ada.post(f"/api/rooms/{rooms['open']}/end")
+    assert await listed(web.guest) == set()
+    assert await listed(web.guest, "?state=ended") == {"open"}
+    assert await listed(ada, "?state=scheduled") == set()
+
+
+async def test_pages_of_the_list(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    rooms = [await ada.opens() for _ in range(5)]
+    seen: list[str] = []
+    cursor = ""
+    for size in (2, 2, 1):
+        page = (await ada.get(f"/api/rooms?limit=2{cursor}")).json
+        assert len(page["rooms"]) == size
+        seen += [room["id"] for room in page["rooms"]]
+        cursor = f"&cursor={page['next']}"
+    assert page["next"] is None
+    assert sorted(seen) == sorted(rooms)
+    for bad in ("nonsense", "%00", "%ff", "a" * 199, "MTo", "MToA"):
+        assert (await ada.get(f"/api/rooms?cursor={bad}")).said == (422, "invalid"), bad
+
+
+CALLS = [
+    ("GET", ""),
+    ("GET", "/events"),
+    ("POST", "/start"),
+    ("POST", "/end"),
+    ("PUT", "/invited/ada"),
+    ("DELETE", "/invited/ada"),
+    ("PUT", "/hands/me"),
+    ("DELETE", "/hands/me"),
+    ("DELETE", "/hands/ada"),
+    ("PUT", "/floor/ada"),
+    ("POST", "/floor/accept"),
+    ("POST", "/floor/decline"),
+    ("DELETE", "/floor/ada"),
+    ("PUT", "/mutes/ada"),
+    ("DELETE", "/mutes/ada"),
+    ("PUT", "/mutes"),
+    ("PUT", "/removed/ada"),
+    ("DELETE", "/removed/ada"),
+    ("PUT", "/cohosts/ada"),
+    ("DELETE", "/cohosts/ada"),
+    ("POST", "/whep"),
+    ("POST", "/whip"),
+]
+
+
+def _sdp(path: str) -> dict[str, Any]:
+    if path not in ("/whep", "/whip"):
+        return {}
+    return {"content": b"v=0\r\n", "headers": {"Content-Type": "application/sdp"}}
+
+
+@pytest.mark.parametrize(("method", "call"), CALLS)
+async def test_an_invisible_room_is_answered_like_none(web: WebProcess, method: str, call: str) -> None:
+    ada, bob = await web.members("ada", "bob")
+    answers = []
+    for room in (
+        await ada.opens(access="invited"),
+        await ada.opens(access="followers"),
+        "A" * 22,
+        "no%00id",
+        "x" * 300,
+        "%ff",
+    ):
+        for handle in ("ada", "nobody"):
+            path = f"/api/rooms/{room}{call.replace('ada', handle)}"
+            answers.append(await bob.call(method, path, **_sdp(call)))
+    assert {a.said for a in answers} == {(404, "not_found")}
+    assert len({a.content for a in answers}) == 1
+    assert len({str(sorted(a.headers.items())) for a in answers}) == 1
+
+
+@pytest.mark.parametrize(("method", "call"), CALLS)
+async def test_who_was_removed_hears_so(web: WebProcess, method: str, call: str) -> None:
+    ada, bob = await web.members("ada", "bob")
+    room = await ada.opens()
+    await ada.put(f"/api/rooms/{room}/removed/bob")
+    assert (await bob.call(method, f"/api/rooms/{room}{call}", **_sdp(call))).said == (403, "removed")
+
+
+@pytest.mark.parametrize(("method", "call"), CALLS)
+async def test_guests_see_and_hear_and_nothing_else(web: WebProcess, method: str, call: str) -> None:
+    ada = await web.member("ada")
+    room = await ada.opens()
+    if call == "/events":
+        await ada.post(f"/api/rooms/{room}/end")
+    answer = await web.guest.call(method, f"/api/rooms/{room}{call}", **_sdp(call))
+    if method == "GET":
+        assert answer.status == 200
+    elif call == "/whep":
+        assert answer.status == 201
+    else:
+        assert answer.said == (401, "not_signed_in")
+
+
+class TestInvitations:
+    async def test_let_in_and_take_back(self, web: WebProcess) -> None:
+        ada, bob = await web.members("ada", "bob")
+        room = await ada.opens(access="invited")
+        path = f"/api/rooms/{room}"
+        for _ in range(2):
+            assert (await ada.put(f"{path}/invited/bob")).status == 204
+        assert (await bob.get(path)).status == 200
+        await bob.put(f"{path}/hands/me")
+        await ada.put(f"{path}/floor/bob")
+        for _ in range(2):
+            assert (await ada.delete(f"{path}/invited/bob")).status == 204
+        assert (await bob.get(path)).said == (404, "not_found")
+        assert [s["handle"] for s in (await ada.get(path)).json["speakers"]] == ["ada"]
+
+    async def test_only_the_host_invites(self, web: WebProcess) -> None:
+        ada, bob, _carla = await web.members("ada", "bob", "carla")
+        room = await ada.opens()
+        path = f"/api/rooms/{room}"
+        await ada.put(f"{path}/cohosts/bob")
+        for method in ("PUT", "DELETE"):
+            assert (await bob.call(method, f"{path}/invited/carla")).said == (403, "host_only")
+            assert (await ada.call(method, f"{path}/invited/nobody")).said == (404, "not_found")
+
+    async def test_nobody_learns_who_is_invited(self, web: WebProcess) -> None:
+        ada, bob, carla = await web.members("ada", "bob", "carla")
+        room = await ada.opens(access="invited")
+        await ada.put(f"/api/rooms/{room}/invited/bob")
+        await ada.put(f"/api/rooms/{room}/invited/carla")
+        await ada.post(f"/api/rooms/{room}/end")
+        async with bob.reads(room, "0") as stream:
+            told = await stream.rest()
+        assert "carla" not in str(told)
+        assert carla.id not in str(told)
+
+
+async def test_a_scheduled_room_is_in_the_future(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    for bad in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00", "soon", "", "9999-12-31T23:59:59-12:00"):
+        assert (await ada.post("/api/rooms", json={"title": "T", "starts_at": bad})).said == (422, "invalid")
+    assert await ada.opens(starts_at=soon())
