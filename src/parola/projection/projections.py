@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -43,7 +44,8 @@ class Projections:
         self._monotonic = monotonic
         self._rooms: dict[str, Watched] = {}
         self._subscriptions: dict[str, list[Subscription]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        # One that nobody holds or waits for is nobody's; one that is waited for must not be replaced.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._leases: dict[str, _Seen] = {}
         bus.on_reconnect(self.compare)
 
@@ -66,8 +68,6 @@ class Projections:
                 del self._rooms[room_id]
                 for subscription in self._subscriptions.pop(room_id, []):
                     await subscription.unsubscribe()
-        if room_id not in self._rooms:
-            self._locks.pop(room_id, None)
 
     def watched(self, room_id: str) -> Watched | None:
         return self._rooms.get(room_id)
@@ -116,7 +116,7 @@ class Projections:
         self._leases.pop(process_id, None)
 
     async def _open(self, room_id: str) -> Watched:
-        """Listens first and reads then, so that nothing falls between."""
+        """Listens first, reads then and compares at last, so that nothing falls between."""
         subscriptions: list[Subscription] = []
         try:
             for subject, handler in (
@@ -126,15 +126,17 @@ class Projections:
                 subscriptions.append(await self._bus.subscribe(subject, handler))
         except BusUnavailable:
             _log.warning("projection.bus_away", room=room_id)
-        room = await self._store.rooms.load(room_id)
-        heads = await self._store.rooms.heads([room_id])
-        if room is None or room_id not in heads:
+        try:
+            room = await self._store.rooms.load(room_id)
+            if room is None:
+                raise NotFound()
+            watched = self._rooms[room_id] = Watched(room, self.catch_up)
+            await self._meet(watched, (await self._store.rooms.heads([room_id]))[room_id])
+        except BaseException:
+            self._rooms.pop(room_id, None)
             for subscription in subscriptions:
                 await subscription.unsubscribe()
-            raise NotFound()
-        watched = Watched(room, self.catch_up)
-        watched.set_owner(heads[room_id].owner, heads[room_id].epoch)
-        self._rooms[room_id] = watched
+            raise
         self._subscriptions[room_id] = subscriptions
         return watched
 
