@@ -71,6 +71,9 @@ class Signalling:
         order = CloseOrder(room_id, connection_id, caller.account_id).to_bytes()
         try:
             Closed.from_bytes(await self._bus.request(subjects.media(process_id, "close"), order, _TIMEOUT_S))
+        except NoResponders as error:
+            self._projections.forget_process(process_id)
+            raise NotFound() from error  # it has died, and its connections with it
         except MessageError as error:
             raise NotFound() from error
         except BusUnavailable as error:

@@ -6,6 +6,7 @@ survives even a power cut; BEGIN IMMEDIATE, so that two writers queue instead of
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,18 +31,42 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Single statements, each its own transaction. Raises StoreUnavailable."""
         with _translated():
-            async with self._reader.connect() as connection:
+            async with _lent(self._reader) as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, durable when this returns. Raises StoreUnavailable, and IntegrityError as it is."""
         with _translated():
-            async with self.engine.begin() as connection:
+            async with _lent(self.engine) as connection, connection.begin():
                 yield connection
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection that finds its way back: one whose caller is cancelled while it is being taken out, or given back,
+    would be lost to the pool."""
+    connection = engine.connect()
+    taking = asyncio.ensure_future(connection.start())
+    try:
+        await asyncio.shield(taking)
+        yield connection
+    finally:
+        giving = asyncio.ensure_future(_give_back(connection, taking))
+        try:
+            await asyncio.shield(giving)
+        except asyncio.CancelledError:
+            await asyncio.wait({giving})
+            raise
+
+
+async def _give_back(connection: AsyncConnection, taking: asyncio.Future[AsyncConnection]) -> None:
+    await asyncio.wait({taking})
+    if taking.exception() is None:
+        await connection.close()
 
 
 @contextlib.contextmanager

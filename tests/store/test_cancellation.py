@@ -1,0 +1,32 @@
+"""Whoever is cancelled in the middle of a query gives their connection back."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from datetime import UTC, datetime
+
+import pytest
+
+from parola.store import Store
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_cancelled_query_costs_no_connection(store: Store, kind: str) -> None:
+    """Warnings are errors, and the pool warns of a connection that was lost to it."""
+    pool = store._database.engine.pool
+    for step in range(60):
+        work = store.rooms.heads(["a"]) if kind == "read" else store.leases.beat("p", "machine", 0.0)
+        task = asyncio.ensure_future(work)
+        for i in range(step):
+            # Every third time to the selector, so that the driver's thread comes to say something.
+            await asyncio.sleep(0 if i % 3 else 0.0001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert pool.checkedout() == 0  # type: ignore[attr-defined]
+    del task, work
+    gc.collect()
+    await store.accounts.add("ada", "ada", "Ada", "", NOW)
+    assert await store.accounts.by_handle("ada") is not None
