@@ -111,6 +111,7 @@ class Rooms:
             reply = await self._bus.request(subjects.media(head.owner, "settle"), order, SETTLE_TIMEOUT_S)
             Settled.from_bytes(reply)
         except (BusUnavailable, MessageError) as error:
+            await self._projections.look_at_leases()  # one that was not seen yet is no dead one
             if head.owner not in self._projections.alive_processes():
                 return  # its lease has run out: it is dead, or has fallen silent by itself
             raise Unavailable(
