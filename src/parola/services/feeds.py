@@ -19,6 +19,7 @@ import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
 from parola.bus.messages import Levels, MessageError, SessionEnded
+from parola.domain.errors import Refusal
 from parola.domain.rooms import (
     Access,
     Event,
@@ -27,6 +28,7 @@ from parola.domain.rooms import (
     PersonUninvited,
     Room,
     RoomEnded,
+    check_entry,
     type_name,
 )
 from parola.projection import Projections, Watched
@@ -119,15 +121,17 @@ class Feeds:
         async with self._joined(caller, room.id) as (feed, reader):
             # The gate has read SQL; the message of what it saw there may still be on its way, or be lost.
             await feed.watched.catch_up(room.seq)
-            at = feed.watched.room.seq
+            now = feed.watched.room
+            if not _still_enters(now, caller):
+                return
+            at = now.seq
             if last_seq is not None and at - _MOST_REPLAYED <= last_seq <= at:
-                async for text in self._missed(reader, room.id, last_seq, at):
+                async for text in self._missed(room.id, last_seq, at):
                     yield text
             else:
-                snapshot = feed.watched.room
-                at = snapshot.seq
-                yield _text("snapshot", await self._views.room(snapshot, caller), snapshot.seq)
-                reader.over = reader.over or snapshot.state is Lifecycle.ENDED
+                yield _text("snapshot", await self._views.room(now, caller), at)
+            if now.state is Lifecycle.ENDED:
+                return
             while not reader.over:
                 told = await reader.queue.get()
                 if told is None:
@@ -169,12 +173,10 @@ class Feeds:
             raise
         return feed
 
-    async def _missed(self, reader: Reader, room_id: str, after: int, until: int) -> AsyncIterator[bytes]:
+    async def _missed(self, room_id: str, after: int, until: int) -> AsyncIterator[bytes]:
         events = [e for e in await self._store.rooms.events_after(room_id, after) if e.seq <= until]
         for event, data in zip(events, await self._views.events(events), strict=True):
             yield _text(type_name(event), data, event.seq)
-            if isinstance(event, RoomEnded):
-                reader.over = True
 
     def _presence_changed(self, room_id: str) -> None:
         if room_id in self._feeds:
@@ -313,6 +315,16 @@ class _Feed:
         if levels:
             shown = {handles[a]: round(level, 2) for a, level in levels.items() if a in handles}
             self.tell(Told(_text("levels", shown, None)))
+
+
+def _still_enters(room: Room, caller: Caller) -> bool:
+    """Whom the gate let in may have been removed before the stream began: that event is in `room` and will not be told
+    again. Following was the gate's to ask; it counts until the next entry."""
+    try:
+        check_entry(room, caller.account_id, follows_host=True)
+    except Refusal:
+        return False
+    return True
 
 
 def _ends(room: Room, event: Event) -> frozenset[str] | None:
