@@ -202,6 +202,7 @@ class WebProcess:
         bus = bus or MemoryBus()
         chosen = {"limits": "off", "public_url": BASE, "data_dir": page, **settings}
         services, projections, audience, feeds = make_services(Settings.load(**chosen), store, bus)
+        projections._monotonic = lambda: 0.0  # no lease runs out because a test takes its time
         media = FakeMedia(bus, store)
         await media.start()
         await audience.start()
