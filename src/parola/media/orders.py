@@ -29,6 +29,7 @@ from parola.bus.messages import (
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from parola.domain.rooms import Lifecycle
 from parola.media.listener import Listener
+from parola.media.load import Newcomer
 from parola.media.peer import Peer
 from parola.media.process import MediaProcess
 from parola.media.speaker import Speaker
@@ -89,6 +90,7 @@ class OrderDesk:
         offer = _parse(order.offer, "recvonly")
         process = self._process
         process.connections.admit(order.address)
+        process.meter.admit(self._newcomer(order.room_id, order.account_id))
         async with process.lock(order.room_id):
             edge = await process.edge(order.room_id)
             await process.projections.catch_up(order.room_id, order.seq)
@@ -129,6 +131,7 @@ class OrderDesk:
                 raise Conflict("not_live", "This room is not live.")
             if not owned.room.has_floor(order.account_id):
                 raise Forbidden("floor_required", "You do not have the floor in this room.")
+            process.meter.admit(self._newcomer(order.room_id, order.account_id))
             voice = Voice(order.account_id, offer.opus_pt, offer.red_pt, offer.extensions.get(AUDIO_LEVEL))
             speaker = Speaker(
                 owned,
@@ -174,6 +177,14 @@ class OrderDesk:
         if edge is not None:
             await edge.fence(order.epoch, order.tick, order.seq)
         return FencePassed(self._process.identity.process_id).to_bytes()
+
+    def _newcomer(self, room_id: str, account_id: str | None) -> Newcomer:
+        watched = self._process.projections.watched(room_id)
+        if watched is None or account_id is None or not watched.room.has_floor(account_id):
+            return Newcomer.LISTENER
+        owned = self._process.owned.get(room_id)
+        is_here = owned is not None and account_id in owned.speakers
+        return Newcomer.RETURNING if is_here or account_id == watched.room.host else Newcomer.SPEAKER
 
     def _connection_id(self) -> str:
         return f"{self._process.identity.process_id}.{secrets.token_urlsafe(16)}"

@@ -28,6 +28,7 @@ from parola.domain.errors import NotFound
 from parola.media.connections import Connections
 from parola.media.edge import EdgeRoom
 from parola.media.links import BusLink
+from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
 from parola.media.reports import Reports
 from parola.media.ticker import Ticker
@@ -79,6 +80,13 @@ class MediaProcess:
         self.owned: dict[str, OwnedRoom] = {}
         self.connections = Connections(transport, monotonic, most_of_an_address, self.presence_changed)
         self.ticker = Ticker(monotonic, self._stalled)
+        self.meter = LoadMeter(
+            monotonic,
+            self.ticker.take_lateness,
+            transport.dropped,
+            lambda: transport.packets_out,
+            lambda: len(self.connections),
+        )
         self._store = store
         self._bus = bus
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
@@ -104,6 +112,8 @@ class MediaProcess:
                 group.create_task(self._every(_PEERS_EVERY_S, self.connections.maintain_peers))
                 group.create_task(self._every(_PEERS_EVERY_S, self._maintain_owned))
                 group.create_task(self._every(_PEERS_EVERY_S, self._attach_all))
+                group.create_task(self._every(HEARTBEAT_S, self.meter.heartbeat))
+                group.create_task(self._every(MEASURED_EVERY_S, self.meter.measure))
                 group.create_task(self._every(_BEAT_EVERY_S, self._beat))
                 group.create_task(self._every(_PRESENCE_EVERY_S, self._tell_presence))
                 group.create_task(self._every(_PRESENCE_WHOLE_EVERY_S, self._refresh_presence))
@@ -204,6 +214,8 @@ class MediaProcess:
             "packets_in": float(self.transport.packets_in),
             "packets_out": float(self.transport.packets_out),
             "handshaking": float(self.connections.handshaking),
+            "full": float(self.meter.load.reason is not None),
+            "refused_full": float(self.meter.refused),
             **{f"dropped_{reason}": float(count) for reason, count in self.transport.dropped.items()},
         }
         await message.respond(Figures(values).to_bytes())
@@ -320,9 +332,7 @@ class MediaProcess:
             owned.suspended = False
 
     async def _beat(self) -> None:
-        load = min(1.0, len(self.connections) / 10_000 + self.ticker.lateness_s / 0.1)
-        self.ticker.lateness_s = 0.0
-        await self._store.leases.beat(self.identity.process_id, self.identity.machine, load)
+        await self._store.leases.beat(self.identity.process_id, self.identity.machine, self.meter.load.value)
 
     async def _refresh_presence(self) -> None:
         self._changed_presence.update(self.edges, self.owned)

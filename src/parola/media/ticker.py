@@ -31,8 +31,7 @@ class Ticker:
     """Calls `tick(number, now)` of each awake room until that answers False. Numbers count 20 ms of the clock."""
 
     def __init__(self, monotonic: Callable[[], float], on_stall: Callable[[], None]) -> None:
-        self.lateness_s = 0.0
-        """The worst lateness since it was last read and set back."""
+        self._late_s = 0.0
         self._monotonic = monotonic
         self._on_stall = on_stall
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -41,6 +40,11 @@ class Ticker:
         phase = self._phase(room)
         number = int((self._monotonic() - phase) / TICK_S) + 1
         self._schedule(room, number)
+
+    def take_lateness(self) -> float:
+        """The worst, in seconds, since this was last asked."""
+        worst, self._late_s = self._late_s, 0.0
+        return worst
 
     def stop(self) -> None:
         for timer in self._timers.values():
@@ -61,7 +65,7 @@ class Ticker:
     def _fire(self, room: Ticking, number: int) -> None:
         now = self._monotonic()
         late = now - (self._phase(room) + number * TICK_S)
-        self.lateness_s = max(self.lateness_s, late)
+        self._late_s = max(self._late_s, late)
         if late > STALL_S:
             self._on_stall()
         if late > SKIP_AFTER_S:
