@@ -202,11 +202,11 @@ class WebProcess:
         bus = bus or MemoryBus()
         chosen = {"limits": "off", "public_url": BASE, "data_dir": page, **settings}
         services, projections, audience, feeds = make_services(Settings.load(**chosen), store, bus)
-        projections._monotonic = lambda: 0.0  # no lease runs out because a test takes its time
+        projections.leases._monotonic = lambda: 0.0  # no lease runs out because a test takes its time
         media = FakeMedia(bus, store)
         await media.start()
         await audience.start()
-        await projections.look_at_leases()
+        await projections.leases.look()
         watching = asyncio.create_task(feeds.run())
         app = make_app(services, page)
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)

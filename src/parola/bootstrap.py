@@ -40,7 +40,7 @@ from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.views import Views
 from parola.settings import Settings
-from parola.store import Store
+from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
 
 _log = structlog.get_logger(__name__)
@@ -71,8 +71,17 @@ def create_invite(settings: Settings) -> str:
 
 async def process_gone(settings: Settings, process_id: str) -> None:
     """A media process has died: its rooms are free at once, and its people are told to come back."""
-    async with _store(settings) as store:
-        await store.leases.release(process_id)
+    # Side by side: a database that is away must not keep people waiting for the word, nor a bus the database.
+    await _both(_release(settings, process_id), _tell_gone(settings, process_id))
+
+
+async def _release(settings: Settings, process_id: str) -> None:
+    with contextlib.suppress(StoreUnavailable):
+        async with _store(settings) as store:
+            await store.leases.release(process_id)
+
+
+async def _tell_gone(settings: Settings, process_id: str) -> None:
     with contextlib.suppress(BusUnavailable, OSError):
         async with _bus(settings) as bus:
             await bus.publish(subjects.MEDIA_GONE, Gone(process_id).to_bytes())
@@ -84,7 +93,8 @@ def make_services(
     """Everything that a web process needs, around a store and a bus that are open."""
     projections = Projections(store, bus, time.monotonic)
     audience = Audience(bus, time.monotonic)
-    audience.on_process_gone(projections.forget_process)
+    audience.on_process_gone(projections.leases.forget)
+    projections.leases.on_death(audience.forget)
     gate = Gate(store)
     views = Views(store, audience, settings.public_url)
     feeds = Feeds(store, bus, projections, audience, views)
@@ -96,7 +106,7 @@ def make_services(
         gate=gate,
         sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
         people=People(store),
-        rooms=Rooms(store, bus, gate, projections, clock.now),
+        rooms=Rooms(store, bus, gate, projections, clock.now, time.monotonic),
         signalling=Signalling(store, bus, gate, projections),
         feeds=feeds,
         views=views,

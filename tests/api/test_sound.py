@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parola.bus.messages import Body, CloseOrder, Refused, WhepOrder, WhipOrder
+from parola.bus import subjects
+from parola.bus.messages import Body, CloseOrder, Gone, Refused, WhepOrder, WhipOrder
 from tests.web_process import ANSWER, OFFER, FakeMedia, WebProcess
 
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
@@ -105,29 +106,31 @@ async def test_a_media_process_that_says_nothing(web: WebProcess, monkeypatch: p
     web.media.replies.update(silent)
     for kind in ("whep", "whip"):
         answer = await ada.connects(room, kind)
-        assert answer.said == (503, "media_away")
+        assert answer.said == (503, "full")
         assert answer.headers["retry-after"].isdigit()
     assert (await ada.delete(made.headers["location"])).said == (503, "media_away")
 
 
-async def test_a_dead_process_is_passed_over(web: WebProcess) -> None:
-    """Its lease still runs, and nobody listens any more: another one takes the connection, and the room."""
+async def test_a_process_out_of_reach_keeps_its_rooms_and_a_dead_one_is_passed_over(web: WebProcess) -> None:
+    """Nobody listens any more: that may be its death, or a bus that does not reach it. Its lease decides."""
     ada = await web.member("ada")
     room = await ada.opens()
     lost = (await ada.connects(room, "whip")).headers["location"]
     for subscription in list(web.bus.subscriptions):
         if subscription.subject.startswith("media.media_1."):
             await subscription.unsubscribe()
-    answer = await ada.delete(lost)
-    assert answer.said == (404, "not_found"), "the connection has died with it"
+    assert (await ada.delete(lost)).said == (503, "media_away")
     assert (await ada.connects(room, "whep")).said == (503, "full")
     other = FakeMedia(web.bus, web.store, "media_2")
     await other.start()
-    await web.services.projections.look_at_leases()
-    for kind in ("whep", "whip"):
-        made = await ada.connects(room, kind)
-        assert made.status == 201
-        assert made.headers["location"].rpartition("/")[2].startswith("media_2.")
+    await web.services.projections.leases.look()
+    assert (await ada.connects(room, "whep")).headers["location"].rpartition("/")[2].startswith("media_2.")
+    assert (await ada.connects(room, "whip")).said == (503, "owner_unreachable"), "it may sound where it is"
+    await web.bus.publish(subjects.MEDIA_GONE, Gone("media_1").to_bytes())
+    await web.bus.drained()
+    assert (await ada.delete(lost)).said == (404, "not_found"), "the connection has died with it"
+    made = await ada.connects(room, "whip")
+    assert made.headers["location"].rpartition("/")[2].startswith("media_2.")
     orders = [o for o in other.orders if isinstance(o, WhipOrder)]
     assert orders[-1].epoch == 2
     assert not [o for o in other.orders if isinstance(o, CloseOrder)]

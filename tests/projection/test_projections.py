@@ -150,20 +150,3 @@ async def test_a_room_is_let_go_with_its_last_watcher_and_an_unknown_one_never_h
     with pytest.raises(NotFound):
         await world.projections.watch("nowhere")
     assert world.bus.subscriptions == []
-
-
-async def test_a_lease_lives_for_as_long_as_its_counter_moves_by_our_own_clock(world: World) -> None:
-    async def look() -> set[str]:
-        await world.projections.look_at_leases()
-        return set(world.projections.alive_processes())
-
-    await world.store.leases.beat("p", "machine", 0.1)
-    assert await look() == {"p"}
-    world.now += 2.9
-    assert await look() == {"p"}
-    world.now += 0.2
-    assert await look() == set()
-    await world.store.leases.beat("p", "machine", 0.1)
-    assert await look() == {"p"}
-    await world.store.leases.release("p")
-    assert await look() == set()

@@ -71,7 +71,7 @@ class House:
 
     async def media_lives(self) -> None:
         await self.store.leases.beat(MEDIA, "here", 0.0)
-        await self.services.projections.look_at_leases()
+        await self.services.projections.leases.look()
 
 
 @contextlib.asynccontextmanager

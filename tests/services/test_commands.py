@@ -82,7 +82,7 @@ async def test_an_owner_nobody_has_looked_at_yet_is_not_taken_for_dead(
     ada = await web.member("ada")
     room = await ada.opens()
     assert (await ada.connects(room, "whip")).status == 201
-    web.services.projections.forget_process(web.media.process_id)
+    web.services.projections.leases._seen.clear()
     web.media.replies["settle"] = None
     assert (await ada.put(f"/api/rooms/{room}/mutes/ada")).said == (503, "not_confirmed")
     found = await web.store.rooms.load(room)

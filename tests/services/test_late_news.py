@@ -62,7 +62,7 @@ async def test_a_living_owner_out_of_sight_is_not_taken_for_silent(
     await house.media_lives()
     await house.store.rooms.claim(room.id, MEDIA, 0)
     house.media.deaf = True
-    house.services.projections.forget_process(MEDIA)
+    house.services.projections.leases._seen.clear()
     with pytest.raises(Unavailable) as refused:
         await house.services.rooms.command(await house.caller("ada"), room.id, lambda by: kind(by, bob))
     assert refused.value.code == "not_confirmed"
@@ -75,7 +75,7 @@ async def test_an_owner_whose_lease_has_run_out_is_silent(
     room, bob = await stage(house)
     await house.store.leases.beat(MEDIA, "here", 0.0)
     await house.store.rooms.claim(room.id, MEDIA, 0)
-    monkeypatch.setattr("parola.projection.projections.LEASE_DEAD_S", -1.0)
+    monkeypatch.setattr("parola.projection.leases.DEAD_S", -1.0)
     house.media.deaf = True
     carried = await house.services.rooms.command(
         await house.caller("ada"), room.id, lambda by: r.Revoke(by, bob)

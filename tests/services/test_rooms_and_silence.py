@@ -122,7 +122,7 @@ async def test_the_least_loaded_process_becomes_owner_and_stays_it(house: House)
     room, _ = await stage(house)
     await house.media_lives()
     await house.store.leases.beat("busy-process", "here", 0.9)
-    await house.services.projections.look_at_leases()
+    await house.services.projections.leases.look()
     for _ in range(2):
         await house.services.signalling.speak(await house.caller("bob"), room.id, "v=0", "a")
     head = (await house.store.rooms.heads([room.id]))[room.id]

@@ -51,12 +51,12 @@ async def _missing(here: Services) -> list[str]:
     try:
         await here.store.ping()
         if here.needs_media:
-            await here.projections.look_at_leases()
+            await here.projections.leases.look()
     except StoreUnavailable:
         missing.append("database")
     if not here.bus.connected:
         missing.append("bus")
-    if here.needs_media and not here.projections.alive_processes():
+    if here.needs_media and not here.projections.leases.alive():
         missing.append("media process")
     return missing
 
@@ -70,7 +70,7 @@ async def _media_figures(here: Services) -> dict[str, float]:
         except (BusUnavailable, MessageError):
             return {}
 
-    processes = here.projections.alive_processes()
+    processes = here.projections.leases.alive()
     total: Counter[str] = Counter()
     for values in await asyncio.gather(*(ask(process_id) for process_id in processes)):
         total.update(values)

@@ -26,7 +26,7 @@ from parola.bus.messages import (
     WhepOrder,
     WhipOrder,
 )
-from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from parola.domain.rooms import Lifecycle
 from parola.media.listener import Listener
 from parola.media.load import Newcomer
@@ -116,7 +116,9 @@ class OrderDesk:
             )
             edge.add(listener)
         process.connections.add(listener, order.address)
-        await process.attach(edge)
+        if not await process.attach(edge):
+            listener.close("owner_unreachable")
+            raise Unavailable("owner_unreachable", "The server that mixes this room cannot be reached.", 2)
         return Connected(listener.connection_id, answer).to_bytes()
 
     async def _whip(self, data: bytes) -> bytes:

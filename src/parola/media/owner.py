@@ -132,6 +132,11 @@ class OwnedRoom:
         fences = [edge.fence(self.epoch, self.last_tick, seq) for edge in list(self.edges.values())]
         await asyncio.gather(*fences)
 
+    def renew(self, epoch: int) -> None:
+        """The same ownership under a new epoch, certain again: whoever has the floor may be heard."""
+        self.epoch = epoch
+        self.suspended = False
+
     def close(self, reason: str) -> None:
         """Ends this ownership: all speakers' connections end, nothing is mixed any more."""
         if self.closed:

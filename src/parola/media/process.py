@@ -31,12 +31,13 @@ from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
 from parola.media.reports import Reports
+from parola.media.tenure import Tenure
 from parola.media.ticker import Ticker
 from parola.media.transport import Transport
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.rtp.stun import Address
-from parola.store import Store, StoreUnavailable
+from parola.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +80,8 @@ class MediaProcess:
         self.edges: dict[str, EdgeRoom] = {}
         self.owned: dict[str, OwnedRoom] = {}
         self.connections = Connections(transport, monotonic, most_of_an_address, self.presence_changed)
-        self.ticker = Ticker(monotonic, self._stalled)
+        self.tenure = Tenure(identity.process_id, self.owned, store, bus, projections, monotonic, self.disown)
+        self.ticker = Ticker(monotonic, self.tenure.stood_still)
         self.meter = LoadMeter(
             monotonic,
             self.ticker.take_lateness,
@@ -107,6 +109,7 @@ class MediaProcess:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._reports.run())
+                group.create_task(self.tenure.run())
                 group.create_task(self._every(_HANDSHAKES_EVERY_S, self.connections.maintain_handshakes))
                 group.create_task(self._every(_UPKEEP_EVERY_S, self._maintain_rooms))
                 group.create_task(self._every(_PEERS_EVERY_S, self.connections.maintain_peers))
@@ -148,7 +151,7 @@ class MediaProcess:
         if head is None or head.owner != self.identity.process_id or head.epoch != epoch:
             raise NotFound()
         if owned is not None:
-            await self._disown(owned, "ownership_renewed")
+            await self.disown(owned, "ownership_renewed")
         watched = await self.projections.watch(room_id)
         owned = OwnedRoom(watched, epoch, self.ticker.wake, self._reports.levels)
         owned.edges["bus"] = BusLink(room_id, self._bus, self._reports.send)
@@ -158,32 +161,42 @@ class MediaProcess:
             await self.attach(self.edges[room_id])
         return owned
 
-    async def attach(self, edge: EdgeRoom) -> None:
-        """Ties an edge to the room's owner, or renews the tie; without an owner the edge just stays quiet."""
+    async def disown(self, owned: OwnedRoom, reason: str) -> None:
+        """Ends an ownership: nothing of it sounds any more, its speakers' connections end."""
+        if self.owned.get(owned.room_id) is owned:
+            del self.owned[owned.room_id]
+            owned.close(reason)
+            await self.projections.unwatch(owned.room_id)
+            _log.info("room.disowned", room=owned.room_id, epoch=owned.epoch, reason=reason)
+
+    async def attach(self, edge: EdgeRoom) -> bool:
+        """Ties an edge to the room's owner, or renews the tie; without an owner the edge just stays quiet. False where
+        there is an owner who lives and cannot be reached from here."""
         if self.edges.get(edge.room_id) is not edge:
-            return  # it was dropped while this waited for its turn
+            return True  # it was dropped while this waited for its turn
         watched = self.projections.watched(edge.room_id)
         if watched is None or watched.owner is None or not edge.listeners:
             edge.detach()
             await self._subscribe_outputs(edge, frozenset())
-            return
+            return True
         owned = self.owned.get(edge.room_id)
         if watched.owner == self.identity.process_id:
             await self._subscribe_outputs(edge, frozenset())
             if owned is not None and not owned.closed:
                 owned.edges["here"] = edge
                 edge.attach(owned.epoch, 0, float("inf"))
-            return
+            return True
         outputs = edge.outputs()
         await self._subscribe_outputs(edge, outputs)
         order = AttachOrder(edge.room_id, self.identity.process_id, sorted(outputs))
         try:
             reply = await self._bus.request(subjects.media(watched.owner, "attach"), order.to_bytes(), 1.0)
         except BusUnavailable:
-            return
+            return watched.owner not in self.projections.leases.alive()
         answer = Attached.from_bytes(reply)
         if answer.epoch:
             edge.attach(answer.epoch, answer.tick, self.monotonic())
+        return True
 
     def presence_changed(self, room_id: str) -> None:
         self._changed_presence.add(room_id)
@@ -214,14 +227,16 @@ class MediaProcess:
             "packets_in": float(self.transport.packets_in),
             "packets_out": float(self.transport.packets_out),
             "handshaking": float(self.connections.handshaking),
+            "sees_database": float(self.tenure.sees_database),
             "full": float(self.meter.load.reason is not None),
             "refused_full": float(self.meter.refused),
-            **{f"dropped_{reason}": float(count) for reason, count in self.transport.dropped.items()},
+            **self.transport.figures(),
         }
         await message.respond(Figures(values).to_bytes())
 
     async def _process_gone(self, message: Message) -> None:
         process_id = Gone.from_bytes(message.data).process_id
+        self.projections.leases.forget(process_id)
         for room_id in list(self.owned):
             self._forget_edge(process_id, room_id)
 
@@ -302,34 +317,9 @@ class MediaProcess:
     async def _check_ownership(self, owned: OwnedRoom) -> None:
         watched = self.projections.watched(owned.room_id)
         if watched is None or watched.epoch > owned.epoch:
-            await self._disown(owned, "ownership_lost")
+            await self.disown(owned, "ownership_lost")
         elif owned.closed or (owned.room.state == "ended" and not owned.speakers):
-            await self._disown(owned, "room_ended")
-
-    async def _disown(self, owned: OwnedRoom, reason: str) -> None:
-        if self.owned.get(owned.room_id) is owned:
-            del self.owned[owned.room_id]
-            owned.close(reason)
-            await self.projections.unwatch(owned.room_id)
-            _log.info("room.disowned", room=owned.room_id, epoch=owned.epoch, reason=reason)
-
-    def _stalled(self) -> None:
-        """This process stood still: before it sounds again it must see whether its rooms are still its own."""
-        _log.warning("process.stalled")
-        for owned in self.owned.values():
-            owned.suspended = True
-        self.soon(self._resume())
-
-    async def _resume(self) -> None:
-        while True:
-            try:
-                await self.projections.compare()
-                break
-            except StoreUnavailable:
-                await asyncio.sleep(_BEAT_EVERY_S)
-        for owned in list(self.owned.values()):
-            await self._check_ownership(owned)
-            owned.suspended = False
+            await self.disown(owned, "room_ended")
 
     async def _beat(self) -> None:
         await self._store.leases.beat(self.identity.process_id, self.identity.machine, self.meter.load.value)
@@ -353,7 +343,7 @@ class MediaProcess:
         if wanted:
             self.connections.end_sessions(wanted - await self._store.sessions.alive(wanted))
 
-    def soon(self, work: Awaitable[None]) -> None:
+    def soon(self, work: Awaitable[object]) -> None:
         async def guarded() -> None:
             try:
                 await work

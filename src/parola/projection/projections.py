@@ -8,31 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
-from parola.bus.messages import MessageError, OwnerChanged, RoomEvents
+from parola.bus.messages import FiguresOrder, MessageError, OwnerChanged, RoomEvents
 from parola.domain.errors import NotFound
 from parola.domain.rooms import decode_event
+from parola.projection.leases import LOOK_EVERY_S, Leases
 from parola.projection.watched import Watched
-from parola.store import Head, Lease, Store, StoreUnavailable
+from parola.store import Head, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
 COMPARE_EVERY_S = 2.0
-LEASES_EVERY_S = 1.0
-LEASE_DEAD_S = 3.0
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A lease as it was when its counter last moved, by this process's own clock."""
-
-    lease: Lease
-    moved_at: float
+_ANSWER_TIMEOUT_S = 0.5
 
 
 class Projections:
@@ -41,12 +32,11 @@ class Projections:
     def __init__(self, store: Store, bus: Bus, monotonic: Callable[[], float]) -> None:
         self._store = store
         self._bus = bus
-        self._monotonic = monotonic
+        self.leases = Leases(store, monotonic, self._answers)
         self._rooms: dict[str, Watched] = {}
         self._subscriptions: dict[str, list[Subscription]] = {}
         # One that nobody holds or waits for is nobody's; one that is waited for must not be replaced.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._leases: dict[str, _Seen] = {}
         bus.on_reconnect(self.compare)
 
     async def watch(self, room_id: str) -> Watched:
@@ -84,7 +74,7 @@ class Projections:
     async def run(self) -> None:
         """Compares until it is cancelled. A database that is away is noted, and changes nothing."""
         await asyncio.gather(
-            self._every(COMPARE_EVERY_S, self.compare), self._every(LEASES_EVERY_S, self.look_at_leases)
+            self._every(COMPARE_EVERY_S, self.compare), self._every(LOOK_EVERY_S, self.leases.look)
         )
 
     async def compare(self) -> None:
@@ -94,26 +84,6 @@ class Projections:
             watched = self._rooms.get(room_id)
             if watched is not None:
                 await self._meet(watched, head)
-
-    async def look_at_leases(self) -> None:
-        """Raises StoreUnavailable."""
-        now = self._monotonic()
-        found = {lease.process_id: lease for lease in await self._store.leases.all()}
-        for process_id, lease in found.items():
-            seen = self._leases.get(process_id)
-            moved = seen is None or seen.lease.beat != lease.beat
-            self._leases[process_id] = _Seen(lease, now if moved or seen is None else seen.moved_at)
-        for process_id in self._leases.keys() - found.keys():
-            del self._leases[process_id]
-
-    def alive_processes(self) -> dict[str, Lease]:
-        """Media processes whose lease's counter has moved within the last three seconds, seen from here."""
-        now = self._monotonic()
-        return {p: s.lease for p, s in self._leases.items() if now - s.moved_at <= LEASE_DEAD_S}
-
-    def forget_process(self, process_id: str) -> None:
-        """Somebody saw it die."""
-        self._leases.pop(process_id, None)
 
     async def _open(self, room_id: str) -> Watched:
         """Listens first, reads then and compares at last, so that nothing falls between."""
@@ -139,6 +109,14 @@ class Projections:
             raise
         self._subscriptions[room_id] = subscriptions
         return watched
+
+    async def _answers(self, process_id: str) -> bool:
+        try:
+            order = FiguresOrder().to_bytes()
+            await self._bus.request(subjects.media(process_id, "figures"), order, _ANSWER_TIMEOUT_S)
+        except BusUnavailable:
+            return False
+        return True
 
     async def _events(self, message: Message) -> None:
         try:

@@ -106,7 +106,7 @@ class Feeds:
             await asyncio.sleep(_SESSIONS_EVERY_S)
             try:
                 await self._check_sessions()
-                self._audience.forget_silent(self._projections.alive_processes())
+                self._audience.forget_silent(self._projections.leases.alive())
             except StoreUnavailable:
                 _log.warning("feeds.store_away")
 

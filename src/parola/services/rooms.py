@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _log = structlog.get_logger(__name__)
 
 _TRIES = 20
 SETTLE_TIMEOUT_S = 2.0
+_ASK_AGAIN_S = 0.1
 _SILENCING = (
     rooms.FloorRevoked,
     rooms.SpeakerMuted,
@@ -43,12 +45,21 @@ class Carried:
 
 
 class Rooms:
-    def __init__(self, store: Store, bus: Bus, gate: Gate, projections: Projections, now: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        gate: Gate,
+        projections: Projections,
+        now: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
         self._now = now
+        self._monotonic = monotonic
 
     async def open(
         self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
@@ -103,20 +114,28 @@ class Rooms:
             await self._settle_to(room)
 
     async def _settle_to(self, room: Room) -> None:
-        head = (await self._store.rooms.heads([room.id])).get(room.id)
-        if head is None or head.owner is None:
-            return  # nothing mixes this room, so nothing sounds
+        deadline = self._monotonic() + SETTLE_TIMEOUT_S
+        while True:
+            head = (await self._store.rooms.heads([room.id])).get(room.id)
+            if head is None or head.owner is None:
+                return  # nothing mixes this room, so nothing sounds
+            try:
+                return await self._ask_to_settle(head.owner, room, deadline - self._monotonic())
+            except (BusUnavailable, MessageError) as error:
+                if self._monotonic() + _ASK_AGAIN_S < deadline:
+                    # The bus, or the owner, may be back at once.
+                    await asyncio.sleep(_ASK_AGAIN_S)
+                    continue
+                await self._projections.leases.look()  # one that was not seen yet is no dead one
+                if head.owner not in self._projections.leases.alive():
+                    return  # its lease has run out: it is dead, or has fallen silent by itself
+                raise Unavailable(
+                    "not_confirmed", "It is done, but not yet confirmed that all is silent.", 1
+                ) from error
+
+    async def _ask_to_settle(self, owner: str, room: Room, timeout_s: float) -> None:
         order = SettleOrder(room.id, room.seq).to_bytes()
-        try:
-            reply = await self._bus.request(subjects.media(head.owner, "settle"), order, SETTLE_TIMEOUT_S)
-            Settled.from_bytes(reply)
-        except (BusUnavailable, MessageError) as error:
-            await self._projections.look_at_leases()  # one that was not seen yet is no dead one
-            if head.owner not in self._projections.alive_processes():
-                return  # its lease has run out: it is dead, or has fallen silent by itself
-            raise Unavailable(
-                "not_confirmed", "It is done, but not yet confirmed that all is silent.", 1
-            ) from error
+        Settled.from_bytes(await self._bus.request(subjects.media(owner, "settle"), order, timeout_s))
 
     async def _publish(self, room_id: str, events: tuple[Event, ...]) -> None:
         body = RoomEvents(room_id, [encode_event(event) for event in events])

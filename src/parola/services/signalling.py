@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+
 import structlog
 
-from parola.bus import Bus, BusUnavailable, NoResponders, subjects
+from parola.bus import Bus, BusUnavailable, NoResponders, RequestTimeout, subjects
 from parola.bus.messages import (
     Closed,
     CloseOrder,
@@ -20,12 +23,17 @@ from parola.domain.rooms import Lifecycle, Room
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
-from parola.store import Store
+from parola.services.placement import Placement
+from parola.store import Lease, Store
 
 _log = structlog.get_logger(__name__)
 
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 1.0
+"""With three tries nobody waits much longer than three seconds for a no."""
 _TRIES = 3
+_PATIENCE_S = 0.2
+_ELSEWHERE = frozenset({"full", "owner_unreachable"})
+"""One process's refusals that another need not share."""
 _REFUSALS: dict[int, type[Forbidden | Conflict | Invalid]] = {403: Forbidden, 409: Conflict, 422: Invalid}
 
 
@@ -35,19 +43,31 @@ class Signalling:
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._placement = Placement()
 
     async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
         """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
         room = await self._live(caller, room_id)
         if channel != "main":
             raise NotFound()
+        refusal: Refusal = Unavailable("full", "No media process can take this connection now.", 2)
+        tried: set[str] = set()
         for _ in range(_TRIES):
-            process_id = await self._least_loaded()
+            process_id = await self._least_loaded(tried)
+            if process_id is None:
+                break
+            tried.add(process_id)
             order = WhepOrder(room.id, caller.account_id, caller.session_id, address, room.seq, offer)
-            answer = await self._ask(process_id, "whep", order.to_bytes())
+            try:
+                answer = await self._ask(process_id, "whep", order.to_bytes())
+            except Unavailable as error:
+                if error.code not in _ELSEWHERE:
+                    raise
+                refusal = error
+                continue
             if answer is not None:
                 return answer
-        raise Unavailable("full", "No media process can take this connection now.", 2)
+        raise refusal
 
     async def speak(self, caller: Caller, room_id: str, offer: str, address: str) -> Connected:
         """WHIP. Raises Refusals as `listen`, and not_signed_in, floor_required."""
@@ -55,13 +75,16 @@ class Signalling:
         room = await self._live(caller, room_id)
         if not room.has_floor(member.account.id):
             raise Forbidden("floor_required", "You do not have the floor in this room.")
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            # Its supervisor may be about to report its death. A bus that does not reach it is no reason to take a
+            # room from an owner whose lease says that it lives.
+            await asyncio.sleep(attempt * _PATIENCE_S)
             owner, epoch = await self._owner(room_id)
             order = WhipOrder(room.id, member.account.id, member.session_id, address, epoch, room.seq, offer)
             answer = await self._ask(owner, "whip", order.to_bytes())
             if answer is not None:
                 return answer
-        raise Unavailable("full", "No media process can take this connection now.", 2)
+        raise Unavailable("owner_unreachable", "The server that mixes this room cannot be reached.", 1)
 
     async def hang_up(self, caller: Caller, room_id: str, connection_id: str) -> None:
         """Raises NotFound, for others' connections as for none."""
@@ -71,9 +94,6 @@ class Signalling:
         order = CloseOrder(room_id, connection_id, caller.account_id).to_bytes()
         try:
             Closed.from_bytes(await self._bus.request(subjects.media(process_id, "close"), order, _TIMEOUT_S))
-        except NoResponders as error:
-            self._projections.forget_process(process_id)
-            raise NotFound() from error  # it has died, and its connections with it
         except MessageError as error:
             raise NotFound() from error
         except BusUnavailable as error:
@@ -92,11 +112,13 @@ class Signalling:
             if head.owner is not None and head.owner in await self._alive():
                 return head.owner, head.epoch
             process_id = await self._least_loaded()
+            if process_id is None:
+                break
             epoch = await self._store.rooms.claim(room_id, process_id, head.epoch)
             if epoch is not None:
                 await self._tell_owner(OwnerChanged(room_id, process_id, epoch))
                 return process_id, epoch
-        raise Unavailable("busy", "The room is just being taken over.", 1)
+        raise Unavailable("full", "No media process can mix this room now.", 2)
 
     async def _tell_owner(self, changed: OwnerChanged) -> None:
         try:
@@ -104,29 +126,26 @@ class Signalling:
         except BusUnavailable:
             _log.warning("room.owner_not_told", room=changed.room_id)
 
-    async def _least_loaded(self) -> str:
-        alive = await self._alive()
-        if not alive:
-            raise Unavailable("full", "No media process is running.", 2)
-        return min(alive, key=lambda process_id: (alive[process_id], process_id))
+    async def _least_loaded(self, without: Collection[str] = ()) -> str | None:
+        return self._placement.choose(await self._alive(), without)
 
-    async def _alive(self) -> dict[str, float]:
-        """Load by process. Looked up at once where nothing is known yet, as just after the start."""
-        leases = self._projections.alive_processes()
-        if not leases:
-            await self._projections.look_at_leases()
-            leases = self._projections.alive_processes()
-        return {process_id: lease.load for process_id, lease in leases.items()}
+    async def _alive(self) -> dict[str, Lease]:
+        """Looked up at once where nothing is known yet, as just after the start."""
+        leases = self._projections.leases
+        if not leases.alive():
+            await leases.look()
+        return leases.alive()
 
     async def _ask(self, process_id: str, verb: str, order: bytes) -> Connected | None:
         """None: that process is not there (any more), another one may be."""
         try:
             reply = await self._bus.request(subjects.media(process_id, verb), order, _TIMEOUT_S)
         except NoResponders:
-            self._projections.forget_process(process_id)
             return None
+        except RequestTimeout as error:
+            raise Unavailable("full", "The media process does not answer.", 1) from error
         except BusUnavailable as error:
-            raise Unavailable("media_away", "The media process does not answer.", 1) from error
+            raise Unavailable("media_away", "The media processes are out of reach.", 1) from error
         try:
             return Connected.from_bytes(reply)
         except MessageError:
