@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ class FakePeer:
     reports: list[bytes] = field(default_factory=list)
     reason: str | None = None
     on_close: Callable[[str], None] | None = None
+    dropped: Counter[str] = field(default_factory=Counter)
 
     class statistics:
         packets_in = packets_out = bad_packets = 0

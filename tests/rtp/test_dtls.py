@@ -360,3 +360,18 @@ def test_arbitrary_records_raise_nothing_and_give_no_keys(records: list[tuple[in
         fresh.timeout()
     assert fresh.keys is None
     assert_agreed(client, server)
+
+
+def test_a_peer_that_announces_long_messages_is_given_up_before_they_are_kept() -> None:
+    """OpenSSL reserves all that a message announces, for ten messages at once: 1.2 MB for 64 KB that were sent."""
+    _, server = associations()
+    for number in range(1, 11):
+        head = b"\x0b" + (100_000).to_bytes(3, "big") + number.to_bytes(2, "big")
+        server.handle(record(22, 0, head + bytes(3) + (1).to_bytes(3, "big") + b"x", number))
+    assert server.state == "failed"
+    assert server.failure == "too long messages for a handshake"
+
+
+def test_what_is_plain_is_not_even_read_after_the_handshake() -> None:
+    _, server = connected()
+    assert server.handle(record(23, 0, b"plain data")) is False

@@ -77,7 +77,7 @@ def test_an_answer_is_no_request() -> None:
 
 def test_unknown_attributes_are_named_and_never_echoed() -> None:
     server = lite()
-    unknown = {0x0031 + i: b"secret" * 3 for i in range(20)}
+    unknown = {0x0031 + i: b"secret" * 3 for i in range(12)}
     check = request(unknown)
     answer = server.handle(check, HOME, 0.0)
     assert answer is not None
@@ -176,3 +176,14 @@ def test_no_authentic_request_raises_or_amplifies(attributes: dict[int, bytes]) 
     answer = lite().handle(check, HOME, 0.0)
     assert answer is not None
     assert len(answer) <= len(check) + 64
+
+
+def test_an_overheard_check_pulls_nothing_to_another_address() -> None:
+    server, ice = lite(), client()
+    overheard = ice.request(0.0)
+    assert server.handle(overheard, HOME, 0.0) is not None
+    assert server.handle(overheard, ROAD, 0.1) is None
+    assert server.remote == HOME
+    assert server.handle(overheard, HOME, 0.2) is not None, "a retransmission from where it came from"
+    assert server.handle(ice.request(0.3), ROAD, 0.3) is not None, "a check of the client's own"
+    assert server.remote == ROAD

@@ -182,3 +182,13 @@ def _parse_everything(datagram: bytes) -> None:
         return
     message.check_integrity(b"")
     _ = (message.unknown, message.error_code, message.mapped_address, message.username)
+
+
+def test_hundreds_of_empty_attributes_are_not_read() -> None:
+    empty = b"\x80\x01\x00\x00" * 100
+    name = bytes.fromhex("00060004") + b"a:bc"
+    head = b"\x00\x01" + (len(empty) + len(name)).to_bytes(2, "big") + bytes.fromhex("2112a442") + b"t" * 12
+    assert stun.local_ufrag(head + name + empty) == "a"
+    assert stun.local_ufrag(head + empty + name) is None
+    with pytest.raises(stun.StunError):
+        stun.parse(head + name + empty)

@@ -48,12 +48,13 @@ class Listener:
     def rtp(self, packet: bytes, now: float) -> None:
         # A listener has no voice: never forwarded, never recorded, only counted.
         self.unasked += 1
+        self.peer.dropped["rtp_from_listener"] += 1
 
     def rtcp(self, packet: bytes, now: float) -> None:
         try:
             self.stream.handle_reports(packet, now)
         except rtcp.RtcpError:
-            self.unasked += 1
+            self.peer.dropped["rtcp_malformed"] += 1
 
     def close(self, reason: str) -> None:
         if self.peer.is_connected:

@@ -7,10 +7,12 @@ A peer knows nothing of rooms; what its packets mean is its handler's business.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from parola.media.allowance import Allowance
 from parola.rtp.dtls import Dtls
 from parola.rtp.ice import IceLite
 from parola.rtp.srtp import Srtp, SrtpError
@@ -18,6 +20,10 @@ from parola.rtp.stun import Address
 
 HANDSHAKE_LIMIT_S = 10.0
 """A peer that is not connected this long after its offer is given up."""
+MAINTAINED_EVERY_S = 1.5
+"""At the latest. Consent that would run out before the next time counts as expired now: nothing is sent without it."""
+RTCP_PER_SECOND = 20
+"""Compound packets that are read; honest peers send one in a second or more, and one may hold sixty reports."""
 
 
 class PeerHandler(Protocol):
@@ -60,6 +66,9 @@ class Peer:
         self.ice = ice
         self.handler = handler
         self.statistics = PeerStatistics()
+        # The process's books, once a transport has this peer.
+        self.dropped: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
         self.socket_index: int | None = None
         self.closed = False
         self._dtls = dtls
@@ -67,6 +76,7 @@ class Peer:
         self._srtp: Srtp | None = None
         self._created = now
         self._dtls_due: float | None = None
+        self._rtcp_allowance = Allowance(RTCP_PER_SECOND)
 
     @property
     def is_connected(self) -> bool:
@@ -81,17 +91,20 @@ class Peer:
         return True
 
     def handle_dtls(self, datagram: bytes, now: float) -> None:
-        self._dtls.handle(datagram)
+        if not self._dtls.handle(datagram):
+            self.dropped["dtls_refused"] += 1
         self._after_dtls(now)
 
     def handle_rtp(self, datagram: bytes, now: float) -> None:
         if self._srtp is None:
             self.statistics.early_packets += 1
+            self.dropped["rtp_early"] += 1
             return
         try:
             packet = self._srtp.unprotect(datagram)
         except SrtpError:
             self.statistics.bad_packets += 1
+            self.dropped["srtp_refused"] += 1
             return
         self.statistics.packets_in += 1
         self.statistics.bytes_in += len(datagram)
@@ -100,13 +113,19 @@ class Peer:
     def handle_rtcp(self, datagram: bytes, now: float) -> None:
         if self._srtp is None:
             self.statistics.early_packets += 1
+            self.dropped["rtcp_early"] += 1
             return
         try:
             packet = self._srtp.unprotect_rtcp(datagram)
         except SrtpError:
             self.statistics.bad_packets += 1
+            self.dropped["srtcp_refused"] += 1
             return
-        self.handler.rtcp(packet, now)
+        # Counted behind the tag: who forges this peer's address must not use up its allowance.
+        if self._rtcp_allowance.take(now):
+            self.handler.rtcp(packet, now)
+        else:
+            self.dropped["rtcp_policed"] += 1
 
     def send_rtp(self, packet: bytes) -> None:
         remote = self.ice.remote
@@ -134,8 +153,8 @@ class Peer:
                 self._after_dtls(now)
             if not self.closed and self._srtp is None and now - self._created > HANDSHAKE_LIMIT_S:
                 self.close("handshake_timeout")
-        elif self.ice.consent_expired(now):
-            self.close("consent_expired")
+        elif self.ice.consent_expired(now + MAINTAINED_EVERY_S):
+            self._end("consent_expired")
 
     def close(self, reason: str) -> None:
         """Says goodbye where that is possible, then forgets the keys. A second call does nothing."""
@@ -144,8 +163,12 @@ class Peer:
         if self.ice.remote is not None:
             self._dtls.close()
             self._flush()
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
         self.closed = True
         self._srtp = None
+        self.ended[reason] += 1
         self.handler.closed(reason)
 
     def _after_dtls(self, now: float) -> None:

@@ -48,6 +48,7 @@ class Speaker:
 
     def connected(self, now: float) -> None:
         self._report_due = now + _REPORT_EVERY_S
+        self.voice.dropped = self.peer.dropped
         self._on_connected(self)
 
     def rtp(self, packet: bytes, now: float) -> None:
@@ -58,7 +59,7 @@ class Speaker:
         try:
             reports = rtcp.parse_compound(packet)
         except rtcp.RtcpError:
-            self.voice.malformed += 1
+            self.peer.dropped["rtcp_malformed"] += 1
             return
         reception = self.voice.reception
         for report in reports:

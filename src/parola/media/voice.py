@@ -7,10 +7,12 @@ speech, and what was buffered before a cut is never played after it.
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parola.media.allowance import Allowance
 from parola.media.codec import CodecError, Decoder
 from parola.rtp import opus, red
 from parola.rtp.jitter import Fec, Idle, JitterBuffer, Lost, Play
@@ -39,6 +41,7 @@ class Voice:
         self.refused = 0
         self.malformed = 0
         self.policed = 0
+        self.dropped: Counter[str] = Counter()
         self.decibels = SILENCE_DB
         self._dbov = 127
         self._opus_pt = opus_pt
@@ -47,8 +50,7 @@ class Voice:
         self._jitter = JitterBuffer()
         self._decoder = Decoder()
         self._left_over: Pcm = np.zeros(0, np.float32)
-        self._allowance = float(PACKETS_PER_SECOND)
-        self._allowance_at = 0.0
+        self._allowance = Allowance(PACKETS_PER_SECOND)
         self._quiet_ticks = QUIET_TICKS + 1
 
     def handle(self, data: bytes, may_be_heard: bool, now: float) -> bool:
@@ -56,13 +58,15 @@ class Voice:
         try:
             packet = RtpPacket.parse(data)
         except RtpError:
-            self.malformed += 1
+            self.note_malformed()
             return False
         if not may_be_heard:
             self.refused += 1
+            self.dropped["rtp_without_floor"] += 1
             return False
-        if not self._within_rate(now):
+        if not self._allowance.take(now):
             self.policed += 1
+            self.dropped["rtp_policed"] += 1
             return False
         if self.reception is None or self.reception.ssrc != packet.ssrc:
             self.reception = ReceptionStatistics(packet.ssrc)
@@ -76,7 +80,7 @@ class Voice:
         try:
             self._insert(packet, now)
         except (red.RedError, opus.OpusError):
-            self.malformed += 1
+            self.note_malformed()
             return False
         if self._dbov <= SILENT_DBOV:
             self._quiet_ticks = 0
@@ -117,13 +121,9 @@ class Voice:
         self._quiet_ticks = QUIET_TICKS + 1
         self.decibels = SILENCE_DB
 
-    def _within_rate(self, now: float) -> bool:
-        elapsed, self._allowance_at = now - self._allowance_at, now
-        self._allowance = min(PACKETS_PER_SECOND, self._allowance + elapsed * PACKETS_PER_SECOND)
-        if self._allowance < 1:
-            return False
-        self._allowance -= 1
-        return True
+    def note_malformed(self) -> None:
+        self.malformed += 1
+        self.dropped["rtp_malformed"] += 1
 
     def _note_level(self, packet: RtpPacket) -> None:
         extension = packet.extensions.get(self._level_id) if self._level_id is not None else None
@@ -159,7 +159,7 @@ class Voice:
                 case Idle(samples=samples):
                     return np.zeros(samples, np.float32), True
         except CodecError:
-            self.malformed += 1
+            self.note_malformed()
         return np.zeros(FRAME, np.float32), True
 
 

@@ -17,7 +17,7 @@ import contextlib
 import hmac
 import struct
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +43,9 @@ LARGEST = 2048
 """Bytes of a datagram that is looked at; browsers keep to 1,200."""
 HANDSHAKE_BYTES = 64 << 10
 """A peer that sends more before it is connected is not shaking hands."""
+MESSAGES_BYTES = 32 << 10
+"""The most that a peer's handshake messages may add up to by what their headers claim: OpenSSL reserves it all on the
+first fragment. Browsers' add up to 2 KB, a chain of certificates to 10."""
 FIRST_TIMEOUT_S = 0.2
 """RFC 6347, section 4.2.4.1, recommends a second where nothing is known of the path; ICE has just measured ours, and
 one flight too many costs one datagram."""
@@ -111,6 +114,7 @@ class Dtls:
         self._flight = _Flight()
         self._next_record = 0
         self._received = 0
+        self._claimed: dict[int, int] = {}
         self._highest_message = -1
 
     def start(self) -> None:
@@ -119,18 +123,21 @@ class Dtls:
             self._proceed()
             self._collect()
 
-    def handle(self, datagram: bytes) -> None:
-        """Takes one datagram. What is no DTLS or does not authenticate changes nothing (RFC 6347, section 4.1.2.7)."""
+    def handle(self, datagram: bytes) -> bool:
+        """Takes one datagram. What is no DTLS or does not authenticate changes nothing (RFC 6347, section 4.1.2.7).
+        False when it was dropped unread."""
         if self.state in ("failed", "closed"):
-            return
+            return False
         records = _records(datagram) if len(datagram) <= LARGEST else None
         if not records:
-            return
+            return False
         if self.state == "handshaking":
-            self._received += len(datagram)
-            if self._received > HANDSHAKE_BYTES:
-                self._fail("too many bytes for a handshake")
-                return
+            excess = self._excess(records)
+            if excess is not None:
+                self._fail(excess)
+                return False
+        elif all(record[3:5] == b"\0\0" for record in records):
+            return False  # once there are keys, nothing that is not under them counts
         is_repetition = self._is_repetition(records)
         # One datagram at a time, and OpenSSL reads it to its end: the memory BIO would join two into one.
         self._ssl.bio_write(datagram)
@@ -138,6 +145,7 @@ class Dtls:
         if not self._collect() and is_repetition and self._flight.repeats < _MOST_REPEATS:
             self._flight.repeats += 1
             self._queue(self._flight.records)
+        return True
 
     def poll(self) -> bytes | None:
         """The next datagram to send, of at most `MTU` bytes; to be called until it is None."""
@@ -168,6 +176,16 @@ class Dtls:
         if self.state != "failed":
             self.state = "closed"
         self.keys = None
+
+    def _excess(self, records: list[bytes]) -> str | None:
+        """Why this cannot be a handshake, once a peer sends, or announces, more than one needs."""
+        self._received += sum(map(len, records))
+        if self._received > HANDSHAKE_BYTES:
+            return "too many bytes for a handshake"
+        for record in records:
+            for number, length in _announced(record):
+                self._claimed[number] = max(length, self._claimed.get(number, 0))
+        return "too long messages for a handshake" if sum(self._claimed.values()) > MESSAGES_BYTES else None
 
     def _proceed(self) -> None:
         """Lets OpenSSL read what has come."""
@@ -319,6 +337,17 @@ def _message(record: bytes) -> tuple[int, int] | None:
         return None
     number, offset_high, offset_low = struct.unpack_from("!HBH", record, _RECORD_HEAD + 4)
     return number, offset_high << 16 | offset_low
+
+
+def _announced(record: bytes) -> Iterator[tuple[int, int]]:
+    """Number and whole length of each handshake message of which a plain record holds a fragment."""
+    if record[0] != _HANDSHAKE or record[3:5] != b"\0\0":
+        return
+    at = _RECORD_HEAD
+    while at + 12 <= len(record):
+        number = int.from_bytes(record[at + 4 : at + 6], "big")
+        yield number, int.from_bytes(record[at + 1 : at + 4], "big")
+        at += 12 + int.from_bytes(record[at + 9 : at + 12], "big")
 
 
 def _first_message(records: list[bytes]) -> int | None:

@@ -18,6 +18,8 @@ CONSENT_S = 30.0
 QUIET_S = 6.0
 """RFC 7675, section 5.1: a peer shows itself at least every 6 s (5 s, randomised by 20 %)."""
 
+_REMEMBERED = 32
+"""Answered requests whose senders are remembered: more than a minute of checks."""
 _UNKNOWN_LISTED = 8
 """Types named in an error; a short list keeps the answer shorter than the request."""
 
@@ -41,6 +43,7 @@ class IceLite:
         self.last_consent: float | None = None
         self._key = password.encode("ascii")
         self._name = ufrag.encode("ascii") + b":"
+        self._answered: dict[bytes, Address] = {}
 
     def handle(self, datagram: bytes, source: Address, now: float) -> bytes | None:
         """The answer for `source`, or None: dropped. RFC 8489, section 9.1.3, would answer 400 or 401 to a
@@ -52,6 +55,8 @@ class IceLite:
         if request.method != stun.BINDING or request.message_class is not Class.REQUEST:
             return None
         if not request.username.startswith(self._name) or not request.check_integrity(self._key):
+            return None
+        if not self._is_its_own(request.transaction_id, source):
             return None
         if request.unknown:
             listed = b"".join(struct.pack("!H", kind) for kind in request.unknown[:_UNKNOWN_LISTED])
@@ -67,6 +72,16 @@ class IceLite:
         """Whether sending has to stop (RFC 7675). A lite agent sends no checks of its own: an authenticated
         request from the address in use is the consent. False as long as there has been none at all."""
         return self.last_consent is not None and now - self.last_consent > CONSENT_S
+
+    def _is_its_own(self, transaction_id: bytes, source: Address) -> bool:
+        """An authentic request that was overheard and is sent again from elsewhere must not pull media there. Each
+        check has a number of its own, and repeats it from the address that it was sent from (RFC 8489, section 6.2.1).
+        """
+        if self._answered.setdefault(transaction_id, source) != source:
+            return False
+        if len(self._answered) > _REMEMBERED:
+            del self._answered[next(iter(self._answered))]
+        return True
 
     def _follow(self, source: Address, nominated: bool, now: float) -> None:
         is_quiet = self.last_consent is None or now - self.last_consent > QUIET_S

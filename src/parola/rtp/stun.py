@@ -29,6 +29,8 @@ _HEADER = struct.Struct("!HHI12s")
 _ATTRIBUTE = struct.Struct("!HH")
 _FINGERPRINT_XOR = 0x5354554E
 _INTEGRITY_BYTES = 20
+_MOST_ATTRIBUTES = 20
+"""A check has seven to ten. Hundreds of empty ones fit into a datagram, and it costs more to read than to send them."""
 _OPTIONAL = 0x8000
 """Attribute types from here on may be ignored by those who do not know them (RFC 8489, section 14)."""
 
@@ -142,7 +144,9 @@ def local_ufrag(datagram: bytes) -> str | None:
     if len(datagram) < HEADER_BYTES or datagram[:2] != b"\x00\x01":
         return None
     at, end = HEADER_BYTES, len(datagram) - 4
-    while at <= end:
+    for _ in range(_MOST_ATTRIBUTES):
+        if at > end:
+            return None
         kind, length = _ATTRIBUTE.unpack_from(datagram, at)
         if kind == Attribute.USERNAME:
             name, colon, _ = datagram[at + 4 : at + 4 + length].partition(b":")
@@ -170,8 +174,11 @@ def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
     """The attributes that count, and the bytes that MESSAGE-INTEGRITY covers."""
     attributes: dict[int, bytes] = {}
     signed = b""
-    at, end = HEADER_BYTES, len(datagram)
+    at, end, count = HEADER_BYTES, len(datagram), 0
     while at < end:
+        count += 1
+        if count > _MOST_ATTRIBUTES:
+            raise StunError("too many attributes")
         kind, length = _ATTRIBUTE.unpack_from(datagram, at)
         value = datagram[at + 4 : at + 4 + length]
         following = at + 4 + length + (-length & 3)
