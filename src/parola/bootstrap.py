@@ -110,7 +110,7 @@ def make_services(
         signalling=Signalling(store, bus, gate, projections),
         feeds=feeds,
         views=views,
-        limits=Limits(settings.limits != "off"),
+        limits=Limits(settings.limits != "off", time.monotonic),
         metrics=Metrics(),
         public_url=settings.public_url,
         needs_media=True,

@@ -1,40 +1,42 @@
-"""How much one account, or one address, may ask for in a minute, with room for a classroom behind one address."""
+"""How much one account, or one address, may ask for in a minute, with room for a classroom behind one address.
+
+A minute is one of the monotonic clock: whoever sets the wall clock locks nobody out, and frees nobody.
+"""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+import math
+from collections import Counter, deque
+from collections.abc import Callable
 
 from parola.domain.errors import TooMany
 
-SIGN_UPS = RateLimitItemPerMinute(60)
-SIGN_INS = RateLimitItemPerMinute(60)
-COMMANDS = RateLimitItemPerMinute(600)
+SIGN_UPS = 60
+SIGN_INS = 60
+COMMANDS = 600
 OPEN_CONNECTIONS = 2000
+
+_MINUTE_S = 60.0
 
 
 class Limits:
     """In this process's memory. `on` is False for benchmarks."""
 
-    def __init__(self, on: bool) -> None:
+    def __init__(self, on: bool, monotonic: Callable[[], float]) -> None:
         self._on = on
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._sign_ups = _Minutes(SIGN_UPS, monotonic)
+        self._sign_ins = _Minutes(SIGN_INS, monotonic)
+        self._commands = _Minutes(COMMANDS, monotonic)
         self._open: Counter[str] = Counter()
 
     def sign_up(self, address: str) -> None:
-        self._hit(SIGN_UPS, "sign_up", address)
+        self._hit(self._sign_ups, ("address", address))
 
     def sign_in(self, handle: str, address: str) -> None:
-        self._hit(SIGN_INS, "sign_in_account", handle[:64])
-        self._hit(SIGN_INS, "sign_in", address)
+        self._hit(self._sign_ins, ("account", handle[:64]), ("address", address))
 
     def command(self, account_id: str, address: str) -> None:
-        self._hit(COMMANDS, "command_account", account_id)
-        self._hit(COMMANDS, "command", address)
+        self._hit(self._commands, ("account", account_id), ("address", address))
 
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""
@@ -47,9 +49,38 @@ class Limits:
         if self._open[address] <= 0:
             del self._open[address]
 
-    def _hit(self, item: RateLimitItemPerMinute, name: str, key: str) -> None:
+    def _hit(self, minutes: _Minutes, *keys: tuple[str, str]) -> None:
         """Raises TooMany."""
-        if not self._on or self._limiter.hit(item, name, key):
-            return
-        reset = self._limiter.get_window_stats(item, name, key).reset_time
-        raise TooMany("too_many", "Too many calls; wait a moment.", max(1, int(reset - time.time()) + 1))
+        wait_s = minutes.hit(keys) if self._on else 0.0
+        if wait_s:
+            raise TooMany("too_many", "Too many calls; wait a moment.", math.ceil(wait_s))
+
+
+class _Minutes:
+    """The last minute of each key: at most `most` hits in any sixty seconds. What is refused does not count."""
+
+    def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
+        self._most = most
+        self._monotonic = monotonic
+        self._hits: dict[tuple[str, str], deque[float]] = {}
+        self._tidy_at = 0.0
+
+    def hit(self, keys: tuple[tuple[str, str], ...]) -> float:
+        """Counts for all of `keys` or, where one of them has had enough, for none: seconds to wait, 0 for none."""
+        now = self._monotonic()
+        if now >= self._tidy_at:
+            self._tidy(now)
+        times = [self._hits.setdefault(key, deque()) for key in keys]
+        for past in times:
+            while past and past[0] <= now - _MINUTE_S:
+                past.popleft()
+        wait_s = max((past[0] + _MINUTE_S - now for past in times if len(past) >= self._most), default=0.0)
+        if not wait_s:
+            for past in times:
+                past.append(now)
+        return wait_s
+
+    def _tidy(self, now: float) -> None:
+        """Once a minute: who was not here for a minute leaves no trace."""
+        self._tidy_at = now + _MINUTE_S
+        self._hits = {key: past for key, past in self._hits.items() if past and past[-1] > now - _MINUTE_S}
