@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parola.store import Store, StoreUnavailable
+from parola.store import Store, StoreFull, StoreUnavailable
 from tests.web_process import WebProcess
 
 
@@ -15,17 +15,25 @@ async def test_alive_and_ready(web: WebProcess) -> None:
         assert (await web.guest.get(path)).status == 200
 
 
-@pytest.mark.parametrize("missing", ["bus", "database", "media process"])
+@pytest.mark.parametrize("missing", ["bus", "database", "disk", "media process", "media overloaded"])
 async def test_what_is_missing_is_named(
     web: WebProcess, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away() -> None:
         raise StoreUnavailable("away")
 
+    async def full(_: str) -> None:
+        raise StoreFull("database or disk is full")
+
     if missing == "bus":
         web.bus.away = True
     elif missing == "database":
         monkeypatch.setattr(web.store, "ping", away)
+    elif missing == "disk":
+        web.store._database.wrote_at = float("-inf")
+        monkeypatch.setattr(web.store.leases, "touch", full)
+    elif missing == "media overloaded":
+        await web.store.leases.beat(web.media.process_id, "here", 1.0)
     else:
         await web.store.leases.release(web.media.process_id)
     answer = await web.guest.get("/readyz")
@@ -57,6 +65,43 @@ async def test_without_a_database_there_is_a_word_when_to_come_back(
     answer = await web.guest.get("/api/rooms/A")
     assert answer.said == (503, "store_away")
     assert answer.headers["retry-after"].isdigit()
+    assert b"secret" not in answer.content
+
+
+async def test_a_readiness_that_is_asked_often_writes_seldom(web: WebProcess) -> None:
+    written = []
+    touch = web.store.leases.touch
+
+    async def counted(process_id: str) -> None:
+        written.append(process_id)
+        await touch(process_id)
+
+    web.store.leases.touch = counted  # type: ignore[method-assign]
+    web.store._database.wrote_at = float("-inf")
+    for _ in range(10):
+        assert (await web.guest.get("/readyz")).status == 200
+    assert len(written) == 1
+    assert written[0] not in {lease.process_id for lease in await web.store.leases.all()}
+
+
+async def test_one_that_is_calm_is_enough(web: WebProcess) -> None:
+    await web.store.leases.beat(web.media.process_id, "here", 1.2)
+    await web.store.leases.beat("another", "here", 0.9)
+    assert (await web.guest.get("/readyz")).status == 200
+
+
+async def test_a_full_disk_is_named_to_whoever_wants_to_change_something(
+    web: WebProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise StoreFull("/secret/path: database or disk is full")
+
+    ada = await web.member("ada")
+    monkeypatch.setattr(web.store.rooms, "create", full)
+    answer = await ada.post("/api/rooms", json={"title": "A room"})
+    assert answer.said == (503, "store_full")
+    assert answer.headers["retry-after"].isdigit()
+    assert "disk" in answer.json["detail"]
     assert b"secret" not in answer.content
 
 

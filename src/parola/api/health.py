@@ -13,7 +13,7 @@ from parola.api.caller import services
 from parola.api.problems import problem
 from parola.bus import BusUnavailable, subjects
 from parola.bus.messages import Figures, FiguresOrder, MessageError
-from parola.store import StoreUnavailable
+from parola.store import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from parola.api.app import Services
@@ -52,12 +52,17 @@ async def _missing(here: Services) -> list[str]:
         await here.store.ping()
         if here.needs_media:
             await here.projections.leases.look()
+    except StoreFull:
+        missing.append("disk")
     except StoreUnavailable:
         missing.append("database")
     if not here.bus.connected:
         missing.append("bus")
-    if here.needs_media and not here.projections.leases.alive():
+    processes = here.projections.leases.alive().values()
+    if here.needs_media and not processes:
         missing.append("media process")
+    elif here.needs_media and all(lease.is_full for lease in processes):
+        missing.append("media overloaded")
     return missing
 
 

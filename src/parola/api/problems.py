@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from parola.domain.errors import Conflict, Invalid, Refusal, TooMany, Unavailable
-from parola.store import HandleTaken, StoreUnavailable
+from parola.store import HandleTaken, StoreFull, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +79,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HandleTaken)
     async def on_taken(_: Request, error: HandleTaken) -> Response:
         return refused(Conflict("handle_taken", "Somebody else has this handle."))
+
+    @app.exception_handler(StoreFull)
+    async def on_full(_: Request, error: StoreFull) -> Response:
+        _log.error("store.full", reason=str(error)[:300])
+        return refused(
+            Unavailable("store_full", "The server's disk is full: nothing can be changed just now.", 5)
+        )
 
     @app.exception_handler(StoreUnavailable)
     async def on_store(_: Request, error: StoreUnavailable) -> Response:

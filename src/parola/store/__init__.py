@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+
 from sqlalchemy import text
 
 from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
-from parola.store.database import Database, StoreUnavailable
+from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.migrate import upgrade
 from parola.store.rooms import BadCursor, Head, Lease, Leases, Page, Rooms, Seen, SeqConflict
 from parola.store.sessions import Invites, Session, Sessions
+
+_WRITTEN_LATELY_S = 3.0
 
 
 class Store:
@@ -28,9 +33,12 @@ class Store:
         return cls(Database(url))
 
     async def ping(self) -> None:
-        """Raises StoreUnavailable."""
+        """Raises StoreUnavailable, and StoreFull: a database that answers may still have no room for anything. Whether
+        it has is tried where nothing was written for a while, so that this may be asked as often as one likes."""
         async with self._database.read() as connection:
             await connection.execute(text("SELECT 1"))
+        if time.monotonic() - self._database.wrote_at > _WRITTEN_LATELY_S:
+            await self.leases.touch(secrets.token_urlsafe(16))
 
     async def close(self) -> None:
         await self._database.close()
@@ -52,6 +60,7 @@ __all__ = [
     "Session",
     "Sessions",
     "Store",
+    "StoreFull",
     "StoreUnavailable",
     "upgrade",
 ]

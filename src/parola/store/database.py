@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,9 +24,15 @@ class StoreUnavailable(Exception):
     """The database cannot be reached, is full, or does not answer; nothing was changed."""
 
 
+class StoreFull(StoreUnavailable):
+    """The database can be read, and what would be written finds no room on its disk."""
+
+
 class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        self.wrote_at = float("-inf")
+        """When a transaction was last committed, in monotonic seconds."""
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.asynccontextmanager
@@ -40,6 +48,7 @@ class Database:
         with _translated():
             async with _lent(self.engine) as connection, connection.begin():
                 yield connection
+        self.wrote_at = time.monotonic()
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -76,7 +85,20 @@ def _translated() -> Any:
     except IntegrityError:
         raise
     except (DBAPIError, TimeoutError, OSError) as error:
-        raise StoreUnavailable(str(error)) from error
+        raise (StoreFull if _is_full(error) else StoreUnavailable)(str(error)) from error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    # SQLite says the latter where a limit or a quota is reached, or the index beside its log cannot grow; PostgreSQL
+    # has a code for it (appendix A of its manual: disk_full).
+    said = str(error)
+    return (
+        "database or disk is full" in said
+        or "disk I/O error" in said
+        or getattr(getattr(error, "orig", None), "sqlstate", None) == "53100"
+    )
 
 
 def _engine(url: str) -> AsyncEngine:

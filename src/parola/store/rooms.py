@@ -167,12 +167,16 @@ class Rooms:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`beat` counts upward for as long as the process lives; `load` is 0..1 and more."""
+    """`beat` counts upward for as long as the process lives; `load` is 0..1 and more: from 1 on it takes nobody new."""
 
     process_id: str
     machine: str
     beat: int
     load: float
+
+    @property
+    def is_full(self) -> bool:
+        return self.load >= 1.0
 
 
 class Leases:
@@ -188,6 +192,13 @@ class Leases:
                 await connection.execute(
                     insert(leases).values(process_id=process_id, machine=machine, beat=1, load=load)
                 )
+
+    async def touch(self, process_id: str) -> None:
+        """A lease that begins and ends in one transaction, so that nobody ever sees it."""
+        async with self._database.write() as connection:
+            values = {"process_id": process_id, "machine": "", "beat": 0, "load": 0.0}
+            await connection.execute(insert(leases).values(**values))
+            await connection.execute(delete(leases).where(leases.c.process_id == process_id))
 
     async def all(self) -> list[Lease]:
         async with self._database.read() as connection:
