@@ -213,6 +213,27 @@ async def test_passing_things_are_told_by_handle_and_the_dead_by_name_of_connect
     await stream.close()
 
 
+async def test_whoever_comes_back_after_the_word_is_told_of_it_for_a_while(house: House) -> None:
+    """Their stream died with the machine that their connection was on."""
+    ada = await house.caller("ada")
+    room = await house.services.rooms.open(ada, "Late word", "open", True, None)
+    presence = Presence("p", room.id, [PresentListener("p.1", None)], [])
+    await house.bus.publish(subjects.PRESENCE, presence.to_bytes())
+    await house.bus.publish(subjects.MEDIA_GONE, Gone("p").to_bytes())
+    await house.bus.drained()
+    stream = Stream(house, GUEST, room)
+    assert (await stream.next())[0] == "snapshot"
+    kind, data, id = await stream.next()
+    assert (kind, id, data["connections"]) == ("reconnect", None, ["p.1"])
+    await stream.close()
+    house.services.audience._monotonic = lambda: 1e9
+    later = Stream(house, GUEST, room)
+    assert (await later.next())[0] == "snapshot"
+    await house.services.rooms.command(ada, room.id, lambda by: r.Mute(by, by))
+    assert (await later.next())[0] == "speaker.muted"
+    await later.close()
+
+
 async def test_who_does_not_read_is_let_go_and_nobody_else_notices(house: House) -> None:
     ada, bob = await house.caller("ada"), await house.caller("bob")
     room = await house.services.rooms.open(ada, "Slow reader", "open", True, None)

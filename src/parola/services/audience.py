@@ -11,6 +11,9 @@ from parola.domain.rooms import Room
 SILENT_S = 20.0
 """Media processes say who is connected at least every five seconds."""
 
+REMEMBERED_S = 30.0
+"""Whoever follows the room anew within this time is told of the connections that were lost before."""
+
 OnPresence = Callable[[str], None]
 OnGone = Callable[[str, list[str]], None]
 
@@ -23,6 +26,7 @@ class Audience:
         self._monotonic = monotonic
         self._heard_at: dict[str, float] = {}
         self._rooms: dict[str, dict[str, Presence]] = {}
+        self._lost: dict[str, list[tuple[float, str]]] = {}
         self._on_change: list[OnPresence] = []
         self._on_gone: list[OnGone] = []
         self._on_process_gone: list[Callable[[str], None]] = []
@@ -56,6 +60,11 @@ class Audience:
         here = self._rooms.get(room_id, {}).values()
         return frozenset(speaker.account_id for presence in here for speaker in presence.speakers)
 
+    def lost(self, room_id: str) -> list[str]:
+        """Connections of a room that died with their process not long ago."""
+        since = self._monotonic() - REMEMBERED_S
+        return [connection_id for at, connection_id in self._lost.get(room_id, ()) if at >= since]
+
     def forget_silent(self, alive: Container[str]) -> None:
         """Forgets processes that have said nothing for long and have no lease either: nobody told of their end. A
         database or a bus that is away makes only one of the two true."""
@@ -78,8 +87,17 @@ class Audience:
             lost = [x.connection_id for x in presence.listeners] + [
                 x.connection_id for x in presence.speakers
             ]
+            self._remember(room_id, lost)
             _tell(self._on_gone, room_id, lost)
             _tell(self._on_change, room_id)
+
+    def _remember(self, room_id: str, lost: Iterable[str]) -> None:
+        now = self._monotonic()
+        for other, entries in list(self._lost.items()):
+            self._lost[other] = [entry for entry in entries if now - entry[0] <= REMEMBERED_S]
+            if not self._lost[other]:
+                del self._lost[other]
+        self._lost.setdefault(room_id, []).extend((now, connection_id) for connection_id in lost)
 
     async def _presence(self, message: Message) -> None:
         try:

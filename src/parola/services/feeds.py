@@ -45,6 +45,8 @@ _PASSING_EVERY_S = 0.2
 _STREAMS_PER_STEP = 500
 _SESSIONS_EVERY_S = 5.0
 _RECONNECT_WITHIN_MS = 500
+_SPREAD = 10
+"""So many different delays: a crowd that comes back at the same instant is a new fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,9 @@ class Feeds:
                 yield _text("snapshot", await self._views.room(now, caller), at)
             if now.state is Lifecycle.ENDED:
                 return
+            # Their own stream may have died with the machine, and the word with it.
+            if lost := self._audience.lost(room.id):
+                yield _reconnect(lost)
             while not reader.over:
                 told = await reader.queue.get()
                 if told is None:
@@ -184,10 +189,7 @@ class Feeds:
 
     def _connections_gone(self, room_id: str, connections: list[str]) -> None:
         if room_id in self._feeds and connections:
-            after_ms = random.randrange(_RECONNECT_WITHIN_MS)
-            self._feeds[room_id].tell(
-                Told(_text("reconnect", {"connections": connections, "after_ms": after_ms}, None))
-            )
+            self._feeds[room_id].tell_spread([Told(_reconnect(connections)) for _ in range(_SPREAD)])
 
     async def _session_ended(self, message: Message) -> None:
         self._end_sessions({SessionEnded.from_bytes(message.data).session_id})
@@ -245,6 +247,11 @@ class _Feed:
     def tell(self, told: Told) -> None:
         for reader in list(self.readers):
             reader.tell(told)
+
+    def tell_spread(self, variants: list[Told]) -> None:
+        """The same to all, each reader one of the variants."""
+        for i, reader in enumerate(list(self.readers)):
+            reader.tell(variants[i % len(variants)])
 
     def presence_changed(self) -> None:
         self._passing.set()
@@ -335,6 +342,11 @@ def _ends(room: Room, event: Event) -> frozenset[str] | None:
     if isinstance(event, PersonUninvited) and room.access is not Access.OPEN:
         return frozenset({event.account})
     return None
+
+
+def _reconnect(connections: list[str]) -> bytes:
+    after_ms = random.randrange(_RECONNECT_WITHIN_MS)
+    return _text("reconnect", {"connections": connections, "after_ms": after_ms}, None)
 
 
 def _text(kind: str, data: Any, seq: int | None) -> bytes:
