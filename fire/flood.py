@@ -14,9 +14,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 PERIOD_S = 0.002
 _LENGTH = struct.Struct("!I")
+_ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ async def flood(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "fire.flood", server[0], str(server[1]), str(rate), str(seconds),
         ",".join(map(str, descriptors)),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=descriptors,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=descriptors, cwd=_ROOT,
     )  # fmt: skip
     try:
         packed = b"".join(_LENGTH.pack(len(datagram)) + datagram for datagram in datagrams)

@@ -31,7 +31,7 @@ c=IN IP4 0.0.0.0
 a=ice-ufrag:caller
 a=ice-pwd:a-password-of-a-caller-00
 a=fingerprint:sha-256 {fingerprint}
-a=setup:actpass
+a=setup:{setup}
 a=mid:0
 a=extmap:{level} urn:ietf:params:rtp-hdrext:ssrc-audio-level
 a={direction}
@@ -65,6 +65,7 @@ class Caller:
         promised: str | None = None,
         expected: str | None = None,
         ssrc: int | None = None,
+        setup: str = "actpass",
     ) -> Caller:
         """`kind` is whip or whep; `promised` is the fingerprint in the offer where it is not of the caller's own
         certificate, `expected` the one that the server has to have where it is not that of its answer."""
@@ -74,6 +75,7 @@ class Caller:
             level=LEVEL_ID,
             fingerprint=promised or certificate.fingerprint,
             direction="sendonly" if kind == "whip" else "recvonly",
+            setup=setup,
         )
         answer, _ = await api.exchange(room_id, kind, offer.replace("\n", "\r\n"))
         lines = dict(
