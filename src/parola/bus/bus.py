@@ -44,6 +44,11 @@ class Bus(Protocol):
     """Handlers of one subscription run one after the other, in the order of arrival; an exception in one is logged and
     ends nothing."""
 
+    reconnects: int
+    """How often it was lost and came back."""
+    dropped: int
+    """Messages that found their mailbox full."""
+
     @property
     def connected(self) -> bool: ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
@@ -24,13 +25,20 @@ _COMPLAIN_EVERY_S = 1.0
 
 
 class Mailbox:
-    """`put` never waits. `dropped` counts what found no room."""
+    """`put` never waits. `dropped` counts what found no room; `on_drop` is called for each of them."""
 
-    def __init__(self, subject: str, handler: Handler, pending: int = PENDING) -> None:
+    def __init__(
+        self,
+        subject: str,
+        handler: Handler,
+        pending: int = PENDING,
+        on_drop: Callable[[], None] = lambda: None,
+    ) -> None:
         self.dropped = 0
         self._subject = subject
         self._handler = handler
         self._pending = pending
+        self._on_drop = on_drop
         self._messages: deque[Message] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -66,6 +74,7 @@ class Mailbox:
 
     def _drop(self) -> None:
         self.dropped += 1
+        self._on_drop()
         now = time.monotonic()
         if now >= self._next_complaint:
             self._next_complaint = now + _COMPLAIN_EVERY_S

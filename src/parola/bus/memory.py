@@ -32,6 +32,8 @@ class MemoryBus:
         self.subscriptions: list[MemorySubscription] = []
         self.published: list[tuple[str, bytes]] = []
         self.lose: set[str] = set()
+        self.reconnects = 0
+        self.dropped = 0
         self._away = False
         self._answers: set[asyncio.Future[bytes]] = set()
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
@@ -78,7 +80,7 @@ class MemoryBus:
             self._answers.discard(answer)
 
     async def subscribe(self, subject: str, handler: Handler, pending: int = PENDING) -> MemorySubscription:
-        subscription = MemorySubscription(self, subject, Mailbox(subject, handler, pending))
+        subscription = MemorySubscription(self, subject, Mailbox(subject, handler, pending, self._count_drop))
         self.subscriptions.append(subscription)
         return subscription
 
@@ -87,6 +89,7 @@ class MemoryBus:
 
     async def reconnect(self) -> None:
         """Ends `away`, and tells everyone."""
+        self.reconnects += 1
         self.away = False
         for callback in self._callbacks:
             try:
@@ -103,6 +106,9 @@ class MemoryBus:
         for subscription in list(self.subscriptions):
             await subscription.unsubscribe()
         self.away = True
+
+    def _count_drop(self) -> None:
+        self.dropped += 1
 
     def _check(self) -> None:
         if self._away:

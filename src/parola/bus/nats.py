@@ -60,6 +60,8 @@ class NatsBus:
     """Made by `connect`."""
 
     def __init__(self, url: str, token: str | None) -> None:
+        self.reconnects = 0
+        self.dropped = 0
         self._servers = [server.strip() for server in url.split(",")]
         self._token = token
         self._client: Client | None = None
@@ -111,7 +113,7 @@ class NatsBus:
 
     async def subscribe(self, subject: str, handler: Handler, pending: int = PENDING) -> NatsSubscription:
         """When this returns, the server knows of it; while the server is away it begins with the next connection."""
-        subscription = NatsSubscription(self, subject, Mailbox(subject, handler, pending))
+        subscription = NatsSubscription(self, subject, Mailbox(subject, handler, pending, self._count_drop))
         self._subscriptions.add(subscription)
         if self._client is not None and self.connected:
             with contextlib.suppress(nats.errors.Error, OSError):
@@ -145,6 +147,9 @@ class NatsBus:
 
         return respond
 
+    def _count_drop(self) -> None:
+        self.dropped += 1
+
     def _connection(self) -> Client:
         if self._client is None or not self._client.is_connected:
             self._look.set()
@@ -157,6 +162,7 @@ class NatsBus:
             _log.warning("bus.lost")
             await self._abandon()
             await self._open()
+            self.reconnects += 1
             _log.info("bus.back")
             self._start(self._tell())
 

@@ -21,6 +21,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.figures = database.figures
         self.accounts = Accounts(database)
         self.sessions = Sessions(database)
         self.invites = Invites(database)

@@ -17,6 +17,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from parola.store.figures import StoreFigures
+
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
 
 
@@ -33,19 +35,20 @@ class Database:
         self.engine = _engine(url)
         self.wrote_at = float("-inf")
         """When a transaction was last committed, in monotonic seconds."""
+        self.figures = StoreFigures(self.engine.pool)
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Single statements, each its own transaction. Raises StoreUnavailable."""
-        with _translated():
+        with self.figures.timed("read", StoreUnavailable), _translated():
             async with _lent(self._reader) as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, durable when this returns. Raises StoreUnavailable, and IntegrityError as it is."""
-        with _translated():
+        with self.figures.timed("write", StoreUnavailable), _translated():
             async with _lent(self.engine) as connection, connection.begin():
                 yield connection
         self.wrote_at = time.monotonic()
