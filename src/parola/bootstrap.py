@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
 import uvloop
 
 from parola.api.app import Services, make_app
+from parola.api.door import Door, Porter
 from parola.api.limiting import OPEN_CONNECTIONS, Limits
 from parola.api.metrics import Metrics
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
+from parola.media.descriptors import raise_limit
 from parola.media.identity import self_signed
 from parola.media.orders import OrderDesk
 from parola.media.process import MediaIdentity, MediaProcess
@@ -135,7 +138,7 @@ async def _web(settings: Settings, fd: int) -> None:
         server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=cast(type[Door], functools.partial(Door, Porter())),
                 loop="none",
                 ws="none",
                 log_config=None,
@@ -233,5 +236,6 @@ async def _bus(settings: Settings) -> AsyncIterator[NatsBus]:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
+    raise_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)

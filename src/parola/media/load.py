@@ -8,8 +8,6 @@ alone is a hiccup; pressure is what shows in most of the last three.
 
 from __future__ import annotations
 
-import os
-import resource
 import statistics
 import time
 from collections import deque
@@ -20,6 +18,7 @@ from enum import Enum
 import structlog
 
 from parola.domain.errors import Unavailable
+from parola.media.descriptors import most_descriptors, open_descriptors
 
 _log = structlog.get_logger(__name__)
 
@@ -160,7 +159,6 @@ class LoadMeter:
         """To be called every MEASURED_EVERY_S; says once when it gets too much, and once when that is over."""
         was_full = self.load.reason is not None
         late_s, self._beat_late_s = max(self._late(), self._beat_late_s), 0.0
-        descriptors, most = open_descriptors()
         self.load.take(
             Sample(
                 self._monotonic(),
@@ -168,8 +166,8 @@ class LoadMeter:
                 time.process_time(),
                 self._sent(),
                 self._dropped.get("send_buffer_full", 0) + self._dropped.get("send_enobufs", 0),
-                descriptors,
-                most,
+                open_descriptors(),
+                most_descriptors(),
                 self._connections(),
             )
         )
@@ -179,14 +177,3 @@ class LoadMeter:
             )
         elif self.load.reason is None and was_full:
             _log.warning("load.calm_again", load=round(self.load.value, 2), **self.load.figures)
-
-
-def open_descriptors() -> tuple[int, int]:
-    """How many this process has open, and how many it may have."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        # The listing itself takes one.
-        return len(os.listdir("/proc/self/fd")) - 1, most
-    except OSError:
-        # None left for the listing; or a system without /proc, of which nothing is known then.
-        return (most, most) if os.path.isdir("/proc/self") else (0, most)
