@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.metadata
-import os
-import platform
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,9 +15,9 @@ from bench.figures import Figure, table
 from bench.idle import silent_room
 from bench.joining import join_to_sound
 from bench.latency import added_latency, grant_to_sound
+from bench.machine import describe
 from bench.quality import intelligibility_over_network
 from bench.revoking import revoke_while_talking
-from parola.media.codec import version as opus_version
 from tests.e2e.house import House, opened
 
 MEASUREMENTS: dict[str, Callable[[House], Awaitable[list[Figure]]]] = {
@@ -40,7 +37,7 @@ def main() -> None:
     unknown = [name for name in chosen if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"no such measurement: {', '.join(unknown)}")
-    _print_machine()
+    print(describe(), flush=True)
     figures: list[Figure] = []
     for name in chosen:
         # A house of its own for each: what one leaves behind must not weigh on the next.
@@ -54,24 +51,6 @@ def main() -> None:
         figures += found
     print()
     print(table(figures))
-
-
-def _print_machine() -> None:
-    names = ("parola", "uvicorn", "nats-py", "av", "pylibsrtp", "pyOpenSSL", "numpy", "sqlalchemy")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    model = next(
-        (
-            x.partition(":")[2].strip()
-            for x in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in x
-        ),
-        "?",
-    )
-    print(
-        f"Machine: {os.cpu_count()} × {model}, {platform.system()} {platform.release()}, load {os.getloadavg()[0]:.2f}"
-    )
-    print(f"Python {platform.python_version()}, {opus_version()}, {versions}")
-    print(flush=True)
 
 
 main()

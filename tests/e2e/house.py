@@ -105,9 +105,20 @@ def children(house: House) -> dict[str, list[int]]:
     parent = house.process.pid
     for pid in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        if not command:
+            continue  # it has just died
         kind = "media" if "media-process" in command else "web" if "web-process" in command else "nats-server"
         found[kind].append(pid)
     return found
+
+
+def media_pid(house: House, process_id: str) -> int:
+    """The pid of a media process, by the id that stands in its connections' addresses."""
+    for pid in children(house)["media"]:
+        with contextlib.suppress(OSError):
+            if f"PAROLA_PROCESS_ID={process_id}".encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                return pid
+    raise AssertionError(f"no process {process_id}")
 
 
 async def handle_of(api: Api) -> str:

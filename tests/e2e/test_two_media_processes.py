@@ -15,7 +15,7 @@ import pytest
 from parola.client.api import Api
 from parola.client.webrtc import RATE, Clip, Ear, listening, speaking
 from tests.e2e.hearing import tone, tone_amplitude, tone_level
-from tests.e2e.house import House, children, eventually, give_floor, opened, people
+from tests.e2e.house import House, children, eventually, give_floor, media_pid, opened, people
 
 SILENT = 40
 
@@ -94,10 +94,3 @@ async def eventually_given(host: Api, guest: Api, room_id: str) -> str:
 
 def process_of(location: str) -> str:
     return location.rpartition("/")[2].partition(".")[0]
-
-
-def media_pid(house: House, process_id: str) -> int:
-    for pid in children(house)["media"]:
-        if f"PAROLA_PROCESS_ID={process_id}".encode() in Path(f"/proc/{pid}/environ").read_bytes():
-            return pid
-    raise AssertionError(f"no process {process_id}")

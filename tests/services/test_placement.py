@@ -35,3 +35,11 @@ def test_what_was_measured_since_replaces_the_guess() -> None:
         placement.choose(leases(p=0.0))
     assert placement.choose(leases(p=0.0, q=10 * PLACED)) == "q"
     assert placement.choose(leases(beat=2, p=0.0, q=10 * PLACED)) == "p"
+
+
+def test_listeners_stay_with_the_rooms_owner_until_it_has_much_more_to_do() -> None:
+    placement = Placement()
+    assert placement.choose(leases(p=0.2, q=0.0), near="p") == "p"
+    assert placement.choose(leases(p=0.3, q=0.0), near="p") == "q"
+    assert placement.choose(leases(p=0.0, q=0.0), without={"p"}, near="p") == "q"
+    assert placement.choose(leases(q=0.0), near="dead") == "q"

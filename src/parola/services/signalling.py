@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 
 import structlog
 
@@ -52,8 +51,10 @@ class Signalling:
             raise NotFound()
         refusal: Refusal = Unavailable("full", "No media process can take this connection now.", 2)
         tried: set[str] = set()
+        watched = self._projections.watched(room_id)
+        near = watched.owner if watched is not None else None
         for _ in range(_TRIES):
-            process_id = await self._least_loaded(tried)
+            process_id = self._placement.choose(await self._alive(), tried, near)
             if process_id is None:
                 break
             tried.add(process_id)
@@ -111,7 +112,7 @@ class Signalling:
             head = (await self._store.rooms.heads([room_id]))[room_id]
             if head.owner is not None and head.owner in await self._alive():
                 return head.owner, head.epoch
-            process_id = await self._least_loaded()
+            process_id = self._placement.choose(await self._alive())
             if process_id is None:
                 break
             epoch = await self._store.rooms.claim(room_id, process_id, head.epoch)
@@ -125,9 +126,6 @@ class Signalling:
             await self._bus.publish(subjects.room_owner(changed.room_id), changed.to_bytes())
         except BusUnavailable:
             _log.warning("room.owner_not_told", room=changed.room_id)
-
-    async def _least_loaded(self, without: Collection[str] = ()) -> str | None:
-        return self._placement.choose(await self._alive(), without)
 
     async def _alive(self) -> dict[str, Lease]:
         """Looked up at once where nothing is known yet, as just after the start."""

@@ -1,0 +1,13 @@
+"""All scenarios by name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bench.figures import Figure
+from fire.media_killed import media_killed
+
+SCENARIOS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
+    "media_killed": media_killed,
+}
