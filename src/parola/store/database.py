@@ -34,7 +34,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.wrote_at = float("-inf")
-        """When a transaction was last committed, in monotonic seconds."""
+        """When a transaction was last committed, in monotonic seconds; minus infinity when the last one failed."""
         self.figures = StoreFigures(self.engine.pool)
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -48,9 +48,13 @@ class Database:
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, durable when this returns. Raises StoreUnavailable, and IntegrityError as it is."""
-        with self.figures.timed("write", StoreUnavailable), _translated():
-            async with _lent(self.engine) as connection, connection.begin():
-                yield connection
+        try:
+            with self.figures.timed("write", StoreUnavailable), _translated():
+                async with _lent(self.engine) as connection, connection.begin():
+                    yield connection
+        except StoreUnavailable:
+            self.wrote_at = float("-inf")
+            raise
         self.wrote_at = time.monotonic()
 
     async def close(self) -> None:
