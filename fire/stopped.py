@@ -15,11 +15,11 @@ from bench.scene import Tone
 from fire.machines import town
 from fire.neighbour import neighbour
 from fire.page import page
-from fire.voices import Voices
+from fire.voices import Listened
 from tests.e2e.house import give_floor, people
 
 STOPPED_S = 20.0
-OLD, NEW = 1500.0, 700.0
+TONES = {"bob": 1500.0, "ada": 700.0}
 
 
 async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figure]:
@@ -32,17 +32,17 @@ async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figu
         ada, bob, carla = who
         room_id = str((await ada.call("POST", "/api/rooms", {"title": "The owner stands still"}))["id"])
         await give_floor(ada, bob, room_id)
-        async with page(ada, room_id, frequency=NEW, listens=False) as speaker:
+        async with page(ada, room_id, frequency=TONES["ada"], listens=False) as speaker:
             owner = speaker.process_of("whip")
             other = next(process_id for process_id in where.media() if process_id != owner)
             stubborn = await where.speak_at(bob, room_id, owner)
-            at_old = Voices(await where.listen_at(carla, room_id, owner), (OLD, NEW))
-            at_new = Voices(await where.listen_at(carla, room_id, other), (OLD, NEW))
+            at_old = Listened(await where.listen_at(carla, room_id, owner), TONES)
+            at_new = Listened(await where.listen_at(carla, room_id, other), TONES)
             talking = asyncio.create_task(_talk(stubborn))
             async with neighbour(where.origin, avoid=[owner]) as near:
                 await asyncio.sleep(1.0)
-                assert at_old.times(OLD), "bob is not heard at all"
-                assert at_old.times(NEW), "ada is not heard at all"
+                assert at_old.times("bob"), "bob is not heard at all"
+                assert at_old.times("ada"), "ada is not heard at all"
                 stopped = time.time()
                 os.kill(where.media()[owner], signal.SIGSTOP)
                 try:
@@ -55,15 +55,15 @@ async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figu
             talking.cancel()
             replaced = speaker.process_of("whip")
             assert replaced != owner, "nobody took the room over"
-    after = [at for at in at_new.times(NEW) if at > stopped + 0.5]
-    second = at_old.times(OLD, since=resumed) + at_new.times(OLD, since=after[0] if after else stopped)
+    after = [at for at in at_new.times("ada") if at > stopped + 0.5]
+    second = at_old.times("bob", since=resumed) + at_new.times("bob", since=after[0] if after else stopped)
     with contextlib.suppress(OSError):
         stubborn.close()
     return [
         Figure(
             f"owner stopped for {stopped_s:.0f} s and resumed: packets of the old owner heard after the new one's",
             float(len(second)), "", 0.0,
-            f"{len(at_old.times(NEW, since=resumed))} of the new one's heard by the old one's listener afterwards",
+            f"{len(at_old.times("ada", since=resumed))} of the new one's heard by the old one's listener afterwards",
         ),
         Figure(
             "owner stopped: sound back elsewhere, by another owner",
@@ -74,7 +74,7 @@ async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figu
 
 
 async def _talk(speaker: RawPeer) -> None:
-    tone, loop = Tone(OLD), asyncio.get_running_loop()
+    tone, loop = Tone(TONES["bob"]), asyncio.get_running_loop()
     begin, n = loop.time(), 0
     while True:
         with contextlib.suppress(OSError):

@@ -1,78 +1,57 @@
-"""Whose voice is in a packet: each speaker of a fault run is a tone of their own, and the decoded sound is searched for it.
-
-A packet's redundant blocks (RED) count as well: whoever has lost the original would play them.
-"""
+"""Whose voice it is: each speaks a tone of their own, and every packet that arrives is listened to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from bench.peer import OPUS_PT, RED_PT
-from parola.media.codec import CodecError, Decoder, Pcm
+from bench.peer import RED_PT, Arrival, RawPeer
+from parola.media.codec import CodecError, Decoder
 from parola.rtp import opus, red
 from parola.rtp.rtp import RtpPacket
+from tests.e2e.hearing import tone_amplitude
 
-TONES = (450.0, 1050.0, 1800.0, 2700.0, 3750.0, 4950.0)
-"""Hz: multiples of 50 (a bin of 20 ms each), far apart, and no sums or differences of each other."""
-AUDIBLE = 0.03
-"""Of full scale: a tenth of a voice at 0.3, which is far above what a codec adds."""
-_REMEMBERED = 8
-_FRAME = 960
+AUDIBLE = 0.01
+"""Amplitude of a tone, of full scale 1, that counts as heard: −40 dB."""
 
 
 class Voices:
-    """One listener's ear. `tones` says at what frequency each speaker sounds. Packets come in the order of arrival."""
+    """Of one stream, packet by packet in order; `tones` are frequencies in Hz by whoever sounds at them."""
 
     def __init__(self, tones: Mapping[str, float]) -> None:
         self._tones = dict(tones)
         self._decoder = Decoder()
-        self._known: dict[bytes, frozenset[str]] = {}
 
     def of(self, packet: RtpPacket) -> frozenset[str]:
-        """The speakers who can be heard in a packet, or in what it repeats."""
-        if packet.payload_type not in (OPUS_PT, RED_PT):
-            return frozenset()
-        if packet.payload_type == OPUS_PT:
-            return self._primary(packet.payload)
-        *earlier, primary = (block.data for block in red.decode(packet.payload))
-        repeated = [self._known[data] if data in self._known else self._alone(data) for data in earlier]
-        return self._primary(primary).union(*repeated)
-
-    def _primary(self, payload: bytes) -> frozenset[str]:
-        found = self._sounding(self._decoder, payload)
-        self._known[payload] = found
-        if len(self._known) > _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return found
-
-    def _alone(self, payload: bytes) -> frozenset[str]:
-        """Of a packet whose original was lost: nothing leads up to it, so what it says may be quieter, not louder."""
-        return self._sounding(Decoder(), payload)
-
-    def _sounding(self, decoder: Decoder, payload: bytes) -> frozenset[str]:
-        if not payload or opus.is_dtx(payload):
+        """Who sounds in a packet; in one with redundancy, in its own frame."""
+        payload = red.decode(packet.payload)[-1].data if packet.payload_type == RED_PT else packet.payload
+        if opus.is_dtx(payload):
             return frozenset()
         try:
-            pcm = decoder.decode(payload)
+            pcm = self._decoder.decode(payload)
         except CodecError:
             return frozenset()
-        return sounding(pcm, self._tones)
+        window = np.hanning(pcm.size) * 2
+        return frozenset(
+            who for who, tone in self._tones.items() if tone_amplitude(pcm * window, tone) > AUDIBLE
+        )
 
 
-def sounding(pcm: Pcm, tones: Mapping[str, float]) -> frozenset[str]:
-    """Which of the tones stand out of 20 ms of sound. A tone is a peak: the skirts of another that begins or ends just
-    there are as loud beside its place as on it."""
-    if pcm.size < _FRAME:
-        return frozenset()
-    window = np.hanning(_FRAME)
-    spectrum = np.abs(np.fft.rfft(pcm[:_FRAME] * window)) * 2 / window.sum()
-    found = set()
-    for name, frequency in tones.items():
-        at = round(frequency * _FRAME / 48_000)
-        peak = float(spectrum[at - 1 : at + 2].max())
-        beside = float(max(spectrum[at - 4], spectrum[at + 4]))
-        if peak > AUDIBLE and peak > 2 * beside:
-            found.add(name)
-    return frozenset(found)
+class Listened:
+    """Everything that a peer hears from now on: the wall-clock time of each packet, and who sounds in it."""
+
+    def __init__(self, peer: RawPeer, tones: Mapping[str, float]) -> None:
+        self.heard: list[tuple[float, frozenset[str]]] = []
+        self.on_heard: Callable[[float, frozenset[str]], None] = lambda at, voices: None
+        self._voices = Voices(tones)
+        peer.on_arrival = self._arrived
+
+    def times(self, who: str, since: float = 0.0) -> list[float]:
+        """When packets with that voice came."""
+        return [at for at, voices in self.heard if who in voices and at >= since]
+
+    def _arrived(self, arrival: Arrival) -> None:
+        voices = self._voices.of(arrival.packet)
+        self.heard.append((arrival.at, voices))
+        self.on_heard(arrival.at, voices)
