@@ -12,10 +12,10 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.peer import RawPeer
 from bench.scene import Tone
+from fire.listened import Listened
 from fire.machines import town
 from fire.neighbour import neighbour
 from fire.page import page
-from fire.voices import Listened
 from tests.e2e.house import give_floor, people
 
 STOPPED_S = 20.0
@@ -63,7 +63,7 @@ async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figu
         Figure(
             f"owner stopped for {stopped_s:.0f} s and resumed: packets of the old owner heard after the new one's",
             float(len(second)), "", 0.0,
-            f"{len(at_old.times("ada", since=resumed))} of the new one's heard by the old one's listener afterwards",
+            f"{len(at_old.times('ada', since=resumed))} of the new one's heard by the old one's listener afterwards",
         ),
         Figure(
             "owner stopped: sound back elsewhere, by another owner",

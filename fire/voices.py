@@ -1,57 +1,45 @@
-"""Whose voice it is: each speaks a tone of their own, and every packet that arrives is listened to."""
+"""Whose voice is in a packet: each speaker of a fault run is a tone of their own, and the decoded sound is searched for it.
+
+A packet's redundant blocks (RED) count as well: whoever has lost the original would play them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from bench.peer import RED_PT, Arrival, RawPeer
+from bench.peer import RED_PT
 from parola.media.codec import CodecError, Decoder
 from parola.rtp import opus, red
 from parola.rtp.rtp import RtpPacket
 from tests.e2e.hearing import tone_amplitude
 
-AUDIBLE = 0.01
-"""Amplitude of a tone, of full scale 1, that counts as heard: −40 dB."""
+TONES = (450.0, 1050.0, 1800.0, 2700.0, 3750.0, 4950.0)
+"""Hz: multiples of 50 (a bin of 20 ms each), far apart, and no sums or differences of each other."""
+AUDIBLE = 0.03
+"""Of full scale: a tenth of a voice at 0.3, which is far above what a codec adds."""
 
 
 class Voices:
-    """Of one stream, packet by packet in order; `tones` are frequencies in Hz by whoever sounds at them."""
+    """One listener's ear. `tones` says at what frequency each speaker sounds. Packets come in the order of arrival."""
 
     def __init__(self, tones: Mapping[str, float]) -> None:
         self._tones = dict(tones)
         self._decoder = Decoder()
 
     def of(self, packet: RtpPacket) -> frozenset[str]:
-        """Who sounds in a packet; in one with redundancy, in its own frame."""
-        payload = red.decode(packet.payload)[-1].data if packet.payload_type == RED_PT else packet.payload
+        """Who sounds in a packet."""
+        if packet.payload_type != RED_PT:
+            return self._in(packet.payload)
+        return frozenset().union(*(self._in(block.data) for block in red.decode(packet.payload)))
+
+    def _in(self, payload: bytes) -> frozenset[str]:
         if opus.is_dtx(payload):
             return frozenset()
         try:
             pcm = self._decoder.decode(payload)
         except CodecError:
             return frozenset()
-        window = np.hanning(pcm.size) * 2
-        return frozenset(
-            who for who, tone in self._tones.items() if tone_amplitude(pcm * window, tone) > AUDIBLE
-        )
-
-
-class Listened:
-    """Everything that a peer hears from now on: the wall-clock time of each packet, and who sounds in it."""
-
-    def __init__(self, peer: RawPeer, tones: Mapping[str, float]) -> None:
-        self.heard: list[tuple[float, frozenset[str]]] = []
-        self.on_heard: Callable[[float, frozenset[str]], None] = lambda at, voices: None
-        self._voices = Voices(tones)
-        peer.on_arrival = self._arrived
-
-    def times(self, who: str, since: float = 0.0) -> list[float]:
-        """When packets with that voice came."""
-        return [at for at, voices in self.heard if who in voices and at >= since]
-
-    def _arrived(self, arrival: Arrival) -> None:
-        voices = self._voices.of(arrival.packet)
-        self.heard.append((arrival.at, voices))
-        self.on_heard(arrival.at, voices)
+        windowed = pcm * np.hanning(pcm.size) * 2
+        return frozenset(w for w, tone in self._tones.items() if tone_amplitude(windowed, tone) > AUDIBLE)
