@@ -223,3 +223,102 @@ async def test_a_full_disk_stops_commands_and_no_sound_and_forgets_nothing(
             after = await ada.call("GET", f"/api/rooms/{room['id']}")
             assert after["seq"] == acknowledged["seq"] + 1
             assert [s["handle"] for s in after["speakers"]] == [room["host"]["handle"]]
+
+
+# --- the clock
+
+_CLOCK = '''
+"""Sets this process's wall clock by what stands in a file, an instant after the file is written."""
+
+import datetime, os, time
+
+real_time, real_time_ns, real = time.time, time.time_ns, datetime.datetime
+
+
+def shift():
+    with open(os.environ["CLOCK_SHIFT"]) as file:
+        return int(file.read() or 0)
+
+
+class Meta(type):
+    def __instancecheck__(cls, thing):
+        return isinstance(thing, real)
+
+
+class Shifted(real, metaclass=Meta):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds=shift())
+
+
+time.time = lambda: real_time() + shift()
+time.time_ns = lambda: real_time_ns() + shift() * 10**9
+datetime.datetime = Shifted
+'''
+
+
+class WallClock:
+    """A house whose wall clock can be set while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "shift"
+        self.set(0)
+        code = folder / "clock"
+        code.mkdir()
+        (code / "sitecustomize.py").write_text(_CLOCK)
+        path = os.pathsep.join([str(code), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self.house = House(
+            folder,
+            environment={"PYTHONPATH": path, "CLOCK_SHIFT": str(self._file), "PAROLA_LIMITS": "default"},
+        )
+
+    def set(self, seconds: int) -> None:
+        new = self._file.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.replace(self._file)
+
+
+async def test_a_wall_clock_that_jumps_ends_nothing_and_revives_nothing(tmp_path: Path) -> None:
+    clock = WallClock(tmp_path)
+    with opened(clock.house) as house:
+        async with playing(house), people(house, "ada", "bob") as (ada, bob):
+            room = await ada.call("POST", "/api/rooms", {"title": "What time is it?"})
+            hand = f"/api/rooms/{room['id']}/hands/me"
+            ended = Api(house.origin, bob.token)
+            handle = (await bob.call("GET", "/api/me"))["handle"]
+            async with ended, reading(ada, room["id"]) as events:
+                await bob.call("DELETE", "/api/sessions/current")
+                await bob.sign_in(handle, "correct horse battery")
+                waits = await sign_in_until_refused(ada)
+                for seconds in (3600, -3600, 0):
+                    clock.set(seconds)
+                    await asyncio.sleep(6)  # longer than any lease, and than sessions go unchecked
+                    await bob.call("PUT", hand)
+                    await bob.call("DELETE", hand)
+                    with pytest.raises(ProtocolError) as refused:
+                        await ended.call("GET", "/api/me")
+                    assert refused.value.status == 401
+                    waits += await sign_in_until_refused(ada)
+                await ada.call("POST", f"/api/rooms/{room['id']}/end")
+                told = [
+                    json.loads(line[6:]) for line in (await events.read()).splitlines() if b'"by"' in line
+                ]
+        assert [event["seq"] for event in told] == list(range(room["seq"] + 1, room["seq"] + 8))
+        hours = [int(event["at"][11:13]) for event in told]
+        assert [(hours[n] - hours[-1]) % 24 in (0, 1, 23) for n in range(7)] == [True] * 7
+        assert len({event["at"][:13] for event in told}) >= 3, "the clock did not jump"
+        assert waits == sorted(waits, reverse=True)  # no jump sets anybody free, and none locks anybody out
+        assert max(waits) <= 60
+        for event in ("child.died", "lease.dead", "lease.not_renewed", "ownership.suspended"):
+            assert not logged(house, event)
+
+
+async def sign_in_until_refused(api: Api) -> list[int]:
+    """Wrong passwords until there are too many: how many seconds to wait, as the server says."""
+    body = {"handle": "nobody_here", "password": "wrong"}
+    for _ in range(61):
+        async with aiohttp.request("POST", f"{api.origin}/api/sessions", json=body) as answer:
+            if answer.status == 429:
+                return [int(answer.headers["Retry-After"])]
+            assert answer.status == 401
+    raise AssertionError("nobody was refused")
