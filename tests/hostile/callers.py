@@ -7,8 +7,11 @@ import contextlib
 import secrets
 import socket
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.peer import LEVEL_ID, OPUS_PT, Arrival, RawPeer
 from bench.scene import LOUD, Ear, live_room, peer, talk
@@ -22,6 +25,10 @@ from parola.rtp.rtp import RtpError, RtpPacket
 from parola.rtp.srtp import Srtp, SrtpError
 from tests.e2e.house import House, eventually
 
+_FIGURES = {
+    "parola_media_dropped_datagrams_total": "dropped",
+    "parola_media_connections_closed_total": "ended",
+}
 _OFFER = """v=0
 o=- 1 2 IN IP4 127.0.0.1
 s=-
@@ -237,7 +244,7 @@ async def attacked(house: House, *counters: str) -> AsyncIterator[Scene]:
         assert quiet(listener.arrivals, first) < 0.05, "the neighbours' sound has holes"
         after = await figures(house)
         for counter in counters:
-            assert after.get(counter, 0) > before.get(counter, 0), f"{counter}: {after}"
+            assert after[counter] > before[counter], f"{counter}: {after}"
 
 
 def missing(arrivals: list[Arrival]) -> int:
@@ -276,16 +283,20 @@ def received(sock: socket.socket) -> list[bytes]:
         return found
 
 
-async def figures(house: House) -> dict[str, float]:
-    """What /metrics says of the media processes."""
+async def figures(house: House) -> Counter[str]:
+    """What /metrics says of the media processes, with `dropped_` and `ended_` before the reasons."""
 
     def read() -> str:
         with urllib.request.urlopen(house.origin + "/metrics", timeout=5) as answer:
             return str(answer.read().decode())
 
-    lines = [line.split() for line in (await asyncio.to_thread(read)).splitlines()]
-    start = "parola_media_"
-    return {line[0].removeprefix(start): float(line[1]) for line in lines if line[0].startswith(start)}
+    found: Counter[str] = Counter()
+    for family in text_string_to_metric_families(await asyncio.to_thread(read)):
+        for sample in family.samples:
+            reason = sample.labels.get("reason", "")
+            name = _FIGURES.get(sample.name, sample.name.removeprefix("parola_media_"))
+            found[f"{name}_{reason}" if reason else name] += sample.value
+    return found
 
 
 @contextlib.asynccontextmanager

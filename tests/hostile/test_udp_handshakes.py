@@ -51,7 +51,7 @@ async def test_row_04_endless_fragments_end_the_connection(house: House) -> None
             await scene.settle()
             assert await is_gone(scene, caller), kind
         after = await figures(house)
-        assert after["ended_dtls_failed"] == before.get("ended_dtls_failed", 0) + 3
+        assert after["ended_dtls_failed"] == before["ended_dtls_failed"] + 3
 
 
 async def test_row_04_a_trickle_of_fragments_ends_too(house: House) -> None:
@@ -65,7 +65,7 @@ async def test_row_04_a_trickle_of_fragments_ends_too(house: House) -> None:
             if not received(caller.sock):
                 break
             answered += 1
-        assert 20 < answered < 48
+        assert 4 < answered < 48
         assert await is_gone(scene, caller)
 
 
