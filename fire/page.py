@@ -37,6 +37,7 @@ class Page:
         self.joins: list[float] = []
         """When a connection of the ear stood, each time."""
         self.refused: list[tuple[str, ProtocolError]] = []
+        self.on_told: Callable[[int, str, dict[str, Any]], None] = lambda seq, kind, data: None
         self.on_arrival: Callable[[Arrival], None] = lambda arrival: None
         self._frequency = frequency
         self._last_id: str | None = None
@@ -110,6 +111,7 @@ class Page:
         if "id" in fields:
             again, self._last_id = self._last_id is not None, fields["id"]
             self.events.append((int(fields["id"]), fields["event"], data))
+            self.on_told(int(fields["id"]), fields["event"], data)
             if fields["event"] == "snapshot" and again:
                 for kind in ("whep", "whip"):
                     self._renew(kind, 0.0)
