@@ -84,7 +84,13 @@ class FakeMedia:
 
     def _carry_out(self, verb: str, data: bytes) -> Body | None:
         if verb == "figures":
-            return Figures({"rooms": 1.0})
+            rooms = {
+                "name": "parola_media_rooms_owned",
+                "help": "Rooms",
+                "kind": "gauge",
+                "samples": [["parola_media_rooms_owned", {}, 1.0]],
+            }
+            return Figures({"full": 0.0}, "here", "media-0", [rooms])
         if verb == "settle":
             self.orders.append(SettleOrder.from_bytes(data))
             return Settled()

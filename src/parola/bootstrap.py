@@ -22,6 +22,7 @@ from parola.api.door import Door, Porter
 from parola.api.limiting import OPEN_CONNECTIONS, Limits
 from parola.api.metrics import Metrics
 from parola.bus import Bus, BusUnavailable, subjects
+from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
@@ -101,6 +102,9 @@ def make_services(
     gate = Gate(store)
     views = Views(store, audience, settings.public_url)
     feeds = Feeds(store, bus, projections, audience, views)
+    rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
+    signalling = Signalling(store, bus, gate, projections)
+    counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
         bus=bus,
@@ -109,12 +113,12 @@ def make_services(
         gate=gate,
         sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
         people=People(store),
-        rooms=Rooms(store, bus, gate, projections, clock.now, time.monotonic),
-        signalling=Signalling(store, bus, gate, projections),
+        rooms=rooms,
+        signalling=signalling,
         feeds=feeds,
         views=views,
         limits=Limits(settings.limits != "off", time.monotonic),
-        metrics=Metrics(),
+        metrics=Metrics(settings.machine, settings.child, (store.figures, *common(bus), *counting)),
         public_url=settings.public_url,
         needs_media=True,
     )
@@ -174,6 +178,7 @@ async def _media(settings: Settings, index: int) -> None:
     certificate = Certificate(*self_signed())
     identity = MediaIdentity(
         settings.process_id,
+        f"media-{index}",
         settings.machine,
         certificate,
         tuple((address, port) for address in settings.public_ips),

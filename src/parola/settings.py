@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     nats_token: str | None = Field(None, repr=False)
     process_id: str = Field(default_factory=lambda: secrets.token_urlsafe(16))
     machine: str = ""
+    child: str = "web"
 
     @classmethod
     def load(cls, **changes: object) -> Settings:

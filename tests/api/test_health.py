@@ -49,8 +49,8 @@ async def test_figures_name_no_room_and_nobody(web: WebProcess) -> None:
     for path in (f"/api/rooms/{room}", "/api/accounts/ada", "/unheard/of/somewhere"):
         await web.guest.get(path)
     text = (await web.guest.get("/metrics")).content.decode()
-    assert 'parola_http_answers_total{route="/api/rooms/{room_id}",status="200"}' in text
-    assert "parola_media_rooms 1.0" in text
+    assert 'method="GET",process="web",route="/api/rooms/{room_id}",status="200"} 1.0' in text
+    assert 'parola_media_rooms_owned{machine="here",process="media-0"} 1.0' in text
     for secret in (room, "/ada", '"ada"', "somewhere", ada.id):
         assert secret not in text
 

@@ -3,6 +3,7 @@ carry. Pure ASGI, so that event streams pass through it unbuffered."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -49,12 +50,13 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        began = time.perf_counter()
         headers = Headers(scope=scope)
         path: str = scope["path"]
         if scope["method"] == "HEAD" and path.startswith("/api/") and not path.endswith("/events"):
             scope = {**scope, "method": "GET"}  # the server itself leaves the body out
         answer = self._preflight(scope, path) or self._refusal(scope, headers, path)
-        dressed = self._dressed(scope, send, path)
+        dressed = self._dressed(scope, send, path, began)
         if answer is not None:
             await answer(scope, receive, dressed)
             return
@@ -91,7 +93,9 @@ class Guard:
                 return problem(415, "unsupported_media_type", "The body must be application/json.")
         return None
 
-    def _dressed(self, scope: Scope, send: Send, path: str) -> Callable[[Message], Awaitable[None]]:
+    def _dressed(
+        self, scope: Scope, send: Send, path: str, began: float
+    ) -> Callable[[Message], Awaitable[None]]:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -105,7 +109,12 @@ class Guard:
                 if state.get("clear_cookie") and "set-cookie" not in headers:
                     headers.append("Set-Cookie", f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
                 route = scope.get("route")
-                self._services.metrics.answered(getattr(route, "path", "other"), message["status"])
+                self._services.metrics.answered(
+                    scope["method"],
+                    getattr(route, "path", "other"),
+                    message["status"],
+                    time.perf_counter() - began,
+                )
             await send(message)
 
         return dressed

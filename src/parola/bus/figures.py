@@ -6,13 +6,15 @@ which Prometheus can only tell from a reset where every process has series of it
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from parola import __version__
 from parola.bus.bus import Bus
 
 Families = list[dict[str, Any]]
@@ -38,6 +40,21 @@ class BusFigures(Collector):
             "Messages thrown away because their handler was too slow",
             value=bus.dropped,
         )
+
+
+class BuildInfo(Collector):
+    """What runs here, always 1."""
+
+    def collect(self) -> Iterable[Metric]:
+        labels = {"version": __version__, "python": platform.python_version()}
+        family = GaugeMetricFamily("parola_build_info", "What runs here, always 1", labels=list(labels))
+        family.add_metric(list(labels.values()), 1.0)
+        yield family
+
+
+def common(bus: Bus) -> list[Collector]:
+    """What every kind of process tells."""
+    return [BusFigures(bus), BuildInfo(), ProcessCollector(registry=None)]
 
 
 def told(registry: CollectorRegistry) -> Families:

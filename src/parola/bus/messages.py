@@ -161,9 +161,13 @@ class FiguresOrder(Body):
 
 @dataclass(frozen=True, slots=True)
 class Figures(Body):
-    """Counters and gauges by name."""
+    """`values` is what processes judge each other by; `families` is for /metrics (bus/figures.py). `name` is the
+    process's on its machine, the same after it was started anew."""
 
     values: dict[str, float]
+    machine: str = ""
+    name: str = ""
+    families: list[dict[str, Any]] = field(default_factory=list)
 
 
 # To whom it may concern.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from parola.domain.errors import TooMany
+from parola.media.figures import ConnectionFigures
 from parola.media.listener import Listener
 from parola.media.peer import Peer
 from parola.media.speaker import Speaker
@@ -30,6 +31,7 @@ class Connections:
         most_of_an_address: int | None,
         on_change: Callable[[str], None],
     ) -> None:
+        self.figures = ConnectionFigures()
         self._transport = transport
         self._monotonic = monotonic
         self._most_of_an_address = most_of_an_address
@@ -66,9 +68,13 @@ class Connections:
         connection.address = address
         self._addresses[address] += 1
         self._by_id[connection.connection_id] = connection
+        if isinstance(connection, Listener):
+            connection.on_loss = self.figures.loss.observe
 
     def connected(self, connection: Connection) -> None:
         self._handshaking.discard(connection.peer)
+        self.figures.handshakes.labels("ok").inc()
+        self.figures.handshake_seconds.observe(self._monotonic() - connection.peer.created)
         self._on_change(connection.room.room_id)
         _log.info(
             "connection.up",
@@ -79,7 +85,11 @@ class Connections:
         )
 
     def gone(self, connection: Connection) -> None:
-        self._handshaking.discard(connection.peer)
+        if connection.peer in self._handshaking:
+            self._handshaking.discard(connection.peer)
+            self.figures.handshakes.labels("failed").inc()
+        if isinstance(connection, Speaker):
+            self.figures.jitter_buffers.update(connection.voice.jitter_counts())
         self._transport.remove(connection.peer)
         if self._by_id.pop(connection.connection_id, None) is not None:
             self._addresses -= Counter({connection.address: 1})

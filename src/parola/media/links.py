@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parola.bus import Bus, NoResponders, subjects
+from parola.bus import Bus, BusUnavailable, NoResponders, subjects
 from parola.bus.frame import Frame
 from parola.bus.messages import Fence
 
@@ -22,12 +23,16 @@ class _RemoteEdge:
 
 
 class BusLink:
-    """All edges of one owned room that live in other processes, as one EdgeLink. `send` publishes without waiting."""
+    """All edges of one owned room that live in other processes, as one EdgeLink. `send` publishes without waiting;
+    `fences` is the process's book of what became of each."""
 
-    def __init__(self, room_id: str, bus: Bus, send: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self, room_id: str, bus: Bus, send: Callable[[str, bytes], None], fences: Counter[str]
+    ) -> None:
         self._room_id = room_id
         self._bus = bus
         self._send = send
+        self._fences = fences
         self._edges: dict[str, _RemoteEdge] = {}
         self._wanted: frozenset[str] = frozenset()
 
@@ -56,9 +61,14 @@ class BusLink:
     async def _fence(self, process_id: str, order: bytes) -> None:
         try:
             await self._bus.request(subjects.media(process_id, "fence"), order, FENCE_TIMEOUT_S)
+            self._fences["confirmed"] += 1
         except NoResponders:
             # Off the bus: it gets no frame any more, and whatever it got was sent on the instant it came.
+            self._fences["gone"] += 1
             self.detach(process_id)
+        except BusUnavailable:
+            self._fences["timed_out"] += 1
+            raise
 
     def _sum_up(self) -> None:
         self._wanted = frozenset().union(*(e.outputs for e in self._edges.values()))

@@ -37,6 +37,7 @@ class Listener:
         self.session_id = session_id
         self.connection_id = connection_id
         self.address = ""
+        self.on_loss: Callable[[float], None] = lambda _: None
         self.unasked = 0
         self._on_connected = on_connected
         self._on_gone = on_gone
@@ -52,7 +53,8 @@ class Listener:
 
     def rtcp(self, packet: bytes, now: float) -> None:
         try:
-            self.stream.handle_reports(packet, now)
+            if self.stream.handle_reports(packet, now):
+                self.on_loss(self.stream.loss_256 / 256)
         except rtcp.RtcpError:
             self.peer.dropped["rtcp_malformed"] += 1
 

@@ -74,7 +74,7 @@ class Peer:
         self._dtls = dtls
         self._send = send
         self._srtp: Srtp | None = None
-        self._created = now
+        self.created = now
         self._dtls_due: float | None = None
         self._rtcp_allowance = Allowance(RTCP_PER_SECOND)
 
@@ -151,7 +151,7 @@ class Peer:
             if self._dtls_due is not None and now >= self._dtls_due:
                 self._dtls.handle_timeout()
                 self._after_dtls(now)
-            if not self.closed and self._srtp is None and now - self._created > HANDSHAKE_LIMIT_S:
+            if not self.closed and self._srtp is None and now - self.created > HANDSHAKE_LIMIT_S:
                 self.close("handshake_timeout")
         elif self.ice.consent_expired(now + MAINTAINED_EVERY_S):
             self._end("consent_expired")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -15,18 +16,19 @@ from weakref import WeakValueDictionary
 import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
+from parola.bus.figures import common
 from parola.bus.frame import Frame, FrameError
 from parola.bus.messages import (
     Attached,
     AttachOrder,
     DetachOrder,
-    Figures,
     Gone,
     SessionEnded,
 )
 from parola.domain.errors import NotFound
 from parola.media.connections import Connections
 from parola.media.edge import EdgeRoom
+from parola.media.figures import MediaFigures
 from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
@@ -52,9 +54,10 @@ _SESSIONS_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class MediaIdentity:
-    """Who this process is to others. `addresses` stand as candidates in every SDP answer."""
+    """Who this process is to others; `name` outlives it. `addresses` stand as candidates in every SDP answer."""
 
     process_id: str
+    name: str
     machine: str
     certificate: Certificate
     addresses: tuple[Address, ...]
@@ -77,6 +80,8 @@ class MediaProcess:
         self.transport = transport
         self.projections = projections
         self.monotonic = monotonic
+        self.fences: Counter[str] = Counter()
+        """What became of those that went to other processes."""
         self.edges: dict[str, EdgeRoom] = {}
         self.owned: dict[str, OwnedRoom] = {}
         self.connections = Connections(transport, monotonic, most_of_an_address, self.presence_changed)
@@ -89,8 +94,11 @@ class MediaProcess:
             lambda: transport.packets_out,
             lambda: len(self.connections),
         )
+        # Receivers read the time in a stream's reports as even: it does not follow a wall clock that is set.
+        self._unix_at_0 = time.time() - monotonic()
         self._store = store
         self._bus = bus
+        self._figures = MediaFigures(self, (store.figures, *common(bus)))
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self._reports = Reports(identity.process_id, bus, transport.dropped)
         self._changed_presence: set[str] = set()
@@ -154,7 +162,7 @@ class MediaProcess:
             await self.disown(owned, "ownership_renewed")
         watched = await self.projections.watch(room_id)
         owned = OwnedRoom(watched, epoch, self.ticker.wake, self._reports.levels)
-        owned.edges["bus"] = BusLink(room_id, self._bus, self._reports.send)
+        owned.edges["bus"] = BusLink(room_id, self._bus, self._reports.send, self.fences)
         self.owned[room_id] = owned
         _log.info("room.owned", room=room_id, epoch=epoch)
         if room_id in self.edges:
@@ -219,20 +227,7 @@ class MediaProcess:
         self._forget_edge(order.process_id, order.room_id)
 
     async def _figures_order(self, message: Message) -> None:
-        values = {
-            "listeners": float(sum(len(edge.listeners) for edge in self.edges.values())),
-            "speakers": float(sum(len(owned.speakers) for owned in self.owned.values())),
-            "rooms_owned": float(len(self.owned)),
-            "rooms_served": float(len(self.edges)),
-            "packets_in": float(self.transport.packets_in),
-            "packets_out": float(self.transport.packets_out),
-            "handshaking": float(self.connections.handshaking),
-            "sees_database": float(self.tenure.sees_database),
-            "full": float(self.meter.load.reason is not None),
-            "refused_full": float(self.meter.refused),
-            **self.transport.figures(),
-        }
-        await message.respond(Figures(values).to_bytes())
+        await message.respond(self._figures.answer())
 
     async def _process_gone(self, message: Message) -> None:
         process_id = Gone.from_bytes(message.data).process_id
@@ -278,12 +273,14 @@ class MediaProcess:
             await asyncio.sleep(seconds)
 
     async def _maintain_rooms(self) -> None:
-        now, unix = self.monotonic(), time.time()
+        now = self.monotonic()
+        unix = now + self._unix_at_0
         for edge in list(self.edges.values()):
             edge.maintain(now, unix)
 
     async def _maintain_owned(self) -> None:
-        now, unix = self.monotonic(), time.time()
+        now = self.monotonic()
+        unix = now + self._unix_at_0
         for owned in list(self.owned.values()):
             for speaker in list(owned.speakers.values()):
                 speaker.maintain(now, unix)

@@ -122,16 +122,19 @@ class ProgramStream:
             rtcp.encode(report, rtcp.Sdes(self.numbers.ssrc, self._cname), rtcp.Bye((self.numbers.ssrc,)))
         )
 
-    def handle_reports(self, data: bytes, now: float) -> None:
-        """Listens to what the listener says about our stream; RtcpError goes to the caller."""
+    def handle_reports(self, data: bytes, now: float) -> bool:
+        """Listens to what the listener says; True where it is about our stream. RtcpError goes to the caller."""
+        ours = False
         for packet in rtcp.parse_compound(data):
             if not isinstance(packet, (rtcp.ReceiverReport, rtcp.SenderReport)):
                 continue
             for block in packet.reports:
                 if block.ssrc == self.numbers.ssrc:
+                    ours = True
                     self.loss_256, self.jitter = block.fraction_lost, block.jitter
                     if block.fraction_lost >= LOSS_WORTH_RED:
                         self._protected_until = max(self._protected_until, now + PROTECTED_AFTER_LOSS_S)
+        return ours
 
     def _timestamp(self, tick: int) -> int:
         assert self._origin_tick is not None

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
+import prometheus_client as prometheus
 import structlog
 
 _log = structlog.get_logger(__name__)
@@ -19,6 +20,8 @@ SKIP_AFTER_S = 0.06
 """Being late by up to three ticks is made up for at once; what is later than that is left out."""
 STALL_S = 2.0
 """A process that stood still this long may have lost its rooms to another one in the meantime."""
+
+_LATE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.25, 1.0)
 
 
 class Ticking(Protocol):
@@ -31,6 +34,12 @@ class Ticker:
     """Calls `tick(number, now)` of each awake room until that answers False. Numbers count 20 ms of the clock."""
 
     def __init__(self, monotonic: Callable[[], float], on_stall: Callable[[], None]) -> None:
+        self.lateness = prometheus.Histogram(
+            "parola_media_tick_late_seconds",
+            "How late rooms' ticks came",
+            registry=None,
+            buckets=_LATE_S,
+        )
         self._late_s = 0.0
         self._monotonic = monotonic
         self._on_stall = on_stall
@@ -66,6 +75,7 @@ class Ticker:
         now = self._monotonic()
         late = now - (self._phase(room) + number * TICK_S)
         self._late_s = max(self._late_s, late)
+        self.lateness.observe(late)
         if late > STALL_S:
             self._on_stall()
         if late > SKIP_AFTER_S:

@@ -40,6 +40,8 @@ class Transport:
         self.ended: Counter[str] = Counter()
         self.packets_in = 0
         self.packets_out = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
         self._sockets = list(sockets)
         self._monotonic = monotonic
         self._by_ufrag: dict[str, Peer] = {}
@@ -93,6 +95,7 @@ class Transport:
             try:
                 self._sockets[peer_socket() or 0].sendto(datagram, destination)
                 self.packets_out += 1
+                self.bytes_out += len(datagram)
             except BlockingIOError:
                 self.dropped["send_buffer_full"] += 1
             except OSError as error:
@@ -105,13 +108,9 @@ class Transport:
     def peers(self) -> list[Peer]:
         return list(self._place_of)
 
-    def figures(self) -> dict[str, float]:
-        """What stands in the process's figures: datagrams dropped and connections ended, by reason."""
-        return {
-            "dropped_receive_buffer_full": float(sum(map(_overflow, self._sockets))),
-            **{f"dropped_{reason}": float(count) for reason, count in self.dropped.items()},
-            **{f"ended_{reason}": float(count) for reason, count in self.ended.items()},
-        }
+    def overflow(self) -> int:
+        """Datagrams that found the receive buffers full."""
+        return sum(map(_overflow, self._sockets))
 
     def _readable(self, index: int, sock: socket.socket) -> None:
         now = self._monotonic()
@@ -132,6 +131,7 @@ class Transport:
 
     def _receive(self, index: int, datagram: bytes, source: Address, now: float) -> None:
         self.packets_in += 1
+        self.bytes_in += len(datagram)
         kind = demux.kind(datagram)
         if kind == "stun":
             self._receive_stun(index, datagram, source, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,8 @@ class Voice:
         self._red_pt = red_pt
         self._level_id = level_id
         self._jitter = JitterBuffer()
+        self._jitter_before: Counter[str] = Counter()
+        self._received = 0
         self._decoder = Decoder()
         self._left_over: Pcm = np.zeros(0, np.float32)
         self._allowance = Allowance(PACKETS_PER_SECOND)
@@ -70,7 +73,9 @@ class Voice:
             return False
         if self.reception is None or self.reception.ssrc != packet.ssrc:
             self.reception = ReceptionStatistics(packet.ssrc)
-            self._jitter = JitterBuffer()
+            self._jitter_before = self.jitter_counts()
+            self._jitter, self._received = JitterBuffer(), 0
+        self._received += 1
         self.reception.received(packet.sequence, packet.timestamp, now)
         self._note_level(packet)
         if not self.wants_ticks:
@@ -103,6 +108,12 @@ class Voice:
         frame = joined[:FRAME]
         self.decibels = SILENCE_DB if idle else decibels(frame)
         return frame if self.wants_ticks else None
+
+    def jitter_counts(self) -> Counter[str]:
+        """What became of packets and frames, by the names of JitterStats; `received` is all that was taken in."""
+        stats = asdict(self._jitter.stats)
+        counts = {name: count for name, count in stats.items() if not name.endswith("_s")}
+        return Counter({**counts, "received": self._received}) + self._jitter_before
 
     @property
     def wants_ticks(self) -> bool:

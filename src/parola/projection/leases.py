@@ -70,6 +70,10 @@ class Leases:
         """Seconds since the last look; infinite before the first."""
         return self._monotonic() - self._looked_at if self._looked_at is not None else float("inf")
 
+    def seen(self) -> dict[str, Lease]:
+        """All that the database knows, alive or not."""
+        return {process_id: seen.lease for process_id, seen in self._seen.items()}
+
     def alive(self) -> dict[str, Lease]:
         return {process_id: seen.lease for process_id, seen in self._seen.items() if seen.still_s <= DEAD_S}
 

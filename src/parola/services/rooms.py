@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import prometheus_client as prometheus
 import structlog
 
 from parola.bus import Bus, BusUnavailable, subjects
@@ -25,6 +26,7 @@ _log = structlog.get_logger(__name__)
 
 _TRIES = 20
 SETTLE_TIMEOUT_S = 2.0
+_SILENCE_S = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
 _ASK_AGAIN_S = 0.1
 _SILENCING = (
     rooms.FloorRevoked,
@@ -60,6 +62,17 @@ class Rooms:
         self._projections = projections
         self._now = now
         self._monotonic = monotonic
+        self.silence_seconds = prometheus.Histogram(
+            "parola_silence_seconds",
+            "Until it was confirmed that a voice taken away is silent everywhere",
+            registry=None,
+            buckets=_SILENCE_S,
+        )
+        self.unconfirmed = prometheus.Counter(
+            "parola_commands_unconfirmed",
+            "Commands that stand, and whose silence nobody confirmed in time",
+            registry=None,
+        )
 
     async def open(
         self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
@@ -114,13 +127,16 @@ class Rooms:
             await self._settle_to(room)
 
     async def _settle_to(self, room: Room) -> None:
-        deadline = self._monotonic() + SETTLE_TIMEOUT_S
+        began = self._monotonic()
+        deadline = began + SETTLE_TIMEOUT_S
         while True:
             head = (await self._store.rooms.heads([room.id])).get(room.id)
             if head is None or head.owner is None:
                 return  # nothing mixes this room, so nothing sounds
             try:
-                return await self._ask_to_settle(head.owner, room, deadline - self._monotonic())
+                await self._ask_to_settle(head.owner, room, deadline - self._monotonic())
+                self.silence_seconds.observe(self._monotonic() - began)
+                return
             except (BusUnavailable, MessageError) as error:
                 if self._monotonic() + _ASK_AGAIN_S < deadline:
                     # The bus, or the owner, may be back at once.
@@ -129,6 +145,7 @@ class Rooms:
                 await self._projections.leases.look()  # one that was not seen yet is no dead one
                 if head.owner not in self._projections.leases.alive():
                     return  # its lease has run out: it is dead, or has fallen silent by itself
+                self.unconfirmed.inc()
                 raise Unavailable(
                     "not_confirmed", "It is done, but not yet confirmed that all is silent.", 1
                 ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import prometheus_client as prometheus
 import structlog
 
 from parola.bus import Bus, BusUnavailable, NoResponders, RequestTimeout, subjects
@@ -43,6 +44,9 @@ class Signalling:
         self._gate = gate
         self._projections = projections
         self._placement = Placement()
+        self.takeovers = prometheus.Counter(
+            "parola_ownership_takeovers", "Rooms that got another owner", registry=None
+        )
 
     async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
         """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
@@ -117,6 +121,7 @@ class Signalling:
                 break
             epoch = await self._store.rooms.claim(room_id, process_id, head.epoch)
             if epoch is not None:
+                self.takeovers.inc(head.epoch > 0)  # the first owner takes it from nobody
                 await self._tell_owner(OwnerChanged(room_id, process_id, epoch))
                 return process_id, epoch
         raise Unavailable("full", "No media process can mix this room now.", 2)
