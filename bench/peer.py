@@ -84,12 +84,20 @@ class RawPeer:
     drop: Callable[[], bool] = lambda: False
     on_arrival: Callable[[Arrival], None] | None = None
     bad: int = 0
-    _earlier: bytes = b""
+    _earlier: list[bytes] = field(default_factory=list)
     _consent: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def connect(cls, api: Api, room_id: str, kind: str, with_red: bool = True) -> RawPeer:
-        """`kind` is whip or whep; raises ProtocolError, TimeoutError."""
+    async def connect(
+        cls,
+        api: Api,
+        room_id: str,
+        kind: str,
+        with_red: bool = True,
+        via: Callable[[str], str] = lambda answer: answer,
+    ) -> RawPeer:
+        """`kind` is whip or whep; `via` rewrites the SDP answer, for a way through something else. Raises
+        ProtocolError, TimeoutError."""
         loop = asyncio.get_running_loop()
         certificate = Certificate(*self_signed())
         ufrag, password = secrets.token_hex(4), secrets.token_hex(12)
@@ -109,7 +117,9 @@ class RawPeer:
             offer = "\n".join(kept).replace(f" {RED_PT}\n", "\n")
         answer, location = await api.exchange(room_id, kind, offer.replace("\n", "\r\n"))
         lines = dict(
-            x.removeprefix("a=").split(":", 1) for x in answer.splitlines() if x.startswith("a=") and ":" in x
+            x.removeprefix("a=").split(":", 1)
+            for x in via(answer).splitlines()
+            if x.startswith("a=") and ":" in x
         )
         *_, address, port, _, _ = lines["candidate"].split()[:8]
         server = (address, int(port))
@@ -120,19 +130,21 @@ class RawPeer:
         ice = IceClient(lines["ice-ufrag"], lines["ice-pwd"], ufrag, secrets.token_bytes(12), 1)
         algorithm, value = lines["fingerprint"].split(" ", 1)
         dtls = Dtls(certificate, "client", Fingerprint(algorithm, value))
-        srtp = await asyncio.wait_for(_handshake(sock, server, ice, dtls), 10)
+        srtp = await asyncio.wait_for(handshake(sock, server, ice, dtls), 10)
         peer = cls(sock, srtp, ice, server, location)
         loop.add_reader(sock.fileno(), peer._readable)
         peer._keep_consent()
         return peer
 
-    def speak(self, opus: bytes, dbov: int = 20, with_red: bool = False, skip: int = 1) -> float:
-        """Sends one 20 ms packet, `skip` ticks after the last; wall-clock seconds when it was handed to the kernel."""
+    def speak(self, opus: bytes, dbov: int = 20, copies: int = 0, skip: int = 1) -> float:
+        """Sends one 20 ms packet, `skip` ticks after the last, with as many earlier ones in it (RED; Chromium has 1);
+        wall-clock seconds when it was handed to the kernel."""
         payload, payload_type = opus, OPUS_PT
-        if with_red:
-            copies = [(960, self._earlier)] if self._earlier else []
-            payload, payload_type = red.encode(OPUS_PT, opus, copies), RED_PT
-        self._earlier = opus
+        if copies:
+            earlier = self._earlier[-copies:]
+            redundant = [((len(earlier) - i) * 960, data) for i, data in enumerate(earlier)]
+            payload, payload_type = red.encode(OPUS_PT, opus, redundant), RED_PT
+        self._earlier = [*self._earlier[-3:], opus]
         packet = RtpPacket(
             payload_type, False, self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.ssrc,
             extensions={LEVEL_ID: bytes([dbov])}, payload=payload,
@@ -144,6 +156,10 @@ class RawPeer:
         if not self.drop():
             self.sock.sendto(datagram, self.server)
         return at
+
+    def check(self) -> None:
+        """A connectivity check out of turn, as a client sends when it sees that its own address has changed."""
+        self.sock.sendto(self.ice.request(asyncio.get_running_loop().time()), self.server)
 
     def close(self) -> None:
         if self._consent is not None:
@@ -175,7 +191,8 @@ class RawPeer:
         self._consent = loop.call_later(_CONSENT_S, self._keep_consent)
 
 
-async def _handshake(sock: socket.socket, server: tuple[str, int], ice: IceClient, dtls: Dtls) -> Srtp:
+async def handshake(sock: socket.socket, server: tuple[str, int], ice: IceClient, dtls: Dtls) -> Srtp:
+    """ICE and DTLS from `sock` to a server; it waits for ever."""
     loop = asyncio.get_running_loop()
     agreed = False
     while True:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bench.peer import handshake
 from parola.media.identity import self_signed
 from parola.media.peer import Peer
 from parola.media.transport import Transport
@@ -146,6 +147,38 @@ async def test_a_handshake_that_never_comes_ends_and_frees_its_place(house: Hous
     house.transport.remove(house.peer)
     assert await house.send(check()) == []
     assert house.transport.peers == []
+
+
+async def test_an_address_changes_hands_by_a_handshake_and_by_nothing_less(house: House) -> None:
+    """Somebody went without a word, and the next one got the same port; or somebody forges a source address."""
+    ears = [Deaf(), Deaf()]
+    clients = []
+    for i, ear in enumerate(ears):
+        certificate, ufrag = Certificate(*self_signed()), f"server0{i + 1}"
+        box: list[Peer] = []
+        own = Certificate(*self_signed())
+        peer = Peer(
+            f"connection{i}", IceLite(ufrag, PASSWORD), Dtls(own, "server", Fingerprint("sha-256", certificate.fingerprint)), ear,
+            house.transport.sender(lambda box=box: box[0].socket_index), time.monotonic(),
+        )  # fmt: skip
+        box.append(peer)
+        house.transport.add(peer)
+        ice = IceClient(ufrag, PASSWORD, "client00", b"0123456789ab", 1)
+        clients.append((ice, Dtls(certificate, "client", Fingerprint("sha-256", own.fingerprint))))
+    packet = RtpPacket(111, False, 1, 0, 7, payload=b"sound").to_bytes()
+    srtp = await handshake(house.client, house.address, *clients[0])
+    await house.send(srtp.protect(packet))
+    assert [len(ear.packets) for ear in ears] == [1, 0]
+
+    await house.send(clients[1][0].request(0.0))
+    assert house.transport.dropped["address_in_use"] == 1
+    again = RtpPacket(111, False, 2, 960, 7, payload=b"sound").to_bytes()
+    await house.send(srtp.protect(again))
+    assert [len(ear.packets) for ear in ears] == [2, 0], "a check alone takes no address from anybody"
+
+    newer = await handshake(house.client, house.address, *clients[1])
+    await house.send(newer.protect(packet))
+    assert [len(ear.packets) for ear in ears] == [2, 1]
 
 
 async def test_a_taken_port_is_named() -> None:

@@ -47,6 +47,8 @@ class Transport:
         self._by_ufrag: dict[str, Peer] = {}
         self._by_address: dict[tuple[int, Address], Peer] = {}
         self._place_of: dict[Peer, tuple[int, Address] | None] = {}
+        self._claims: dict[tuple[int, Address], Peer] = {}
+        """Who wants an address that another one still holds: a port that somebody just gave up, or a forger."""
 
     @staticmethod
     def bind(addresses: Sequence[str], port: int) -> list[socket.socket]:
@@ -87,6 +89,8 @@ class Transport:
         place = self._place_of.pop(peer, None)
         if place is not None:
             del self._by_address[place]
+        for claimed in [claimed for claimed, claimant in self._claims.items() if claimant is peer]:
+            del self._claims[claimed]
 
     def sender(self, peer_socket: Callable[[], int | None]) -> Callable[[bytes, Address], None]:
         """A function that sends through the socket on which the peer was last heard."""
@@ -137,7 +141,9 @@ class Transport:
             self._receive_stun(index, datagram, source, now)
             return
         peer = self._by_address.get((index, source))
-        if kind is None or peer is None or peer.closed:
+        if kind == "dtls" and (index, source) in self._claims:
+            self._hear_claim((index, source), datagram, now)
+        elif kind is None or peer is None or peer.closed:
             self.dropped["unknown" if kind is None else f"{kind}_from_stranger"] += 1
         elif kind == "rtp":
             peer.handle_rtp(datagram, now)
@@ -164,6 +170,13 @@ class Transport:
         if remote is not None:
             self._move(peer, (peer.socket_index, remote), now)
 
+    def _hear_claim(self, place: tuple[int, Address], datagram: bytes, now: float) -> None:
+        claimant = self._claims[place]
+        claimant.handle_dtls(datagram, now)
+        if claimant.is_connected:
+            del self._claims[place]
+            self._move(claimant, place, now)
+
     def _move(self, peer: Peer, place: tuple[int, Address], now: float) -> None:
         """A connection stands at one address at a time: after a move the old one is a stranger's again."""
         old = self._place_of.get(peer, place)
@@ -171,9 +184,11 @@ class Transport:
             return
         holder = self._by_address.get(place)
         if holder is not None:
-            # A source address can be forged: whoever answers there keeps it for as long as they show consent.
-            if now - (holder.ice.last_consent or 0.0) < _HOLD_S:
+            # A source address can be forged: whoever answers there keeps it for as long as they show consent, or until
+            # another one completes a handshake there, which nobody can who does not receive at it.
+            if now - (holder.ice.last_consent or 0.0) < _HOLD_S and not peer.is_connected:
                 self.dropped["address_in_use"] += 1
+                self._claims[place] = peer
                 return
             self._place_of[holder] = None
         if old is not None:
