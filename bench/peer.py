@@ -144,7 +144,7 @@ class RawPeer:
             earlier = self._earlier[-copies:]
             redundant = [((len(earlier) - i) * 960, data) for i, data in enumerate(earlier)]
             payload, payload_type = red.encode(OPUS_PT, opus, redundant), RED_PT
-        self._earlier = [*self._earlier[-3:], opus]
+        self._earlier = [*self._earlier[-3:], opus] if skip == 1 else []
         packet = RtpPacket(
             payload_type, False, self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.ssrc,
             extensions={LEVEL_ID: bytes([dbov])}, payload=payload,

@@ -55,7 +55,7 @@ async def _through(house: House, original: Sound, loss: float, seed: int) -> Sou
         for n, frame in enumerate(frames):
             await asyncio.sleep(max(0.0, begin + n * 0.02 - loop.time()))
             level = 10 * np.log10(float(np.mean(frame**2)) + 1e-12)
-            speaker.speak(encoder.encode(frame), dbov=min(127, max(0, int(-level))), with_red=True)
+            speaker.speak(encoder.encode(frame), dbov=min(127, max(0, int(-level))), copies=1)
         await asyncio.sleep(0.4)
         hearing.cancel()
         return await _result(hearing)
