@@ -180,6 +180,11 @@ async def test_an_address_changes_hands_by_a_handshake_and_by_nothing_less(house
     await house.send(newer.protect(packet))
     assert [len(ear.packets) for ear in ears] == [2, 1]
 
+    # The first one's handshake was long ago: neither a check nor a datagram that looks like DTLS gets it back.
+    await house.send(clients[0][0].request(0.0), b"\x16\xfe\xfd" + bytes(10))
+    await house.send(newer.protect(again))
+    assert [len(ear.packets) for ear in ears] == [2, 2]
+
 
 async def test_a_taken_port_is_named() -> None:
     (taken,) = Transport.bind(["127.0.0.1"], 0)

@@ -175,9 +175,9 @@ class Transport:
         claimant.handle_dtls(datagram, now)
         if claimant.is_connected:
             del self._claims[place]
-            self._move(claimant, place, now)
+            self._move(claimant, place, now, proved=True)
 
-    def _move(self, peer: Peer, place: tuple[int, Address], now: float) -> None:
+    def _move(self, peer: Peer, place: tuple[int, Address], now: float, proved: bool = False) -> None:
         """A connection stands at one address at a time: after a move the old one is a stranger's again."""
         old = self._place_of.get(peer, place)
         if old == place:
@@ -186,9 +186,10 @@ class Transport:
         if holder is not None:
             # A source address can be forged: whoever answers there keeps it for as long as they show consent, or until
             # another one completes a handshake there, which nobody can who does not receive at it.
-            if now - (holder.ice.last_consent or 0.0) < _HOLD_S and not peer.is_connected:
+            if now - (holder.ice.last_consent or 0.0) < _HOLD_S and not proved:
                 self.dropped["address_in_use"] += 1
-                self._claims[place] = peer
+                if not peer.is_connected:
+                    self._claims[place] = peer
                 return
             self._place_of[holder] = None
         if old is not None:
