@@ -6,6 +6,7 @@ import pytest
 
 from parola.api import events
 from parola.bus import subjects
+from parola.store import StoreUnavailable
 from tests.web_process import WebProcess
 
 
@@ -188,3 +189,18 @@ async def test_everything_is_let_go_with_the_last_reader(web: WebProcess) -> Non
         assert web.services.feeds.open_streams == 0
         assert len(web.bus.subscriptions) == before
         assert web.services.projections.watched(room) is None
+
+
+async def test_a_database_that_goes_away_in_mid_stream_ends_it_and_is_no_bug(
+    web: WebProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await web.member("ada")
+    room = await ada.opens()
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(web.services.views, "room", away)
+    async with web.guest.reads(room) as stream:  # the exit would raise what the app raises
+        assert stream.status == 200
+        assert await stream.rest() == []

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -15,6 +16,9 @@ from parola.api.caller import address, caller, services
 from parola.api.limiting import Limits
 from parola.domain.rooms import Lifecycle
 from parola.services.caller import Caller
+from parola.store import StoreUnavailable
+
+_log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/api/rooms/{room_id}", tags=["events"])
 
@@ -59,8 +63,13 @@ class EventStream(Response):
                 leaving.cancel()
                 sending.cancel()
                 await asyncio.gather(sending, leaving, return_exceptions=True)
-            if not sending.cancelled() and sending.exception() is not None:
-                raise sending.exception() or AssertionError
+            error = None if sending.cancelled() else sending.exception()
+            if isinstance(error, StoreUnavailable):
+                # What was begun cannot be refused any more: it ends, and its reader comes back for what is missing.
+                _log.warning("events.store_away", reason=str(error)[:200])
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            elif error is not None:
+                raise error
         finally:
             self._limits.disconnect(self._address)
 
