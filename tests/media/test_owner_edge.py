@@ -16,6 +16,7 @@ from parola.media.owner import OwnedRoom
 from parola.media.speaker import Speaker
 from parola.media.stream import ProgramStream, StreamNumbers
 from parola.media.voice import Voice
+from parola.rtp import red
 from parola.rtp.rtp import RtpPacket
 from tests.media.fakes import FakePeer, FakeWatched, live_room
 
@@ -47,13 +48,13 @@ class House:
         self.owned.add(speaker)
         return speaker
 
-    def listener(self, account_id: str | None) -> tuple[Listener, FakePeer]:
+    def listener(self, account_id: str | None, red_pt: int | None = None) -> tuple[Listener, FakePeer]:
         peer = FakePeer()
         name = f"whep-{account_id}-{len(self.edge.listeners)}"
         listener = Listener(self.edge, account_id, None, name, lambda x: None, lambda x: None)
         peer.on_close = listener.closed
         listener.peer = peer  # type: ignore[assignment]
-        numbers = StreamNumbers(111, None, 77, 0, 0)
+        numbers = StreamNumbers(111, red_pt, 77, 0, 0)
         listener.stream = ProgramStream(numbers, "room", peer.send_rtp, peer.send_rtcp, self.now)
         self.edge.add(listener)
         listener.connected(self.now)
@@ -121,6 +122,28 @@ def test_a_lone_talker_hears_nothing_of_it() -> None:
     house.run(100)
     sound = heard(host.packets)
     assert not sound.any() or float(np.abs(sound).max()) < 0.002
+
+
+async def test_no_copy_of_what_was_fenced_follows_in_a_later_packet() -> None:
+    """Whoever had lost the original would hear the voice after its revocation was answered."""
+    house = House("bob")
+    _, audience = house.listener("carla", red_pt=63)
+    house.talking = {"bob": 1000.0, "host": 440.0}
+    house.run(50)
+    assert len(red.decode(RtpPacket.parse(audience.packets[-1]).payload)) > 1
+    settled = asyncio.ensure_future(house.owned.settle(house.watched.decide(rooms.Revoke("host", "bob"))))
+    await asyncio.sleep(0)
+    house.run(1)
+    await settled
+    before = RtpPacket.parse(audience.packets[-1]).timestamp
+    audience.packets.clear()
+    house.run(3)
+    for packet in map(RtpPacket.parse, audience.packets):
+        offsets = (
+            [b.timestamp_offset for b in red.decode(packet.payload)] if packet.payload_type == 63 else [0]
+        )
+        assert all(packet.timestamp - offset > before for offset in offsets)
+    assert len(audience.packets) == 3
 
 
 @pytest.mark.parametrize(

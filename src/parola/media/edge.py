@@ -15,7 +15,7 @@ from parola.bus.frame import Frame
 from parola.domain.rooms import Access, Event, Lifecycle, PersonUninvited, Room
 from parola.media.listener import Listener
 from parola.media.outputs import MAIN, mix_minus
-from parola.media.stream import Payloads
+from parola.media.stream import MOST_COPIES, Payloads
 from parola.projection import Watched
 from parola.rtp import opus
 
@@ -48,7 +48,8 @@ class EdgeRoom:
         """The highest (epoch, tick) that was ever fenced here, also before this edge was attached to that owner."""
         self._offset: int | None = None
         self._stream_tick = 0
-        self._earlier: dict[str, tuple[int, bytes]] = {}
+        self._earlier: dict[str, tuple[tuple[int, bytes], ...]] = {}
+        """Of each output the latest frames that may be repeated, oldest first: their ticks on this edge, and Opus."""
         self._heard_at = float("-inf")
         watched.on_change(self._changed)
 
@@ -86,6 +87,7 @@ class EdgeRoom:
             self._earlier.clear()
         elif now - self._touched > TOUCH_S:
             self._first_tick = max(self._first_tick, first_tick)
+            self._earlier.clear()
         self._keep_to_fence()
         self._touched = now
 
@@ -96,6 +98,8 @@ class EdgeRoom:
         """After this nothing of `tick` or before is sent, and the room stands at `seq` or later here."""
         self._fenced = max(self._fenced, (epoch, tick))
         self._keep_to_fence()
+        # It holds for copies, too: whoever has lost the original would hear what was to have left every edge.
+        self._earlier.clear()
         await self._watched.catch_up(seq)
 
     def deliver(self, output: str, frame: Frame) -> None:
@@ -110,10 +114,7 @@ class EdgeRoom:
             return
         tick = self._place(frame.tick, now)
         silent = opus.is_dtx(frame.payload)
-        before = self._earlier.get(output)
-        history = ((1, before[1]),) if before is not None and before[0] == tick - 1 else ()
-        self._earlier[output] = (tick, frame.payload)
-        payloads = Payloads(frame.payload, history)
+        payloads = Payloads(frame.payload, self._repeatable(output, tick, frame.payload))
         talkers = frozenset(frame.talkers)
         if output == MAIN:
             self._heard_at = now
@@ -142,6 +143,12 @@ class EdgeRoom:
         self._watched.remove_listener(self._changed)
         for listener in list(self.listeners.values()):
             listener.close(reason)
+
+    def _repeatable(self, output: str, tick: int, payload: bytes) -> tuple[tuple[int, bytes], ...]:
+        """The frames just before this one, with how many ticks ago they were; then this one is among them."""
+        kept = tuple((at, data) for at, data in self._earlier.get(output, ()) if 0 < tick - at <= MOST_COPIES)
+        self._earlier[output] = (*kept, (tick, payload))
+        return tuple((tick - at, data) for at, data in kept)
 
     def _keep_to_fence(self) -> None:
         epoch, tick = self._fenced

@@ -19,8 +19,14 @@ FRAME = 960
 PROTECTED_AT_FIRST_S = 10.0
 """The first report comes seconds after the first packet; until then every listener is protected."""
 PROTECTED_AFTER_LOSS_S = 20.0
-LOSS_WORTH_RED = 3
-"""Fraction lost in 1/256: about 1 %."""
+LOSS_WORTH_COPIES = (3, 38)
+"""Fraction lost, in 1/256, from which on each packet repeats one and two earlier ones: about 1 and 15 %. At 30 % one
+copy leaves 9 % of the frames missing, two leave 3 %."""
+LOSS_KEEPS_COPIES = (3, 20)
+"""Less is enough to go on with as many: a share near a limit must not change the packets with every report."""
+MOST_COPIES = len(LOSS_WORTH_COPIES)
+_LARGEST_PAYLOAD = 1200 - 12 - 16
+"""RTP header and SRTP tag come on top: the largest datagram that every path carries (as in RFC 9000, section 14)."""
 _HEADER = struct.Struct("!BBHII")
 _REPORT_EVERY_S = 5.0
 
@@ -66,7 +72,8 @@ class ProgramStream:
         self._write_rtcp = write_rtcp
         self._sequence = numbers.first_sequence
         self._origin_tick: int | None = None
-        self._protected_until = now + PROTECTED_AT_FIRST_S
+        self._protected_until = [now + PROTECTED_AT_FIRST_S, now]
+        """Until when each number of copies is sent, one and two."""
         self._packets = 0
         self._octets = 0
         self._report_due = now + 0.5
@@ -75,7 +82,8 @@ class ProgramStream:
     def packet_class(self, now: float) -> PacketClass:
         if self.numbers.red_pt is None:
             return PacketClass(self.numbers.opus_pt, None, 0)
-        return PacketClass(self.numbers.opus_pt, self.numbers.red_pt, 1 if now < self._protected_until else 0)
+        copies = max((n for n, until in enumerate(self._protected_until, 1) if now < until), default=0)
+        return PacketClass(self.numbers.opus_pt, self.numbers.red_pt, copies)
 
     def send(self, tick: int, payload: bytes, payload_type: int, silent: bool, now: float) -> None:
         """Sends the payload that starts at `tick` of the room; an older tick than the last is never sent."""
@@ -132,9 +140,13 @@ class ProgramStream:
                 if block.ssrc == self.numbers.ssrc:
                     ours = True
                     self.loss_256, self.jitter = block.fraction_lost, block.jitter
-                    if block.fraction_lost >= LOSS_WORTH_RED:
-                        self._protected_until = max(self._protected_until, now + PROTECTED_AFTER_LOSS_S)
+                    self._protect(block.fraction_lost, now)
         return ours
+
+    def _protect(self, loss_256: int, now: float) -> None:
+        for i, until in enumerate(self._protected_until):
+            if loss_256 >= (LOSS_KEEPS_COPIES if now < until else LOSS_WORTH_COPIES)[i]:
+                self._protected_until[i] = max(until, now + PROTECTED_AFTER_LOSS_S)
 
     def _timestamp(self, tick: int) -> int:
         assert self._origin_tick is not None
@@ -142,7 +154,7 @@ class ProgramStream:
 
 
 class Payloads:
-    """The payloads of one frame, one for each packet class, with the frame before as redundancy."""
+    """The payloads of one frame, one for each packet class, with the frames before as redundancy."""
 
     def __init__(self, packet: bytes, earlier: tuple[tuple[int, bytes], ...]) -> None:
         """`earlier`: (how many ticks ago, packet), oldest first."""
@@ -155,6 +167,17 @@ class Payloads:
         if wanted.red_pt is None or wanted.copies == 0 or is_dtx(self._packet):
             return self._packet, wanted.opus_pt
         if wanted not in self._built:
-            copies = [(ago * FRAME, packet) for ago, packet in self._earlier[-wanted.copies :]]
+            copies = self._copies(wanted.copies)
             self._built[wanted] = red.encode(wanted.opus_pt, self._packet, copies)
         return self._built[wanted], wanted.red_pt
+
+    def _copies(self, most: int) -> list[tuple[int, bytes]]:
+        """The latest ones that fit, the oldest first."""
+        left = _LARGEST_PAYLOAD - len(self._packet) - red.PRIMARY_HEADER
+        chosen: list[tuple[int, bytes]] = []
+        for ago, packet in reversed(self._earlier):
+            left -= red.BLOCK_HEADER + len(packet)
+            if ago > most or left < 0:
+                break
+            chosen.insert(0, (ago * FRAME, packet))
+        return chosen

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 LARGEST_OFFSET = (1 << 14) - 1
 LARGEST_BLOCK = (1 << 10) - 1
+BLOCK_HEADER, PRIMARY_HEADER = 4, 1
+"""Bytes: of each redundant block, and of the last."""
 _MOST_BLOCKS = 16
 
 
