@@ -55,8 +55,10 @@ class Metrics:
     ) -> bytes:
         """`seen` and `alive` are leases of media processes, `media` what those said who answered."""
         self._seen.note(streams, missing, seen, alive, alive - len(media))
-        said = [({"machine": told.machine, "process": told.name}, told.families) for told in media]
-        return figures.text([(self._labels, figures.told(self._registry)), *said])
+        # Prometheus refuses a text in which a series stands twice: of two with one name the later counts.
+        said = {(told.machine, told.name): told.families for told in media}
+        theirs = [({"machine": machine, "process": name}, said[machine, name]) for machine, name in said]
+        return figures.text([(self._labels, figures.told(self._registry)), *theirs])
 
 
 class _Seen(Collector):
