@@ -6,6 +6,7 @@ process's own projection of the room, whatever the asking process believed.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -50,6 +51,7 @@ class OrderDesk:
     def __init__(self, process: MediaProcess, bus: Bus) -> None:
         self._process = process
         self._bus = bus
+        self._turn = asyncio.Lock()
 
     async def open(self) -> None:
         verbs: dict[str, Callable[[bytes], Awaitable[bytes]]] = {
@@ -87,6 +89,7 @@ class OrderDesk:
 
     async def _whep(self, data: bytes) -> bytes:
         order = WhepOrder.from_bytes(data)
+        await self._take_turn()
         offer = _parse(order.offer, "recvonly")
         process = self._process
         process.connections.admit(order.address)
@@ -123,6 +126,7 @@ class OrderDesk:
 
     async def _whip(self, data: bytes) -> bytes:
         order = WhipOrder.from_bytes(data)
+        await self._take_turn()
         offer = _parse(order.offer, "sendonly")
         process = self._process
         process.connections.admit(order.address)
@@ -179,6 +183,11 @@ class OrderDesk:
         if edge is not None:
             await edge.fence(order.epoch, order.tick, order.seq)
         return FencePassed(self._process.identity.process_id).to_bytes()
+
+    async def _take_turn(self) -> None:
+        """One to each turn of the loop: a crowd's orders come all at once, and ticks have to get in between."""
+        async with self._turn:
+            await asyncio.sleep(0)
 
     def _newcomer(self, room_id: str, account_id: str | None) -> Newcomer:
         watched = self._process.projections.watched(room_id)

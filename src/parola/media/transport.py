@@ -22,7 +22,9 @@ from parola.rtp.stun import Address
 _log = structlog.get_logger(__name__)
 
 _BATCH = 64
-"""Datagrams read in one go before the loop gets its turn."""
+"""Datagrams read in one go before the loop gets its turn, unless they take longer than a slice: a crowd's handshakes,
+each a millisecond or two, must not keep a tick waiting."""
+_SLICE_S = 0.003
 _LARGEST = 2048
 _HOLD_S = 6.0
 """Consent comes every 2.5 s (media clients send it at least every 5 s): who was silent longer than this has gone."""
@@ -132,6 +134,8 @@ class Transport:
                 # One hostile datagram must not take the process, and with it every other room, down.
                 self.dropped["bug"] += 1
                 _log.exception("datagram.failed", size=len(datagram))
+            if self._monotonic() - now > _SLICE_S:
+                return
 
     def _receive(self, index: int, datagram: bytes, source: Address, now: float) -> None:
         self.packets_in += 1
