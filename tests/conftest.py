@@ -1,30 +1,55 @@
-"""A real database for whoever asks for one: made once, copied for each test."""
+"""A real database for whoever asks for one: SQLite, or with `--database postgresql` a real PostgreSQL."""
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from parola.store import Store, upgrade
+from parola.store import Store
+from tests.database import DATABASES, driven
+
+_WITH_DATABASE = frozenset({"database_url", "house", "web"})
+"""Fixtures behind which a database is; what is marked e2e has a whole server."""
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with this version's tables and nothing in them."""
-    path = tmp_path_factory.mktemp("template") / "empty.db"
-    asyncio.run(upgrade(f"sqlite+aiosqlite:///{path}"))
-    return path
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.addoption("--database-only", action="store_true", help="only tests that use a database")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    DATABASES.kind = config.getoption("--database")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--database-only"):
+        return
+    kept = [item for item in items if _has_database(item)]
+    if not kept:
+        raise pytest.UsageError("no test uses a database: the selection is wrong")
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _has_database(item: pytest.Item) -> bool:
+    return bool(
+        _WITH_DATABASE.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker("e2e")
+    )
+
+
+def pytest_unconfigure() -> None:
+    DATABASES.close()
 
 
 @pytest.fixture
-def database_url(empty_database: Path, tmp_path: Path) -> str:
-    path = tmp_path / "parola.db"
-    shutil.copy(empty_database, path)
-    return f"sqlite+aiosqlite:///{path}"
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """Of a database with this version's tables and nothing in them, as the store takes it."""
+    url = DATABASES.fresh(tmp_path)
+    yield driven(url)
+    DATABASES.drop(url)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parola.client.api import Api
+from tests.database import DATABASES
 
 READY_TIMEOUT_S = 30.0
 
@@ -36,6 +37,8 @@ class House:
         self.udp_port = free_port(socket.SOCK_DGRAM, self.media_processes)
         self.origin = f"http://localhost:{self.http_port}"
         self.log = self.folder / "server.log"
+        if DATABASES.kind == "postgresql" and "PAROLA_DATABASE_URL" not in self.environment:
+            self.environment = {**self.environment, "PAROLA_DATABASE_URL": DATABASES.empty(self.folder)}
 
     def start(self) -> None:
         environment = {

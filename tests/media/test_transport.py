@@ -157,8 +157,9 @@ async def test_an_address_changes_hands_by_a_handshake_and_by_nothing_less(house
         certificate, ufrag = Certificate(*self_signed()), f"server0{i + 1}"
         box: list[Peer] = []
         own = Certificate(*self_signed())
+        dtls = Dtls(own, "server", Fingerprint("sha-256", certificate.fingerprint))
         peer = Peer(
-            f"connection{i}", IceLite(ufrag, PASSWORD), Dtls(own, "server", Fingerprint("sha-256", certificate.fingerprint)), ear,
+            f"connection{i}", IceLite(ufrag, PASSWORD), dtls, ear,
             house.transport.sender(lambda box=box: box[0].socket_index), time.monotonic(),
         )  # fmt: skip
         box.append(peer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from parola.bus.messages import OwnerChanged, RoomEvents
 from parola.domain import rooms as r
 from parola.domain.errors import NotFound
 from parola.projection import Projections
-from parola.store import Store, StoreUnavailable, upgrade
+from parola.store import Store, StoreUnavailable
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -51,15 +50,11 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'parola.db'}"
-    await upgrade(url)
-    store = Store.open(url)
+async def world(store: Store) -> AsyncIterator[World]:
     world = World(store)
     await world.begin()
     yield world
     await world.bus.close()
-    await store.close()
 
 
 async def test_messages_are_folded_as_they_come_and_listeners_told(world: World) -> None:

@@ -15,7 +15,8 @@ from parola.bus.messages import Closed, CloseOrder, Connected, Refused, Settled,
 from parola.domain.errors import Refusal
 from parola.services.caller import Caller
 from parola.settings import Settings
-from parola.store import Store, upgrade
+from parola.store import Store
+from tests.database import DATABASES
 
 PASSWORD = "correct horse battery"
 MEDIA = "media-process-0"
@@ -76,8 +77,8 @@ class House:
 
 @contextlib.asynccontextmanager
 async def opened(folder: Path, **settings: Any) -> AsyncIterator[House]:
-    chosen = Settings.load(data_dir=folder, **{"limits": "off", **settings})
-    await upgrade(chosen.database_url)
+    url = DATABASES.fresh(folder)
+    chosen = Settings.load(data_dir=folder, database_url=url, **{"limits": "off", **settings})
     store, bus = Store.open(chosen.database_url), MemoryBus()
     services, _, audience, _ = make_services(chosen, store, bus)
     await audience.start()
@@ -88,6 +89,7 @@ async def opened(folder: Path, **settings: Any) -> AsyncIterator[House]:
     finally:
         await bus.close()
         await store.close()
+        DATABASES.drop(url)
 
 
 async def refusal_of(work: Any) -> str:

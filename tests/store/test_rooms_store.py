@@ -7,9 +7,7 @@ import itertools
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -43,18 +41,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path / 'parola.db'}"
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
-    await upgrade(url)
-    store = Store.open(url)
+@pytest.fixture(autouse=True)
+async def host(store: Store) -> None:
     await store.accounts.add("host", "host", "Host", "", NOW)
-    yield store
-    await store.close()
 
 
 async def add_room(
@@ -80,9 +69,9 @@ async def writer(url: str, name: str, count: int) -> asyncio.subprocess.Process:
     )
 
 
-async def test_two_processes_at_once_neither_lose_nor_double(store: Store, url: str) -> None:
+async def test_two_processes_at_once_neither_lose_nor_double(store: Store, database_url: str) -> None:
     await add_room(store, "room")
-    processes = [await writer(url, name, 40) for name in ("ada", "bob")]
+    processes = [await writer(database_url, name, 40) for name in ("ada", "bob")]
     outputs = [(await p.communicate())[0].decode().split() for p in processes]
     assert [p.returncode for p in processes] == [0, 0]
     acknowledged = sorted(int(seq) for output in outputs for seq in output)
@@ -92,11 +81,13 @@ async def test_two_processes_at_once_neither_lose_nor_double(store: Store, url: 
     assert r.fold(None, events) == await store.rooms.load("room")
 
 
-async def test_a_writer_killed_at_any_moment_loses_nothing_it_was_told(store: Store, url: str) -> None:
+async def test_a_writer_killed_at_any_moment_loses_nothing_it_was_told(
+    store: Store, database_url: str
+) -> None:
     await add_room(store, "room")
     dice = random.Random(7)
     for name in ("ada", "bob", "carla"):
-        process = await writer(url, name, 100_000)
+        process = await writer(database_url, name, 100_000)
         assert process.stdout is not None
         told = [int(await process.stdout.readline()) for _ in range(dice.randrange(1, 25))]
         process.send_signal(signal.SIGKILL)
@@ -174,7 +165,7 @@ async def test_handles_are_taken_once_and_invitations_used_once(store: Store) ->
     assert sorted(used) == [False, False, True]
 
 
-async def test_migrating_twice_changes_nothing(store: Store, url: str) -> None:
+async def test_migrating_twice_changes_nothing(store: Store, database_url: str) -> None:
     await add_room(store, "room")
-    await upgrade(url)
+    await upgrade(database_url)
     assert await store.rooms.load("room") is not None
