@@ -77,7 +77,7 @@ async def under_garbage(folder: Path, rate: int, seconds: float) -> list[Figure]
             "garbage: the media process's CPU for a datagram",
             cost,
             "µs",
-            50,
+            20,
             f"{quiet:.1%} of a core before, {share:.1%} meanwhile",
         ),
         heard.figure("garbage"),
