@@ -9,6 +9,7 @@ from parola.media.load import (
     DESCRIPTORS_ARE_FULL,
     HEARTBEAT_S,
     LATE_IS_FULL_S,
+    LATE_IS_STARVED_S,
     Load,
     LoadMeter,
     Newcomer,
@@ -29,7 +30,7 @@ class Seconds:
         self,
         seconds: int = 1,
         late_s: float = 0.001,
-        cpu: float = 0.1,
+        cpu: float = 0.4,
         unsent: int = 0,
         descriptors: int = 20,
         connections: int = 10,
@@ -89,10 +90,18 @@ def test_the_first_second_of_a_life_decides_nothing() -> None:
     assert load.admits(Newcomer.LISTENER)
 
 
+def test_whoever_is_kept_waiting_by_others_helps_nobody_by_refusing() -> None:
+    seconds = Seconds()
+    load = seconds.go(5, cpu=0.02, late_s=LATE_IS_STARVED_S / 2)
+    assert load.admits(Newcomer.LISTENER)
+    assert 0.3 < load.value < 1.0  # but others are better placed
+    assert seconds.go(5, cpu=0.0, late_s=LATE_IS_STARVED_S).reason == "lateness"
+
+
 def test_the_stage_is_worth_more_than_the_hall() -> None:
     seconds = Seconds()
     admitted = []
-    for late_s in (0.02, 0.052, 0.065, 0.5):
+    for late_s in (0.02, 0.04, 0.06, 0.5):
         load = seconds.go(3, late_s=late_s)
         admitted.append({newcomer.name for newcomer in Newcomer if load.admits(newcomer)})
     assert admitted == [

@@ -27,8 +27,12 @@ MEASURED_EVERY_S = 1.0
 
 WINDOWS = 3
 LATE_IS_CALM_S = 0.01
-LATE_IS_FULL_S = 0.05
-"""Just before a tick is left out (`ticker.SKIP_AFTER_S`), and with it a listener's sound."""
+LATE_IS_FULL_S = 0.035
+"""A tick so late makes a hole of 55 ms in a listener's packets; a listener's buffer bears 60."""
+LATE_IS_STARVED_S = 0.15
+"""Whoever does next to nothing and is late all the same is kept waiting by others. To refuse somebody would help nobody
+here; only a process so late as this is of no use to anybody."""
+_BUSY = 0.3
 CPU_IS_FULL = 0.85
 UNSENT_IS_FULL = 0.005
 DESCRIPTORS_ARE_FULL = 0.9
@@ -43,7 +47,7 @@ class Newcomer(Enum):
     """Who wants to come in, and from which load on they are refused."""
 
     LISTENER = 1.0
-    SPEAKER = 1.3
+    SPEAKER = 1.5
     RETURNING = 3.0
     """A speaker whose older connection is still here, or the host: a room without them is worth nothing."""
 
@@ -112,8 +116,10 @@ class Load:
             "most_descriptors": float(last.most_descriptors),
             "connections": float(last.connections),
         }
+        others = max(0.0, 1 - cpu / _BUSY)
+        full_s = LATE_IS_FULL_S + others * (LATE_IS_STARVED_S - LATE_IS_FULL_S)
         return {
-            "lateness": max(0.0, late_s - LATE_IS_CALM_S) / (LATE_IS_FULL_S - LATE_IS_CALM_S),
+            "lateness": max(0.0, late_s - LATE_IS_CALM_S) / (full_s - LATE_IS_CALM_S),
             "cpu": cpu / CPU_IS_FULL,
             "unsent": lost / UNSENT_IS_FULL,
             "descriptors": max(0.0, descriptors - 0.5) / (DESCRIPTORS_ARE_FULL - 0.5),
