@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -15,29 +17,47 @@ from parola.settings import Settings, SettingsError
 
 app = typer.Typer(help="Parola: open live audio rooms.", no_args_is_help=True, pretty_exceptions_enable=False)
 
+Port = Annotated[int | None, typer.Option(help="Instead of PAROLA_HTTP_PORT")]
+UdpPort = Annotated[int | None, typer.Option(help="Instead of PAROLA_UDP_PORT")]
+Bind = Annotated[str | None, typer.Option(help="Instead of PAROLA_BIND")]
+DataDir = Annotated[Path | None, typer.Option(help="Instead of PAROLA_DATA_DIR")]
 Url = Annotated[str, typer.Argument(help="The address of a room's page, such as http://localhost:8080/r/ID")]
 Token = Annotated[str | None, typer.Option(envvar="PAROLA_TOKEN", help="The token of the account that acts")]
 
 
 @app.command()
-def serve(
-    port: Annotated[int | None, typer.Option(help="Instead of PAROLA_HTTP_PORT")] = None,
-    udp_port: Annotated[int | None, typer.Option(help="Instead of PAROLA_UDP_PORT")] = None,
-    bind: Annotated[str | None, typer.Option(help="Instead of PAROLA_BIND")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Instead of PAROLA_DATA_DIR")] = None,
-) -> None:
+def serve(port: Port = None, udp_port: UdpPort = None, bind: Bind = None, data_dir: DataDir = None) -> None:
     """Starts Parola on this machine; PAROLA_* variables configure it (docs/protocol.md lists them)."""
     from parola import supervisor
 
-    # Into the environment, so that the child processes read the same.
-    changes = {"HTTP_PORT": port, "UDP_PORT": udp_port, "BIND": bind, "DATA_DIR": data_dir}
-    os.environ.update({f"PAROLA_{name}": str(value) for name, value in changes.items() if value is not None})
-    settings = _settings()
+    settings = _settings(port, udp_port, bind, data_dir)
     logs.configure("parola")
     try:
         supervisor.serve(settings)
     except supervisor.StartError as error:
         _fail(str(error))
+
+
+@app.command()
+def doctor(
+    port: Port = None,
+    udp_port: UdpPort = None,
+    bind: Bind = None,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,
+) -> None:
+    """Tells what is wrong with this machine, for what `parola serve` would do with the same settings."""
+    settings = _settings(port, udp_port, bind, data_dir)
+    logs.configure("doctor", least=logging.ERROR)  # the findings say the rest
+    from parola.doctor import Level, report, visit
+
+    findings = visit(settings)
+    ill = any(finding.level is Level.PROBLEM for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"ok": not ill, "findings": [f.as_json() for f in findings]}, indent=2))
+    else:
+        typer.echo(report(findings))
+    sys.exit(1 if ill else 0)
 
 
 @app.command("web-process", hidden=True)
@@ -131,7 +151,15 @@ def _child() -> tuple[Any, Settings]:
     return bootstrap, settings
 
 
-def _settings() -> Settings:
+def _settings(
+    port: int | None = None,
+    udp_port: int | None = None,
+    bind: str | None = None,
+    data_dir: Path | None = None,
+) -> Settings:
+    # Into the environment, so that child processes read the same.
+    changes = {"HTTP_PORT": port, "UDP_PORT": udp_port, "BIND": bind, "DATA_DIR": data_dir}
+    os.environ.update({f"PAROLA_{name}": str(value) for name, value in changes.items() if value is not None})
     try:
         return Settings.load()
     except SettingsError as error:

@@ -18,8 +18,8 @@ import structlog
 _FIRST_KEYS = ["timestamp", "level", "process", "event"]
 
 
-def configure(process: str, stream: TextIO | None = None) -> None:
-    """Once for each process; `process` stands in every line."""
+def configure(process: str, stream: TextIO | None = None, least: int = logging.INFO) -> None:
+    """Once for each process; `process` stands in every line. What is below the level `least` is left out."""
     stream = stream if stream is not None else sys.stderr
     structlog.reset_defaults()
     structlog.configure(
@@ -30,7 +30,7 @@ def configure(process: str, stream: TextIO | None = None) -> None:
             structlog.processors.StackInfoRenderer(),
             *(_for_people() if stream.isatty() else _for_machines()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=True,
     )

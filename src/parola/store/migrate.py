@@ -19,6 +19,14 @@ async def upgrade(url: str) -> None:
         await database.close()
 
 
+def revisions() -> tuple[str, ...]:
+    """Of this version's tables, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    return tuple(script.revision for script in scripts.walk_revisions())
+
+
 def _upgrade(connection: Connection) -> None:
     # Alembic takes a fifth of a second to import, and only one process of a start needs it.
     from alembic import command

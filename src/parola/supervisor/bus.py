@@ -34,7 +34,7 @@ class EmbeddedNats:
         self.token = f"t{secrets.token_hex(32)}"
         self._folder = folder
         self._port = _ANY_PORT
-        self._binary = _binary()
+        self._binary = binary()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
 
@@ -70,7 +70,8 @@ class EmbeddedNats:
                 self._port = int(json.loads(file.read_text())["nats"][0].rpartition(":")[2])
 
 
-def _binary() -> Path:
+def binary() -> Path:
+    """Raises StartError."""
     beside = Path(sysconfig.get_path("scripts")) / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:
