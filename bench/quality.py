@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
+from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.figures import Figure, spread
 from bench.peer import RED_PT, Arrival, RawPeer
@@ -41,60 +44,66 @@ async def intelligibility_over_network(house: House) -> list[Figure]:
 
 async def _through(house: House, original: Sound, loss: float, seed: int) -> Sound:
     dice = random.Random(seed)
-    encoder = Encoder()
-    frames = np.pad(original, (0, -len(original) % 960)).reshape(-1, 960).astype(np.float32)
     async with (
         live_room(house, "ada", "carla") as (room_id, (ada, carla)),
         peer(ada, room_id, "whip", with_red=True) as speaker,
         peer(carla, room_id, "whep", with_red=True) as listener,
     ):
         speaker.drop = listener.drop = lambda: dice.random() < loss
-        hearing = asyncio.create_task(_hear(listener))
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-        for n, frame in enumerate(frames):
-            await asyncio.sleep(max(0.0, begin + n * 0.02 - loop.time()))
-            level = 10 * np.log10(float(np.mean(frame**2)) + 1e-12)
-            speaker.speak(encoder.encode(frame), dbov=min(127, max(0, int(-level))), copies=1)
-        await asyncio.sleep(0.4)
-        hearing.cancel()
-        return await _result(hearing)
+        return await said_and_heard(speaker, listener, original)
 
 
-async def _result(hearing: asyncio.Task[Sound]) -> Sound:
-    return await hearing
+async def said_and_heard(
+    speaker: RawPeer, listener: RawPeer, original: Sound, copies: int = 1, encoder: Encoder | None = None
+) -> Sound:
+    """Says it in real time, with so many earlier frames in each packet, and returns what the listener would play."""
+    listener.arrivals.clear()
+    await _say(speaker, original, copies, encoder or Encoder())
+    await asyncio.sleep(0.4)
+    return played(listener.arrivals)
 
 
-async def _hear(listener: RawPeer) -> Sound:
-    """What a receiver would play, until it is cancelled."""
+async def _say(speaker: RawPeer, original: Sound, copies: int, encoder: Encoder) -> None:
+    frames = np.pad(original, (0, -len(original) % 960)).reshape(-1, 960).astype(np.float32)
     loop = asyncio.get_running_loop()
-    jitter, decoder = JitterBuffer(min_delay_ms=60), Decoder()
-
-    def arrived(arrival: Arrival) -> None:
-        packet, now = arrival.packet, loop.time()
-        if packet.payload_type != RED_PT:
-            jitter.insert(packet.timestamp, packet.payload, now, packet.sequence)
-            return
-        *earlier, primary = red.decode(packet.payload)
-        for block in earlier:
-            jitter.insert((packet.timestamp - block.timestamp_offset) & 0xFFFFFFFF, block.data, now, None)
-        jitter.insert(packet.timestamp, primary.data, now, packet.sequence)
-
-    listener.on_arrival = arrived
-    parts: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     begin = loop.time()
-    try:
-        while True:
-            match jitter.pull(loop.time()):
-                case Play(payload=payload):
-                    parts.append(decoder.decode(payload))
-                case Fec(payload=payload, samples=samples):
-                    parts.append(decoder.decode_fec(payload, samples))
-                case Lost(samples=samples):
-                    parts.append(decoder.conceal(samples))
-                case Idle(samples=samples):
-                    parts.append(np.zeros(samples, np.float32))
-            played = sum(p.size for p in parts) / 48_000
-            await asyncio.sleep(max(0.0, begin + played - loop.time()))
-    except asyncio.CancelledError:
-        return np.concatenate(parts).astype(np.float64)
+    for n, frame in enumerate(frames):
+        await asyncio.sleep(max(0.0, begin + n * 0.02 - loop.time()))
+        level = 10 * np.log10(float(np.mean(frame**2)) + 1e-12)
+        speaker.speak(encoder.encode(frame), dbov=min(127, max(0, int(-level))), copies=copies)
+
+
+def played(arrivals: Sequence[Arrival]) -> Sound:
+    """What a receiver makes of packets, each at the instant that the kernel got it: whoever measures may be late, the
+    sound is not."""
+    jitter, decoder = JitterBuffer(min_delay_ms=60), Decoder()
+    parts: list[NDArray[np.float32]] = []
+    waiting = deque(arrivals)
+    now = waiting[0].at
+    end = waiting[-1].at + 0.4
+    while now < end:
+        while waiting and waiting[0].at <= now:
+            _insert(jitter, waiting.popleft())
+        match jitter.pull(now):
+            case Play(payload=payload):
+                parts.append(decoder.decode(payload))
+            case Fec(payload=payload, samples=samples):
+                parts.append(decoder.decode_fec(payload, samples))
+            case Lost(samples=samples):
+                parts.append(decoder.conceal(samples))
+            case Idle(samples=samples):
+                parts.append(np.zeros(samples, np.float32))
+        now += parts[-1].size / 48_000
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _insert(jitter: JitterBuffer, arrival: Arrival) -> None:
+    packet = arrival.packet
+    if packet.payload_type != RED_PT:
+        jitter.insert(packet.timestamp, packet.payload, arrival.at, packet.sequence)
+        return
+    *earlier, primary = red.decode(packet.payload)
+    for block in earlier:
+        timestamp = (packet.timestamp - block.timestamp_offset) & 0xFFFFFFFF
+        jitter.insert(timestamp, block.data, arrival.at, None)
+    jitter.insert(packet.timestamp, primary.data, arrival.at, packet.sequence)
