@@ -79,6 +79,17 @@ async def process_gone(settings: Settings, process_id: str) -> None:
     await _both(_release(settings, process_id), _tell_gone(settings, process_id))
 
 
+def rehearse(settings: Settings) -> None:
+    """What `process_gone` needs is imported and has been used once: the first time takes a second."""
+    asyncio.run(_rehearse(settings))
+
+
+async def _rehearse(settings: Settings) -> None:
+    with contextlib.suppress(StoreUnavailable):
+        async with _store(settings) as store, _bus(settings):
+            await store.leases.all()
+
+
 async def _release(settings: Settings, process_id: str) -> None:
     with contextlib.suppress(StoreUnavailable):
         async with _store(settings) as store:
@@ -139,10 +150,12 @@ async def _web(settings: Settings, fd: int) -> None:
                 task.cancel()
 
         app = make_app(services, PAGE, run, close)
+        most = OPEN_CONNECTIONS if settings.limits != "off" else None
+        porter = Porter(most_of_an_address=most, trusted=settings.trusted_proxies)
         server = _Server(
             uvicorn.Config(
                 app,
-                http=cast(type[Door], functools.partial(Door, Porter())),
+                http=cast(type[Door], functools.partial(Door, porter)),
                 loop="none",
                 ws="none",
                 log_config=None,

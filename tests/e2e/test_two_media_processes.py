@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from parola.client.api import Api
-from parola.client.webrtc import RATE, Clip, Ear, listening, speaking
+from parola.client.api import Api, ProtocolError
+from parola.client.webrtc import RATE, Clip, Ear, Mouth, listening, speaking
 from tests.e2e.hearing import tone, tone_amplitude, tone_level
 from tests.e2e.house import House, children, eventually, give_floor, media_pid, opened, people
 
@@ -69,7 +69,7 @@ async def test_a_killed_owner_is_replaced(house: House) -> None:
             owner = process_of(connection.location)
             os.kill(media_pid(house, owner), signal.SIGKILL)
         async with (
-            speaking(ada, room["id"], Clip(tone(700, 60))) as again,
+            speaking_again(ada, room["id"]) as again,
             listening(carla, room["id"]) as ear,
         ):
             assert process_of(again.location) != owner
@@ -85,6 +85,20 @@ async def listening_elsewhere(api: Api, room_id: str, here: str) -> AsyncIterato
                 yield ear
                 return
     raise AssertionError("every listener goes to the same process")
+
+
+@contextlib.asynccontextmanager
+async def speaking_again(api: Api, room_id: str) -> AsyncIterator[Mouth]:
+    """As every client does that is told to try again: until its death is reported, its rooms are the dead one's."""
+    async with contextlib.AsyncExitStack() as stack:
+        for attempt in range(20):
+            try:
+                yield await stack.enter_async_context(speaking(api, room_id, Clip(tone(700, 60))))
+                return
+            except ProtocolError as error:
+                assert (error.status, error.code) == (503, "owner_unreachable"), attempt
+                await asyncio.sleep(0.25)
+    raise AssertionError("nobody takes the room over")
 
 
 async def eventually_given(host: Api, guest: Api, room_id: str) -> str:

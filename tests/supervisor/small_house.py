@@ -44,7 +44,7 @@ def _serve() -> int:
         process_gone=_gone,
         web=lambda fd: [sys.executable, "-m", __spec__.name, "web", str(fd)],
         media=lambda index: [sys.executable, "-m", __spec__.name, "media", str(index)],
-        warm_up=lambda: None,
+        warm_up=lambda settings: None,
     )
     try:
         serve(Settings.load(), house, _PATIENCE)

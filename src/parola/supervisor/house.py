@@ -20,12 +20,15 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "parola", *arguments]
 
 
-def _warm_up() -> None:
-    importlib.import_module("parola.bootstrap")
+def _warm_up(settings: Settings) -> None:
+    from parola import bootstrap
+
+    bootstrap.rehearse(settings)
 
 
 async def _process_gone(settings: Settings, process_id: str) -> None:
-    await in_thread(_warm_up)  # does nothing unless somebody dies very early
+    # Takes no time unless somebody dies very early.
+    await in_thread(lambda: importlib.import_module("parola.bootstrap"))
     from parola import bootstrap
 
     await bootstrap.process_gone(settings, process_id)
@@ -41,7 +44,7 @@ class House:
     process_gone: Callable[[Settings, str], Awaitable[None]] = _process_gone
     web: Callable[[int], Sequence[str]] = lambda fd: _command("web-process", "--fd", str(fd))
     media: Callable[[int], Sequence[str]] = lambda index: _command("media-process", "--index", str(index))
-    warm_up: Callable[[], None] = _warm_up
+    warm_up: Callable[[Settings], None] = _warm_up
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:

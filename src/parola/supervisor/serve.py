@@ -73,7 +73,7 @@ class _Serving:
         if problem := await self._nursery.prepared():
             raise StartError(f"The database cannot be prepared: {problem}")
         await announce(self._settings)
-        await in_thread(self._house.warm_up)
+        await in_thread(lambda: self._house.warm_up(self._settings))
 
     async def _bus(self) -> dict[str, str]:
         """Starts the embedded bus where no other is named: the environment that children find it by."""
