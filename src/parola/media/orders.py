@@ -89,11 +89,11 @@ class OrderDesk:
 
     async def _whep(self, data: bytes) -> bytes:
         order = WhepOrder.from_bytes(data)
-        await self._take_turn()
-        offer = _parse(order.offer, "recvonly")
         process = self._process
         process.connections.admit(order.address)
         process.meter.admit(self._newcomer(order.room_id, order.account_id))
+        await self._take_turn()
+        offer = _parse(order.offer, "recvonly")
         async with process.lock(order.room_id):
             edge = await process.edge(order.room_id)
             await process.projections.catch_up(order.room_id, order.seq)
