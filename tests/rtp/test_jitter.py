@@ -412,3 +412,13 @@ def test_whatever_comes_it_answers_with_sound_a_decoder_can_make(steps):
         playout = buffer.pull(now)
         now += TICK
     assert isinstance(playout, Idle)
+
+
+def test_a_copy_from_long_before_the_newest_packet_is_late_though_nothing_waits() -> None:
+    buffer = JitterBuffer()
+    buffer.insert(5 * 48_000, packet(1), 0.0, None)
+    buffer.pull(1.0)
+    buffer.insert(3 * 48_000, packet(2), 1.0, None)
+    buffer.clear()
+    buffer.insert(3 * 48_000, packet(3), 1.0, None)
+    assert isinstance(buffer.pull(2.0), Idle)

@@ -140,7 +140,9 @@ class JitterBuffer:
             self._measure(at, samples, arrival)
         elif not self._transits:
             self._fastest = arrival - at / RATE
-        if self._played_to is not None and at + samples <= self._played_to:
+        is_over = self._played_to is not None and at + samples <= self._played_to
+        # Copies may be of any time before; the newest packet need not be here any more.
+        if is_over or (self._newest is not None and self._newest - at > _LONGEST):
             self.stats.late += sequence is not None
             return
         known = self._entries.get(at)
