@@ -33,8 +33,9 @@ PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name co
                   -o -type f ! -name '*.test.ts' ! -name '*.md' ! -path web/src/language/messages.ts -print 2>/dev/null)
 
 ARGS ?=
+SECONDS ?= 60
 
-.PHONY: help run test demo bench lint format dist dist-check lock clean
+.PHONY: help run test demo bench fuzz lint format dist dist-check lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 20
@@ -56,6 +57,9 @@ bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
 	$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(DEV_OK) $(PAROLA_OK) ## parsers against made-up input (SECONDS=60 for all, ARGS="sdp api" for some)
+	$(BIN)/python -m fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: $(DEV_OK) $(PAROLA_OK) $(NPM_OK) ## style, types, the floors of the house
 	$(BIN)/ruff check .
