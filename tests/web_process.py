@@ -26,6 +26,8 @@ from parola.bus.messages import (
     Closed,
     CloseOrder,
     Connected,
+    Details,
+    DetailsOrder,
     Figures,
     Presence,
     PresentListener,
@@ -41,6 +43,20 @@ from parola.store import Store
 
 BASE = "http://localhost:8080"
 OFFER = "v=0\r\n"
+DETAILS = {
+    "state": "connected",
+    "since_ms": 1500,
+    "family": "ipv4",
+    "packets": 75,
+    "bytes": 9000,
+    "loss": 0.02,
+    "jitter_ms": 3.5,
+    "rtt_ms": None,
+    "red": True,
+    "packet_ms": 20,
+    "concealed": None,
+    "delay_ms": None,
+}
 ANSWER = "v=0\r\na=the answer\r\n"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -58,7 +74,7 @@ class FakeMedia:
 
     async def start(self) -> None:
         await self._store.leases.beat(self.process_id, "here", 0.0)
-        for verb in ("whep", "whip", "close", "settle", "figures"):
+        for verb in ("whep", "whip", "close", "details", "settle", "figures"):
             await self._bus.subscribe(subjects.media(self.process_id, verb), self._order)
 
     def settled(self) -> list[int]:
@@ -94,12 +110,14 @@ class FakeMedia:
         if verb == "settle":
             self.orders.append(SettleOrder.from_bytes(data))
             return Settled()
-        if verb == "close":
-            order = CloseOrder.from_bytes(data)
+        if verb in ("close", "details"):
+            order = (CloseOrder if verb == "close" else DetailsOrder).from_bytes(data)
             self.orders.append(order)
             found = self.connections.get(order.connection_id)
             if found is None or (found.room_id, found.account_id) != (order.room_id, order.account_id):
                 return Refused(404, "not_found", "There is nothing here.")
+            if verb == "details":
+                return Details({**DETAILS, "kind": "whep" if isinstance(found, WhepOrder) else "whip"})
             del self.connections[order.connection_id]
             return Closed()
         offer: WhepOrder | WhipOrder = (WhepOrder if verb == "whep" else WhipOrder).from_bytes(data)

@@ -6,7 +6,7 @@ import pytest
 
 from parola.bus import subjects
 from parola.bus.messages import Body, CloseOrder, Gone, Refused, WhepOrder, WhipOrder
-from tests.web_process import ANSWER, OFFER, FakeMedia, WebProcess
+from tests.web_process import ANSWER, DETAILS, OFFER, FakeMedia, WebProcess
 
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
 
@@ -53,6 +53,24 @@ async def test_nobody_ends_the_connection_of_another(web: WebProcess) -> None:
     guests = (await web.guest.connects(room)).headers["location"]
     assert (await ada.delete(guests)).said == (404, "not_found")
     assert (await web.guest.delete(guests)).status == 200
+
+
+async def test_only_those_whose_connection_it_is_learn_how_it_fares(web: WebProcess) -> None:
+    ada, bob = await web.members("ada", "bob")
+    room, other = await ada.opens(), await ada.opens()
+    for person, kind in ((ada, "whip"), (ada, "whep"), (web.guest, "whep")):
+        mine = (await person.connects(room, kind)).headers["location"]
+        answer = await person.get(mine)
+        assert (answer.status, answer.json) == (200, {**DETAILS, "kind": kind})
+        assert answer.headers["cache-control"] == "no-store"
+        strangers = {"ada": ada, "bob": bob, "guest": web.guest}
+        for name, stranger in strangers.items():
+            if stranger.handle != person.handle:
+                assert (await stranger.get(mine)).said == (404, "not_found"), (name, kind)
+        for wrong in (mine.replace(room, other), mine + "x", mine.replace(f"/{kind}/", "/other/")):
+            assert (await person.get(wrong)).said == (404, "not_found"), wrong
+        await person.delete(mine)
+        assert (await person.get(mine)).said == (404, "not_found")
 
 
 async def test_only_with_the_floor(web: WebProcess) -> None:

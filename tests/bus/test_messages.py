@@ -31,6 +31,7 @@ def _example(kind: type[Body]) -> Body:
         "int": 7,
         "list[str]": ["main"],
         "dict[str, float]": {"a": 0.5},
+        "dict[str, Any]": {"loss": None, "packets": 7},
         "list[dict[str, Any]]": [{"type": "room.started", "seq": 2}],
         "list[PresentListener]": [PresentListener("p.1", None)],
         "list[PresentSpeaker]": [PresentSpeaker("p.2", "ada")],

@@ -57,7 +57,7 @@ class FakeWatched:
         return self.room.seq
 
 
-@dataclass
+@dataclass(eq=False)
 class FakePeer:
     """A connected transport that keeps what it is given."""
 
@@ -66,10 +66,12 @@ class FakePeer:
     reports: list[bytes] = field(default_factory=list)
     reason: str | None = None
     on_close: Callable[[str], None] | None = None
+    connected_at: float | None = 0.0
+    family: str | None = "ipv4"
     dropped: Counter[str] = field(default_factory=Counter)
 
     class statistics:
-        packets_in = packets_out = bad_packets = 0
+        packets_in = packets_out = bytes_in = bytes_out = bad_packets = 0
 
     def send_rtp(self, packet: bytes) -> None:
         self.packets.append(packet)

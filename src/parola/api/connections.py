@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
 
 from parola.api.caller import address, caller, services
 from parola.bus.messages import Connected
@@ -22,6 +23,25 @@ _CREATED: dict[int | str, dict[str, Any]] = {
 }
 
 
+class Details(BaseModel):
+    """`packets` and `bytes` are those sent to a listener, or received of a speaker; `loss` and `concealed` are parts
+    of 1."""
+
+    kind: Literal["whep", "whip"]
+    state: Literal["connecting", "connected"]
+    since_ms: int | None
+    family: Literal["ipv4", "ipv6"] | None
+    packets: int
+    bytes: int
+    loss: float | None
+    jitter_ms: float | None
+    rtt_ms: float | None
+    red: bool
+    packet_ms: float | None
+    concealed: float | None
+    delay_ms: float | None
+
+
 @router.post("/whep", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses=_CREATED)
 async def listen(request: Request, who: Who, room_id: str, channel: str = "main") -> Response:
     offer = await _offer(request)
@@ -35,6 +55,13 @@ async def speak(request: Request, who: Who, room_id: str) -> Response:
     offer = await _offer(request)
     connected = await services(request).signalling.speak(who, room_id, offer, address(request))
     return _answer(room_id, "whip", connected)
+
+
+@router.get("/{kind}/{connection_id}")
+async def details(request: Request, who: Who, room_id: str, kind: str, connection_id: str) -> Details:
+    """For whose connection it is. A null is what is not known yet, or not of this kind."""
+    _check_kind(kind)
+    return Details(**await services(request).signalling.details(who, room_id, connection_id))
 
 
 @router.delete("/{kind}/{connection_id}", status_code=200)

@@ -92,6 +92,18 @@ class Closed(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class DetailsOrder(CloseOrder):
+    """How does this connection fare?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Details(Body):
+    """As media/details.py has them."""
+
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnOrder(Body):
     room_id: str
     epoch: int

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from parola.media.details import for_log, of_listener
 from parola.media.stream import ProgramStream
 from parola.rtp import rtcp
 
@@ -58,6 +59,9 @@ class Listener:
         except rtcp.RtcpError:
             self.peer.dropped["rtcp_malformed"] += 1
 
+    def details(self, now: float | None) -> dict[str, Any]:
+        return of_listener(self.peer, self.stream, now)
+
     def close(self, reason: str) -> None:
         if self.peer.is_connected:
             self.stream.goodbye()
@@ -65,14 +69,12 @@ class Listener:
 
     def closed(self, reason: str) -> None:
         self.room.gone(self)
-        statistics = self.peer.statistics
         _log.info(
             "listener.closed",
             room=self.room.room_id,
             account=self.account_id,
             reason=reason,
-            packets=statistics.packets_out,
-            loss=round(self.stream.loss_256 / 256, 3),
+            **for_log(self.details(None)),
             unasked=self.unasked,
         )
         self._on_gone(self)

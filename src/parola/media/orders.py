@@ -17,6 +17,8 @@ from parola.bus.messages import (
     Closed,
     CloseOrder,
     Connected,
+    Details,
+    DetailsOrder,
     Fence,
     FencePassed,
     Owned,
@@ -58,6 +60,7 @@ class OrderDesk:
             "whep": self._whep,
             "whip": self._whip,
             "close": self._close,
+            "details": self._details,
             "own": self._own,
             "settle": self._settle,
             "fence": self._fence,
@@ -155,14 +158,21 @@ class OrderDesk:
         return Connected(speaker.connection_id, answer).to_bytes()
 
     async def _close(self, data: bytes) -> bytes:
-        order = CloseOrder.from_bytes(data)
+        self._theirs(CloseOrder.from_bytes(data)).close("left")
+        return Closed().to_bytes()
+
+    async def _details(self, data: bytes) -> bytes:
+        connection = self._theirs(DetailsOrder.from_bytes(data))
+        return Details(connection.details(self._process.monotonic())).to_bytes()
+
+    def _theirs(self, order: CloseOrder) -> Listener | Speaker:
+        """Others' connections are as good as none. Raises NotFound."""
         connection = self._process.connections.find(order.connection_id)
         if connection is None or connection.room.room_id != order.room_id:
             raise NotFound()
         if connection.account_id != order.account_id:
             raise NotFound()
-        connection.close("left")
-        return Closed().to_bytes()
+        return connection
 
     async def _own(self, data: bytes) -> bytes:
         order = OwnOrder.from_bytes(data)

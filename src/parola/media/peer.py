@@ -75,12 +75,19 @@ class Peer:
         self._send = send
         self._srtp: Srtp | None = None
         self.created = now
+        self.connected_at: float | None = None
         self._dtls_due: float | None = None
         self._rtcp_allowance = Allowance(RTCP_PER_SECOND)
 
     @property
     def is_connected(self) -> bool:
         return self._srtp is not None and not self.closed
+
+    @property
+    def family(self) -> str | None:
+        """ipv4 or ipv6; None while there is no proven address."""
+        remote = self.ice.remote
+        return None if remote is None else "ipv6" if ":" in remote[0] else "ipv4"
 
     def handle_stun(self, datagram: bytes, source: Address, now: float) -> bool:
         """Answers a binding request; False when it was dropped (not ours, not authentic, malformed)."""
@@ -180,6 +187,7 @@ class Peer:
             keys = self._dtls.keys
             assert keys is not None
             self._srtp = Srtp(keys)
+            self.connected_at = now
             self.handler.connected(now)
         elif state == "failed":
             self.close("dtls_failed")

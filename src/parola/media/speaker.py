@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from parola.media.details import for_log, of_speaker
 from parola.media.voice import Voice
 from parola.rtp import rtcp
 
@@ -76,9 +77,13 @@ class Speaker:
             return
         self._report_due = now + _REPORT_EVERY_S
         block = self.voice.reception.report(now)
+        self.voice.loss_256 = block.fraction_lost
         self.peer.send_rtcp(
             rtcp.encode(rtcp.ReceiverReport(self._ssrc, (block,)), rtcp.Sdes(self._ssrc, self.room.room_id))
         )
+
+    def details(self, now: float | None) -> dict[str, Any]:
+        return of_speaker(self.peer, self.voice, now)
 
     def close(self, reason: str) -> None:
         self.peer.close(reason)
@@ -86,16 +91,15 @@ class Speaker:
     def closed(self, reason: str) -> None:
         self.voice.cut()
         self.room.gone(self)
-        statistics = self.peer.statistics
         _log.info(
             "speaker.closed",
             room=self.room.room_id,
             account=self.account_id,
             reason=reason,
-            packets=statistics.packets_in,
+            **for_log(self.details(None)),
             refused=self.voice.refused,
             malformed=self.voice.malformed,
             policed=self.voice.policed,
-            bad=statistics.bad_packets,
+            bad=self.peer.statistics.bad_packets,
         )
         self._on_gone(self)

@@ -65,6 +65,9 @@ class ProgramStream:
         self.numbers = numbers
         self.loss_256 = 0
         self.jitter = 0
+        self.reported = False
+        self.rtt_s: float | None = None
+        """There and back, out of the listener's answer to our last report."""
         self.last_tick: int | None = None
         self.is_silent = True
         self._cname = cname
@@ -77,6 +80,7 @@ class ProgramStream:
         self._packets = 0
         self._octets = 0
         self._report_due = now + 0.5
+        self._reported_at: tuple[int, float] | None = None
         self._last_sent = now
 
     def packet_class(self, now: float) -> PacketClass:
@@ -84,6 +88,11 @@ class ProgramStream:
             return PacketClass(self.numbers.opus_pt, None, 0)
         copies = max((n for n, until in enumerate(self._protected_until, 1) if now < until), default=0)
         return PacketClass(self.numbers.opus_pt, self.numbers.red_pt, copies)
+
+    @property
+    def copies(self) -> int:
+        """Sent with the latest packet."""
+        return self.packet_class(self._last_sent).copies
 
     def send(self, tick: int, payload: bytes, payload_type: int, silent: bool, now: float) -> None:
         """Sends the payload that starts at `tick` of the room; an older tick than the last is never sent."""
@@ -110,11 +119,13 @@ class ProgramStream:
         if now < self._report_due or self._origin_tick is None:
             return
         self._report_due = now + _REPORT_EVERY_S
+        ntp = rtcp.ntp(unix)
+        self._reported_at = (ntp >> 16 & 0xFFFFFFFF, now)
         self._write_rtcp(
             rtcp.encode(
                 rtcp.SenderReport(
                     self.numbers.ssrc,
-                    rtcp.ntp(unix),
+                    ntp,
                     self._timestamp(tick),
                     self._packets,
                     self._octets & 0xFFFFFFFF,
@@ -138,10 +149,16 @@ class ProgramStream:
                 continue
             for block in packet.reports:
                 if block.ssrc == self.numbers.ssrc:
-                    ours = True
+                    ours = self.reported = True
                     self.loss_256, self.jitter = block.fraction_lost, block.jitter
+                    self._note_round_trip(block, now)
                     self._protect(block.fraction_lost, now)
         return ours
+
+    def _note_round_trip(self, block: rtcp.ReportBlock, now: float) -> None:
+        """RFC 3550, section 6.4.1, on our own monotonic clock."""
+        if self._reported_at is not None and block.lsr == self._reported_at[0]:
+            self.rtt_s = max(0.0, now - self._reported_at[1] - block.dlsr / 65536)
 
     def _protect(self, loss_256: int, now: float) -> None:
         for i, until in enumerate(self._protected_until):

@@ -51,6 +51,10 @@ class Voice:
         self._jitter = JitterBuffer()
         self._jitter_before: Counter[str] = Counter()
         self._received = 0
+        self.loss_256: int | None = None
+        """Of the last report to the speaker."""
+        self.uses_red = False
+        self.packet_ms: float | None = None
         self._decoder = Decoder()
         self._left_over: Pcm = np.zeros(0, np.float32)
         self._allowance = Allowance(PACKETS_PER_SECOND)
@@ -116,6 +120,11 @@ class Voice:
         return Counter({**counts, "received": self._received}) + self._jitter_before
 
     @property
+    def delay_s(self) -> float:
+        """What the jitter buffer adds."""
+        return self._jitter.stats.delay_s
+
+    @property
     def wants_ticks(self) -> bool:
         return self._quiet_ticks <= QUIET_TICKS
 
@@ -142,6 +151,7 @@ class Voice:
         self._dbov = audio_level(extension[0]).dbov if extension else 0 if len(packet.payload) > 2 else 127
 
     def _insert(self, packet: RtpPacket, now: float) -> None:
+        self.uses_red = packet.payload_type == self._red_pt
         if packet.payload_type == self._red_pt:
             *redundant, primary = red.decode(packet.payload)
             for block in redundant:
@@ -154,7 +164,9 @@ class Voice:
             self._insert_opus(packet.timestamp, packet.payload, now, packet.sequence)
 
     def _insert_opus(self, timestamp: int, payload: bytes, now: float, sequence: int | None) -> None:
-        opus.duration(payload)  # raises for what no decoder should see
+        samples = opus.duration(payload)  # raises for what no decoder should see
+        if sequence is not None:
+            self.packet_ms = samples / 48
         self._jitter.insert(timestamp, payload, now, sequence)
 
     def _next(self, now: float) -> tuple[Pcm, bool]:

@@ -124,6 +124,11 @@ class ReceptionStatistics:
         self._lsr = 0
         self._lsr_at = 0.0
 
+    @property
+    def jitter(self) -> float:
+        """In timestamp units (section 6.4.1)."""
+        return self._jitter
+
     def received(self, sequence: int, timestamp: int, arrival: float) -> None:
         if self._first is None:
             self._first = self._highest = sequence

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, TypeVar
 
 import prometheus_client as prometheus
 import structlog
 
 from parola.bus import Bus, BusUnavailable, NoResponders, RequestTimeout, subjects
 from parola.bus.messages import (
+    Body,
     Closed,
     CloseOrder,
     Connected,
+    Details,
+    DetailsOrder,
     MessageError,
     OwnerChanged,
     Refused,
@@ -35,6 +39,8 @@ _PATIENCE_S = 0.2
 _ELSEWHERE = frozenset({"full", "owner_unreachable"})
 """One process's refusals that another need not share."""
 _REFUSALS: dict[int, type[Forbidden | Conflict | Invalid]] = {403: Forbidden, 409: Conflict, 422: Invalid}
+
+_Answer = TypeVar("_Answer", bound=Body)
 
 
 class Signalling:
@@ -93,12 +99,20 @@ class Signalling:
 
     async def hang_up(self, caller: Caller, room_id: str, connection_id: str) -> None:
         """Raises NotFound, for others' connections as for none."""
-        process_id, dot, _ = connection_id.partition(".")
+        await self._ask_about(CloseOrder(room_id, connection_id, caller.account_id), "close", Closed)
+
+    async def details(self, caller: Caller, room_id: str, connection_id: str) -> dict[str, Any]:
+        """As media/details.py has them. Raises NotFound, for others' connections as for none."""
+        order = DetailsOrder(room_id, connection_id, caller.account_id)
+        return (await self._ask_about(order, "details", Details)).values
+
+    async def _ask_about(self, order: CloseOrder, verb: str, expected: type[_Answer]) -> _Answer:
+        process_id, dot, _ = order.connection_id.partition(".")
         if not dot or process_id not in await self._alive():
             raise NotFound()
-        order = CloseOrder(room_id, connection_id, caller.account_id).to_bytes()
         try:
-            Closed.from_bytes(await self._bus.request(subjects.media(process_id, "close"), order, _TIMEOUT_S))
+            reply = await self._bus.request(subjects.media(process_id, verb), order.to_bytes(), _TIMEOUT_S)
+            return expected.from_bytes(reply)
         except MessageError as error:
             raise NotFound() from error
         except BusUnavailable as error:
