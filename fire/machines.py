@@ -10,7 +10,6 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.peer import RawPeer
 from fire.proxy import Door, door
@@ -18,8 +17,11 @@ from parola.bus import subjects
 from parola.bus.messages import Connected, WhepOrder, WhipOrder
 from parola.bus.nats import NatsBus
 from parola.client.api import Api
+from parola.store import Store
 from tests.bus.server import TOKEN, NatsServer
+from tests.database import DATABASES, driven
 from tests.e2e.house import House, children, media_pid
+from tools.postgres import Cluster
 
 
 @dataclass
@@ -29,9 +31,10 @@ class Town:
     houses: list[House]
     nats: NatsServer
     bus: NatsBus
+    store: Store
     entrance: Door
     origin: str
-    postgres: Any = None
+    postgres: Cluster | None = None
 
     def house_of(self, process_id: str) -> House:
         """The machine that a media process runs on."""
@@ -65,6 +68,10 @@ class Town:
         house.process.wait(10)
         house.process = None
 
+    async def give(self, room_id: str, process_id: str) -> None:
+        """Makes a process the first owner of a room; otherwise load decides."""
+        assert await self.store.rooms.claim(room_id, process_id, 0) == 1
+
     async def listen_at(self, api: Api, room_id: str, process_id: str) -> RawPeer:
         """A listener on a process of our choice; where to is otherwise decided by load."""
         return await RawPeer.connect(_Placed(self.bus, api, process_id), room_id, "whep")  # type: ignore[arg-type]
@@ -85,9 +92,9 @@ async def town(
             "PAROLA_NATS_TOKEN": TOKEN,
             "PAROLA_WEB_PROCESSES": str(web_processes),
         }
-        cluster = stack.enter_context(_postgres(folder)) if postgres or machines > 1 else None
-        if cluster is not None:
-            environment["PAROLA_DATABASE_URL"] = cluster.create_database("parola")
+        cluster = stack.enter_context(_postgres()) if postgres or machines > 1 else None
+        url = cluster.create_database("parola") if cluster is not None else DATABASES.empty(folder)
+        environment["PAROLA_DATABASE_URL"] = url
         houses = []
         entrance = await stack.enter_async_context(door())
         environment["PAROLA_PUBLIC_URL"] = f"http://localhost:{entrance.port}"
@@ -100,7 +107,9 @@ async def town(
         entrance.targets = [("127.0.0.1", house.http_port) for house in houses]
         bus = await NatsBus.connect(nats.url, TOKEN)
         stack.push_async_callback(bus.close)
-        yield Town(houses, nats, bus, entrance, f"http://localhost:{entrance.port}", cluster)
+        store = Store.open(driven(url))
+        stack.push_async_callback(store.close)
+        yield Town(houses, nats, bus, store, entrance, f"http://localhost:{entrance.port}", cluster)
 
 
 class _Placed:
@@ -137,10 +146,8 @@ def _nats(folder: Path) -> Iterator[NatsServer]:
 
 
 @contextlib.contextmanager
-def _postgres(folder: Path) -> Iterator[Any]:
-    from tools.postgres import Cluster
-
-    cluster = Cluster(folder / "postgres")
+def _postgres() -> Iterator[Cluster]:
+    cluster = Cluster()
     cluster.start()
     try:
         yield cluster
