@@ -12,7 +12,7 @@ import contextlib
 import ctypes
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,9 @@ from tools.speech import Clip, clips
 AT_ONCE = 3
 FRAME = RATE // 50
 _TRIES = 60
+_TRIES_OF_A_CLIP = 4
+STOOD_STILL_S = 0.04
+"""The server's buffers are made for less, and its ticker leaves out what is 50 ms late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,17 @@ ROWS = (
 async def impairment(folder: Path, rows: tuple[Row, ...] = ROWS) -> list[Figure]:
     found = clips()
     figures = []
-    with opened(House(folder)) as house:
+    with in_front(), opened(House(folder)) as house:
         async with neighbour(house.origin) as near:
-            with in_front():
-                for row in rows:
-                    figures.append(await _scored(house, row, found))
+            for row in rows:
+                figures.append(await _scored(house, row, found))
             heard = await near.end()
     return [*figures, heard.figure("bad networks")]
 
 
 @contextlib.contextmanager
 def in_front() -> Iterator[None]:
-    """Whoever plays the network must not be late itself. Only root may come first; the server keeps its place."""
+    """What is judged is the network, so nobody else on this machine may make server or client late. Only root can."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
@@ -92,7 +94,7 @@ async def _scored(house: House, row: Row, found: dict[str, Clip]) -> Figure:
 
     async def through(number: int, original: Sound) -> Sound:
         async with turn:
-            return await _through(house, original, row, seed=number)
+            return await _undisturbed(lambda: _through(house, original, row, seed=number))
 
     originals = [read_audio(clip.microphone).astype(np.float64) / 32768 for clip in found.values()]
     async with asyncio.TaskGroup() as group:
@@ -106,6 +108,39 @@ async def _scored(house: House, row: Row, found: dict[str, Clip]) -> Figure:
         f"longest gap {max(gaps) * 1000:.0f} ms, median {statistics.median(gaps) * 1000:.0f} ms"
     )
     return Figure(f"{row.name}: STOI, median", statistics.median(scores), "", row.least, note, at_least=True)
+
+
+async def _undisturbed(said: Callable[[], Awaitable[Sound]]) -> Sound:
+    """Said again where this machine stood still meanwhile: that would be scored as the network's doing."""
+    for _ in range(_TRIES_OF_A_CLIP):
+        async with watched() as lateness:
+            heard = await said()
+        if lateness.worst_s < STOOD_STILL_S:
+            break
+    return heard
+
+
+@dataclass
+class Lateness:
+    worst_s: float = 0.0
+
+
+@contextlib.asynccontextmanager
+async def watched() -> AsyncIterator[Lateness]:
+    """How late a timer of this process comes, at worst."""
+    lateness, loop = Lateness(), asyncio.get_running_loop()
+
+    async def watch() -> None:
+        while True:
+            due = loop.time() + 0.01
+            await asyncio.sleep(0.01)
+            lateness.worst_s = max(lateness.worst_s, loop.time() - due)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield lateness
+    finally:
+        task.cancel()
 
 
 async def _through(house: House, original: Sound, row: Row, seed: int) -> Sound:
