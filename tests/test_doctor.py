@@ -15,6 +15,7 @@ import pytest
 from parola.doctor import Finding, Level, machine, neighbours, network, report
 from parola.store import Store, StoreUnavailable, upgrade
 from parola.store.examine import Examined, examine, shown
+from tests.database import DATABASES
 from tests.e2e.house import House, free_port, opened
 
 OK, WARNING, PROBLEM = Level.OK, Level.WARNING, Level.PROBLEM
@@ -329,6 +330,7 @@ def test_a_running_server_is_known_by_its_folder_and_asked(tmp_path: Path) -> No
     house = House(tmp_path)
     with opened(house):
         ports = {"HTTP_PORT": str(house.http_port), "UDP_PORT": str(house.udp_port)}
+        ports |= {name.removeprefix("PAROLA_"): value for name, value in house.environment.items()}
         code, found, text = doctor(tmp_path, **ports)
         assert code == 0, text
         assert house.process is not None
@@ -337,6 +339,7 @@ def test_a_running_server_is_known_by_its_folder_and_asked(tmp_path: Path) -> No
         for about in ("http port", "udp ports"):
             assert found[about]["words"].endswith("in use by the Parola that runs here")
         assert found["figures"]["words"].startswith("nothing to worry about; 0 listeners")
-        assert found["database"]["words"].startswith("SQLite 3.")
+        server = "SQLite 3." if DATABASES.kind == "sqlite" else "PostgreSQL 18."
+        assert found["database"]["words"].startswith(server)
         code, found, _ = doctor(tmp_path / "other", **ports)
         assert code == 1, "to another data folder the same ports are somebody else's"
