@@ -2,6 +2,9 @@
 
 SQLite: WAL, so that readers and the one writer do not wait for each other; synchronous=FULL, so that what was answered
 survives even a power cut; BEGIN IMMEDIATE, so that two writers queue instead of failing in mid-transaction.
+
+PostgreSQL is elsewhere, and may be away or say nothing: every transaction there has an end, so that whoever asked is
+told in time, and what was connected to a server that fell silent is not used again, so that nobody waits twice.
 """
 
 from __future__ import annotations
@@ -10,20 +13,27 @@ import asyncio
 import contextlib
 import errno
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from parola.store.figures import StoreFigures
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
+PATIENCE_S = 2.5
+"""For one transaction on PostgreSQL, with the wait for a connection: a caller is to hear within three seconds."""
+_CONNECT_S = 2.0
+_GOODBYE_S = 1.0
 
 
 class StoreUnavailable(Exception):
-    """The database cannot be reached, is full, or does not answer; nothing was changed."""
+    """The database cannot be reached, is full, or does not answer. Nothing was changed; or all of it, where the
+    connection was lost during the commit: whoever asks again decides on what is there by then."""
 
 
 class StoreFull(StoreUnavailable):
@@ -31,18 +41,24 @@ class StoreFull(StoreUnavailable):
 
 
 class Database:
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    """`patience_s` is for one transaction on PostgreSQL; None where it may take as long as it likes."""
+
+    def __init__(self, url: str, patience_s: float | None = PATIENCE_S) -> None:
+        self.engine = _sqlite(url) if _is_sqlite(url) else self._postgresql(url)
         self.wrote_at = float("-inf")
         """When a transaction was last committed, in monotonic seconds; minus infinity when the last one failed."""
         self.figures = StoreFigures(self.engine.pool)
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._patience_s = None if _is_sqlite(url) else patience_s
+        self._idle: WeakSet[Any] = WeakSet()
+        """The driver's connections that lie in the pool."""
+        self._late: set[asyncio.Future[None]] = set()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Single statements, each its own transaction. Raises StoreUnavailable."""
         with self.figures.timed("read", StoreUnavailable), _translated():
-            async with _lent(self._reader) as connection:
+            async with self._lent(self._reader) as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
@@ -50,7 +66,7 @@ class Database:
         """One transaction, durable when this returns. Raises StoreUnavailable, and IntegrityError as it is."""
         try:
             with self.figures.timed("write", StoreUnavailable), _translated():
-                async with _lent(self.engine) as connection, connection.begin():
+                async with self._lent(self.engine) as connection, connection.begin():
                     yield connection
         except StoreUnavailable:
             self.wrote_at = float("-inf")
@@ -58,25 +74,85 @@ class Database:
         self.wrote_at = time.monotonic()
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        if self._late:
+            await asyncio.wait(self._late)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self.engine.dispose()
 
-
-@contextlib.asynccontextmanager
-async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection that finds its way back: one whose caller is cancelled while it is being taken out, or given back,
-    would be lost to the pool."""
-    connection = engine.connect()
-    taking = asyncio.ensure_future(connection.start())
-    try:
-        await asyncio.shield(taking)
-        yield connection
-    finally:
-        giving = asyncio.ensure_future(_give_back(connection, taking))
+    @contextlib.asynccontextmanager
+    async def _lent(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """A connection that finds its way back: one whose caller is cancelled while it is being taken out, or given
+        back, would be lost to the pool. Raises TimeoutError and whatever connecting does."""
+        began = asyncio.get_running_loop().time()
+        connection = engine.connect()
+        taking = asyncio.ensure_future(connection.start())
+        is_late = False
         try:
-            await asyncio.shield(giving)
-        except asyncio.CancelledError:
-            await asyncio.wait({giving})
-            raise
+            await asyncio.wait({taking}, timeout=self._patience_s)
+            is_late = not taking.done()
+            if is_late:
+                raise TimeoutError("no connection to the database in time")
+            _check_taken(taking)
+            with self._cut_off_when_late(connection, began):
+                yield connection
+        finally:
+            giving = asyncio.ensure_future(_give_back(connection, taking))
+            if is_late:
+                self._late.add(giving)
+                giving.add_done_callback(self._late.discard)
+            else:
+                try:
+                    await asyncio.shield(giving)
+                except asyncio.CancelledError:
+                    await asyncio.wait({giving})
+                    raise
+
+    @contextlib.contextmanager
+    def _cut_off_when_late(self, connection: AsyncConnection, began: float) -> Iterator[None]:
+        """Nothing is asked of a server that has left somebody waiting, not even to give up: its connection is dropped,
+        and who waits for its answer learns so at once."""
+        if self._patience_s is None:
+            yield
+            return
+        assert connection.sync_connection is not None
+        driver: Any = connection.sync_connection.connection.driver_connection
+
+        def cut_off() -> None:
+            for one in (driver, *self._idle):
+                one.terminate()
+
+        timer = asyncio.get_running_loop().call_at(began + self._patience_s, cut_off)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _postgresql(self, url: str) -> AsyncEngine:
+        engine = create_async_engine(
+            url, pool_size=8, max_overflow=8, connect_args={"timeout": _CONNECT_S}, pool_timeout=PATIENCE_S
+        )
+        event.listen(engine.sync_engine, "checkout", self._taken_out)
+        event.listen(engine.sync_engine, "checkin", self._given_back)
+        return engine
+
+    def _taken_out(self, connection: Any, _record: object, _lent: object) -> None:
+        """Costs no question to the server: what the kernel has said of the other end is known here."""
+        driver = connection.driver_connection
+        self._idle.discard(driver)
+        if driver.is_closed():
+            raise DisconnectionError("the server has closed it")
+
+    def _given_back(self, connection: Any, _record: object) -> None:
+        if connection is not None:
+            self._idle.add(connection.driver_connection)
+
+
+def _check_taken(taking: asyncio.Future[AsyncConnection]) -> None:
+    try:
+        taking.result()
+    except InvalidRequestError as error:
+        raise StoreUnavailable("the server closes what was just connected") from error
 
 
 async def _give_back(connection: AsyncConnection, taking: asyncio.Future[AsyncConnection]) -> None:
@@ -91,7 +167,7 @@ def _translated() -> Any:
         yield
     except IntegrityError:
         raise
-    except (DBAPIError, TimeoutError, OSError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         raise (StoreFull if _is_full(error) else StoreUnavailable)(str(error)) from error
 
 
@@ -108,13 +184,10 @@ def _is_full(error: Exception) -> bool:
     )
 
 
-def _engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=8, max_overflow=8, pool_timeout=5, pool_pre_ping=not _is_sqlite(url)
-    )
-    if _is_sqlite(url):
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_immediate)
+def _sqlite(url: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_timeout=5)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
 
 
