@@ -61,7 +61,9 @@ describe('Link', () => {
   it('connects with one POST and hangs up when it stops', async () => {
     await connectedLink();
     expect(states.map((one) => one.kind)).toEqual(['connecting', 'connected']);
+    expect(link.location).toBe('/whep/c1');
     link.stop();
+    expect(link.location).toBeNull();
     expect(hungUp).toEqual(['/whep/c1']);
     expect(peer(0).connectionState).toBe('closed');
     expect(last()).toEqual({ kind: 'idle' });

@@ -80,6 +80,11 @@ export class Link {
     return [this.current, this.next].some((one) => one?.connection && ids.includes(one.connection.id));
   }
 
+  /** Of the connection that carries the sound now. */
+  get location(): string | null {
+    return this.current?.connection?.location ?? null;
+  }
+
   get running(): boolean {
     return this.wanted;
   }

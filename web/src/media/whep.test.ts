@@ -24,6 +24,12 @@ let directions: unknown[];
 let listening: Listening;
 
 class ListeningPeer extends FakePeer {
+  played = 0;
+
+  getReceivers() {
+    return [{ getSynchronizationSources: () => (this.played ? [{ rtpTimestamp: this.played }] : []) }];
+  }
+
   override addTransceiver(...given: unknown[]) {
     directions.push(given);
     return super.addTransceiver();
@@ -103,4 +109,24 @@ it('goes on playing the old stream until the new connection stands', async () =>
   peer(1).become('connected');
   await settled();
   expect(audio.srcObject).toBe('new');
+});
+
+it('connects anew beside a connection that brings nothing any more', async () => {
+  vi.useFakeTimers();
+  listening.start();
+  await settled();
+  peer(0).become('connected');
+  await settled();
+  for (let n = 0; n < 10; n++) {
+    peer(0).played += 4800;
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(peers.length).toBe(1);
+  await vi.advanceTimersByTimeAsync(600);
+  expect(peers.length).toBe(2);
+  expect(peer(0).connectionState).toBe('connected');
+  listening.stop();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(peers.length).toBe(2);
+  vi.useRealTimers();
 });

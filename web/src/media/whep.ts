@@ -2,6 +2,7 @@
 import type { Exchange } from '../protocol/api';
 import { exposed } from './exposed';
 import { Link, type LinkState } from './link';
+import { LOOK_EVERY_MS, Stall } from './stall';
 
 export interface ListeningOptions {
   roomId: string;
@@ -17,7 +18,9 @@ export interface ListeningOptions {
 export class Listening {
   private readonly audio: HTMLAudioElement;
   private readonly streams = new WeakMap<RTCPeerConnection, MediaStream>();
+  private readonly stall = new Stall();
   private carrying: RTCPeerConnection | null = null;
+  private looking: ReturnType<typeof setInterval> | undefined;
   readonly link: Link;
 
   constructor(private readonly options: ListeningOptions) {
@@ -38,9 +41,12 @@ export class Listening {
     document.body.append(this.audio);
     if (!this.audio.srcObject) this.audio.play().catch(() => undefined);
     this.link.start();
+    clearInterval(this.looking);
+    this.looking = setInterval(() => this.look(), LOOK_EVERY_MS);
   }
 
   stop(): void {
+    clearInterval(this.looking);
     this.link.stop();
     this.audio.srcObject = null;
     this.audio.remove();
@@ -65,7 +71,15 @@ export class Listening {
     peer.addTransceiver('audio', { direction: 'recvonly' });
   }
 
+  /** A new connection beside a present one that brings nothing any more; which of them lives shows by itself. */
+  private look(): void {
+    const receiver = this.carrying?.getReceivers?.()[0];
+    const source = receiver?.getSynchronizationSources()[0];
+    if (this.stall.look(performance.now(), source?.rtpTimestamp ?? null)) this.link.renew(false);
+  }
+
   private carry(peer: RTCPeerConnection | null): void {
+    if (peer !== this.carrying) this.stall.begin();
     this.carrying = peer;
     exposed.listen = peer;
     if (peer) this.play(peer);

@@ -3,11 +3,11 @@
  * `Unreachable` (no answer). The session is the server's cookie; no token is kept here.
  */
 import { Problem, Unreachable } from './problem';
-import type { Access, Account, Profile, Room, RoomPage } from './types';
+import type { Access, Account, Details, Profile, Room, RoomPage } from './types';
 
 export interface Connection {
   answer: string;
-  /** Where to DELETE it. */
+  /** Where to DELETE it, or to ask how it fares. */
   location: string;
   /** What a `reconnect` event calls it. */
   id: string;
@@ -96,6 +96,9 @@ export class Api {
     const last = location.split(/[?#]/)[0]?.split('/').pop() ?? '';
     return { answer: await answer.text(), location, id: decodeURIComponent(last) };
   };
+
+  /** How a media connection fares. */
+  details = (location: string) => this.json<Details>('GET', location);
 
   /** Ends a media connection; it is as good as gone whatever is answered, and the page may be going too. */
   async hangUp(location: string): Promise<void> {

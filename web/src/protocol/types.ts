@@ -57,6 +57,25 @@ export interface Room {
   you: You;
 }
 
+/** How a media connection fares, as the server sees it. A null is what is not known yet, or not of this kind. */
+export interface Details {
+  kind: 'whep' | 'whip';
+  state: 'connecting' | 'connected';
+  since_ms: number | null;
+  family: 'ipv4' | 'ipv6' | null;
+  packets: number;
+  bytes: number;
+  /** 0 to 1. */
+  loss: number | null;
+  jitter_ms: number | null;
+  rtt_ms: number | null;
+  red: boolean;
+  packet_ms: number | null;
+  /** 0 to 1. */
+  concealed: number | null;
+  delay_ms: number | null;
+}
+
 export interface RoomPage {
   rooms: Room[];
   next: string | null;

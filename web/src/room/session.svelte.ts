@@ -12,7 +12,7 @@ import type { Api } from '../protocol/api';
 import { EventStream, type StreamState } from '../protocol/events';
 import { Problem } from '../protocol/problem';
 import type { Message } from '../protocol/sse';
-import type { Levels, Reconnect, Room, RoomEvent } from '../protocol/types';
+import type { Details, Levels, Reconnect, Room, RoomEvent } from '../protocol/types';
 import { fold, withPresence, youIn } from './fold';
 
 export type Gone =
@@ -161,6 +161,14 @@ export class RoomSession {
   startListening = (): void => this.listen.start();
   stopListening = (): void => this.listen.stop();
   hear = (): Promise<void> => this.listen.hear();
+
+  /** What the server says of both connections; null where there is none, or no answer. */
+  details = async (): Promise<Record<'listen' | 'speak', Details | null>> => {
+    const ask = async ({ link }: Listening | Speaking) =>
+      link.location === null ? null : await this.api.details(link.location).catch(() => null);
+    const [listen, speak] = await Promise.all([ask(this.listen), ask(this.speak)]);
+    return { listen, speak };
+  };
 
   // Speaking
 

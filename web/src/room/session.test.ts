@@ -9,7 +9,7 @@ import type { Listening, ListeningOptions } from '../media/whep';
 import type { Speaking, SpeakingOptions } from '../media/whip';
 import { Api } from '../protocol/api';
 import { Problem } from '../protocol/problem';
-import type { Room } from '../protocol/types';
+import type { Details, Room } from '../protocol/types';
 import { RoomSession } from './session.svelte';
 
 /** A connection that says what it is told to. */
@@ -17,6 +17,7 @@ class FakeSound {
   onState: (state: LinkState) => void = () => undefined;
   readonly calls: string[] = [];
   link = {
+    location: null as string | null,
     renew: (gone: boolean, afterMs = 0) => void this.calls.push(`renew ${gone} ${afterMs}`),
     retryNow: () => undefined,
     isNamed: (ids: string[]) => ids.includes('mine'),
@@ -68,6 +69,7 @@ let session: RoomSession;
 let answer: ReturnType<typeof anAnswer>;
 let mutes: { done: () => void; refuse: (error: Error) => void; what: string }[];
 let seq: number;
+let asked: (location: string) => Promise<Details>;
 
 async function enter(room: Room, me: string | null = 'bob') {
   answer = anAnswer();
@@ -76,6 +78,7 @@ async function enter(room: Room, me: string | null = 'bob') {
     new Promise<void>((resolve, reject) => mutes.push({ what, done: resolve, refuse: reject }));
   api.mute = later('mute');
   api.unmute = later('unmute');
+  api.details = (location) => asked(location);
   session = new RoomSession({
     roomId: 'r1',
     api,
@@ -323,4 +326,17 @@ it('is another caller’s session after signing in', async () => {
   session.identify('bob');
   expect(session.room?.you.role).toBe('listener');
   expect(listen.calls).toEqual(['renew false 0']);
+});
+
+it('asks for the details of the connections that there are, and bears no answer', async () => {
+  await enter(onStage());
+  expect(await session.details()).toEqual({ listen: null, speak: null });
+  const told = { kind: 'whep', loss: 0.1 };
+  listen.link.location = '/whep/c1';
+  speak.link.location = '/whip/c2';
+  asked = async (location) => {
+    if (location === '/whip/c2') throw new Problem(404, 'not_found', '');
+    return told as Details;
+  };
+  expect(await session.details()).toEqual({ listen: told, speak: null });
 });
