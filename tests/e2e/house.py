@@ -88,8 +88,8 @@ class House:
 
 @contextlib.contextmanager
 def opened(house: House) -> Iterator[House]:
-    house.start()
     try:
+        house.start()
         yield house
     finally:
         house.stop()
