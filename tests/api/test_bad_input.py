@@ -197,6 +197,17 @@ async def test_unknown_addresses(web: WebProcess, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/nowhere", "/api/rooms/a/b/c/d", "/api//me", "/api/metrics"]
+)
+async def test_below_the_api_there_is_no_page_and_no_method_for_it(web: WebProcess, path: str) -> None:
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "BREW"):
+        answer = await web.guest.call(method, path)
+        assert answer.status == 404, method
+        assert method == "HEAD" or answer.code == "not_found"
+    assert (await web.guest.call("PUT", "/api/accounts")).said == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("PUT", "/api/accounts"),

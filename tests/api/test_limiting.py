@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parola.api.limiting import COMMANDS, OPEN_CONNECTIONS, SIGN_INS, SIGN_UPS, Limits
+from parola.api.limiting import COMMANDS, OPEN_CONNECTIONS, SIGN_INS, SIGN_UPS, Limits, counted_as
 from parola.domain.errors import TooMany
 
 
@@ -88,3 +88,13 @@ def test_benchmarks_know_no_limits(clock: Clock) -> None:
         limits.connect("192.0.2.1")
         limits.sign_up("192.0.2.1")
         limits.command("ada", "192.0.2.1")
+
+
+def test_one_subscriber_is_one_address() -> None:
+    assert counted_as("192.0.2.1") == counted_as("::ffff:192.0.2.1") == "192.0.2.1"
+    assert (
+        counted_as("2001:db8:1:2::1") == counted_as("2001:db8:1:2:ffff::9") != counted_as("2001:db8:1:3::1")
+    )
+    assert counted_as("fe80::1%eth0") == counted_as("fe80::2")
+    for other in ("unknown", "", "a:b"):
+        assert counted_as(other) == other

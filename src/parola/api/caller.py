@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from parola.api.limiting import counted_as
 from parola.domain.errors import NotSignedIn
 from parola.services.caller import GUEST, Caller
 
@@ -52,7 +53,8 @@ async def commanding(request: Request, who: Annotated[Caller, Depends(caller)]) 
 
 
 def address(request: Request) -> str:
-    return request.client.host if request.client is not None else "unknown"
+    """As which the caller is counted."""
+    return counted_as(request.client.host) if request.client is not None else "unknown"
 
 
 def is_foreign(headers: Headers, own_netloc: str) -> bool:

@@ -5,6 +5,7 @@ A minute is one of the monotonic clock: whoever sets the wall clock locks nobody
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections import Counter, deque
 from collections.abc import Callable
@@ -17,6 +18,20 @@ COMMANDS = 600
 OPEN_CONNECTIONS = 2000
 
 _MINUTE_S = 60.0
+
+
+def counted_as(host: str) -> str:
+    """What an address is counted as: of IPv6 the network of one subscriber (RFC 6177), who has 2^64 addresses; an IPv4
+    address in IPv6 clothes as itself."""
+    if ":" not in host:
+        return host
+    try:
+        ip = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(ip) >> 64 << 64)) + "/64"
 
 
 class Limits:

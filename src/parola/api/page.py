@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from parola.domain.errors import NotFound
@@ -14,6 +15,15 @@ _ALWAYS_ASK = {"Cache-Control": "no-cache"}
 _NOT_BUILT = (
     "<!doctype html><title>Parola</title><p>The page is not built: <code>make run</code> builds it.</p>"
 )
+
+
+class _BesideTheApi(PathConvertor):
+    """Every path but those of the API: what is not there has no page, and no method that would be allowed."""
+
+    regex = r"(?!api(?:/|$)).*"
+
+
+register_url_convertor("beside_the_api", _BesideTheApi())
 
 
 def mount_page(app: FastAPI, folder: Path) -> None:
@@ -37,4 +47,4 @@ def mount_page(app: FastAPI, folder: Path) -> None:
 
     for address in ("/", "/r/{room_id}", "/styleguide", "/@{handle}"):
         app.add_api_route(address, page, methods=["GET", "HEAD"], include_in_schema=False)
-    app.add_api_route("/{path:path}", part, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route("/{path:beside_the_api}", part, methods=["GET", "HEAD"], include_in_schema=False)

@@ -40,6 +40,8 @@ from parola.store import Store, StoreUnavailable
 _log = structlog.get_logger(__name__)
 
 _QUEUE = 256
+_MOST_UNREAD_BYTES = 256 << 10
+"""What waits for one reader, beside what the transport holds for it."""
 _MOST_REPLAYED = 500
 _PASSING_EVERY_S = 0.2
 _STREAMS_PER_STEP = 500
@@ -65,21 +67,32 @@ class Reader:
     def __init__(self, caller: Caller) -> None:
         self.account_id = caller.account_id
         self.session_id = caller.session_id
-        self.queue: asyncio.Queue[Told | None] = asyncio.Queue(_QUEUE)
         self.over = False
+        self._queue: asyncio.Queue[Told | None] = asyncio.Queue()
+        self._unread = 0
 
     def tell(self, told: Told) -> None:
-        try:
-            self.queue.put_nowait(told)
-        except asyncio.QueueFull:
+        if self.over:
+            return
+        if self._queue.qsize() >= _QUEUE or self._unread + len(told.text) > _MOST_UNREAD_BYTES:
             self.end()
+            return
+        self._unread += len(told.text)
+        self._queue.put_nowait(told)
 
     def end(self) -> None:
         """No more for this one; what is queued is thrown away."""
         self.over = True
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self.queue.put_nowait(None)
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._unread = 0
+        self._queue.put_nowait(None)
+
+    async def next(self) -> Told | None:
+        """None at the end."""
+        told = await self._queue.get()
+        self._unread -= len(told.text) if told is not None else 0
+        return told
 
 
 class Feeds:
@@ -138,7 +151,7 @@ class Feeds:
             if lost := self._audience.lost(room.id):
                 yield _reconnect(lost)
             while not reader.over:
-                told = await reader.queue.get()
+                told = await reader.next()
                 if told is None:
                     return
                 if told.seq is not None:
