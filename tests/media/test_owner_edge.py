@@ -124,6 +124,27 @@ def test_a_lone_talker_hears_nothing_of_it() -> None:
     assert not sound.any() or float(np.abs(sound).max()) < 0.002
 
 
+def test_the_end_of_a_sound_is_not_mistaken_for_a_dead_path() -> None:
+    """Silent packets come sooner at first, then as often as an encoder's own would."""
+    house = House()
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(50)
+    house.talking = {}
+    audience.packets.clear()
+    times: list[float] = []
+    for _ in range(200):
+        before = len(audience.packets)
+        house.run(1)
+        times += [house.now] * (len(audience.packets) - before)
+    gaps = [round(b - a, 2) for a, b in itertools.pairwise(times)]
+    quiet = gaps[next(i for i, gap in enumerate(gaps) if gap > 0.05) :]
+    assert quiet[0] < 0.15
+    assert quiet[1] < 0.25
+    assert all(0.35 < gap < 0.5 for gap in quiet[2:])
+    assert len(quiet) > 5
+
+
 async def test_no_copy_of_what_was_fenced_follows_in_a_later_packet() -> None:
     """Whoever had lost the original would hear the voice after its revocation was answered."""
     house = House("bob")

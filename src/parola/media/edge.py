@@ -15,7 +15,7 @@ from parola.bus.frame import Frame
 from parola.domain.rooms import Access, Event, Lifecycle, PersonUninvited, Room
 from parola.media.listener import Listener
 from parola.media.outputs import MAIN, mix_minus
-from parola.media.stream import MOST_COPIES, Payloads
+from parola.media.stream import MOST_COPIES, Payloads, ProgramStream
 from parola.projection import Watched
 from parola.rtp import opus
 
@@ -26,6 +26,8 @@ STALL_S = 0.1
 """A talking owner sends a frame every 20 ms; after five missing ones the edge ends the sound itself, gently."""
 KEEP_ALIVE_S = 0.4
 """As often as an Opus encoder in DTX refreshes its comfort noise (RFC 7587, section 3.1.3)."""
+_SOON_S = (0.1, 0.2)
+"""The first packets after a sound come sooner: one of them lost, and the end of speech would look like a dead path."""
 TOUCH_S = 3.0
 """An attachment that was not renewed for this long counts as lost: the owner may have stopped fencing this edge."""
 REANCHOR_TICKS = 5
@@ -131,7 +133,7 @@ class EdgeRoom:
             for listener in self.listeners.values()
             if listener.peer.is_connected
             and (not speaking or listener.account_id is not None)
-            and listener.stream.quiet_for(now) > (KEEP_ALIVE_S if listener.stream.is_silent else STALL_S)
+            and listener.stream.quiet_for(now) > _patience(listener.stream)
         ]
         self._send_quiet(waiting, now)
         tick = self._clock_tick(now)
@@ -206,3 +208,10 @@ class EdgeRoom:
         for listener in list(self.listeners.values()):
             if listener.account_id in after.removed or listener.account_id in put_out:
                 listener.close("removed")
+
+
+def _patience(stream: ProgramStream) -> float:
+    """How long nothing is sent before a silent packet is due."""
+    if not stream.is_silent:
+        return STALL_S
+    return _SOON_S[stream.silent_packets - 1] if 0 < stream.silent_packets <= len(_SOON_S) else KEEP_ALIVE_S

@@ -70,6 +70,8 @@ class ProgramStream:
         """There and back, out of the listener's answer to our last report."""
         self.last_tick: int | None = None
         self.is_silent = True
+        self.silent_packets = 0
+        """In a row, up to the latest one."""
         self._cname = cname
         self._write = write
         self._write_rtcp = write_rtcp
@@ -109,6 +111,7 @@ class ProgramStream:
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1
         self._octets += len(payload)
+        self.silent_packets = self.silent_packets + 1 if silent else 0
         self.last_tick, self.is_silent, self._last_sent = tick, silent, now
 
     def quiet_for(self, now: float) -> float:
