@@ -56,19 +56,27 @@ class Cluster:
     def kill(self) -> None:
         """As when the power goes: the server and everything below it, at once."""
         if self._process is not None:
-            pid = self._process.pid
-            below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            for one in (pid, *map(int, below)):  # each of them has a process group of its own
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(one, signal.SIGKILL)
+            self._process.send_signal(signal.SIGSTOP)  # or it makes more below it meanwhile
+            self._signal(signal.SIGKILL)
             self._process.wait(10)
             self._process = None
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
+    def freeze(self) -> None:
+        """It says nothing any more, and nobody is told: as when the network between is cut."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Ends it, and removes all of it."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(
+                signal.SIGQUIT
+            )  # what it holds is removed: nothing has to be brought home
             try:
                 self._process.wait(10)
                 self._process = None
@@ -92,6 +100,15 @@ class Cluster:
             env=self._environment, cwd="/", check=True, capture_output=True, text=True,
         )  # fmt: skip
         return done.stdout.strip()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the server first, then to everything below it: each of them has a process group of its own."""
+        assert self._process is not None
+        pid = self._process.pid
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for one in (pid, *map(int, below)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, number)
 
     def _make(self) -> None:
         self._root.chmod(0o711)
