@@ -57,7 +57,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Single statements, each its own transaction. Raises StoreUnavailable."""
-        with self.figures.timed("read", StoreUnavailable), _translated():
+        with self.figures.timed("read", StoreUnavailable), translated():
             async with self._lent(self._reader) as connection:
                 yield connection
 
@@ -65,7 +65,7 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, durable when this returns. Raises StoreUnavailable, and IntegrityError as it is."""
         try:
-            with self.figures.timed("write", StoreUnavailable), _translated():
+            with self.figures.timed("write", StoreUnavailable), translated():
                 async with self._lent(self.engine) as connection, connection.begin():
                     yield connection
         except StoreUnavailable:
@@ -162,7 +162,8 @@ async def _give_back(connection: AsyncConnection, taking: asyncio.Future[AsyncCo
 
 
 @contextlib.contextmanager
-def _translated() -> Any:
+def translated() -> Iterator[None]:
+    """Whatever a database that is away, silent or full makes of a call is StoreUnavailable or StoreFull."""
     try:
         yield
     except IntegrityError:
