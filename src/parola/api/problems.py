@@ -20,6 +20,10 @@ _log = structlog.get_logger(__name__)
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
+_MOST_ERRORS = 20
+_LONGEST_FIELD = 200
+"""Whoever sends thousands of fields that nobody knows is not told of each."""
+
 
 class FieldProblem(BaseModel):
     """One field of a body or query that is not acceptable."""
@@ -97,8 +101,8 @@ def install(app: FastAPI) -> None:
         found = error.errors()
         if any(e["type"] == "json_invalid" for e in found):
             return problem(400, "malformed", "The body is not JSON.")
-        errors = tuple({"field": _path(e["loc"]), "message": str(e["msg"])} for e in found)
-        return problem(422, "invalid", "Some fields are not acceptable.", errors=list(errors))
+        errors = [{"field": _path(e["loc"])[:_LONGEST_FIELD], "message": str(e["msg"])} for e in found]
+        return problem(422, "invalid", "Some fields are not acceptable.", errors=errors[:_MOST_ERRORS])
 
     @app.exception_handler(HTTPException)
     async def on_http(_: Request, error: HTTPException) -> Response:
