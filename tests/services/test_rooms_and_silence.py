@@ -11,7 +11,7 @@ import pytest
 from parola.domain import rooms as r
 from parola.domain.errors import Unavailable
 from parola.services import rooms as rooms_module
-from parola.services.caller import GUEST
+from parola.services.caller import GUEST, Caller
 from tests.services.house import MEDIA, House, opened, refusal_of
 
 
@@ -74,6 +74,28 @@ async def test_a_repeat_waits_for_silence_as_the_first_one_did(house: House) -> 
         await house.services.rooms.command(ada, room.id, lambda by: r.Mute(by, bob))
     assert len(house.media.settled) == 2
     assert house.media.settled[0] == house.media.settled[1]
+
+
+async def test_whoever_ends_it_again_is_told_only_when_it_is_silent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms_module, "SETTLE_TIMEOUT_S", 0.05)
+    room, _ = await stage(house)
+    await house.media_lives()
+    await house.store.rooms.claim(room.id, MEDIA, 0)
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+
+    async def end(caller: Caller) -> str:
+        return await refusal_of(house.services.rooms.command(caller, room.id, r.End))
+
+    house.media.deaf = True
+    assert [await end(ada), await end(ada)] == ["not_confirmed", "not_confirmed"]
+    asked = len(house.media.settled)
+    assert await end(bob) == "host_only"
+    assert len(house.media.settled) == asked, "who may not end it asks nobody for silence"
+    house.media.deaf = False
+    assert await end(ada) == "not_live"
+    assert len(house.media.settled) == asked + 1
 
 
 async def test_twenty_hands_at_once_all_go_up_once(house: House) -> None:

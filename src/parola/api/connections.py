@@ -74,6 +74,7 @@ async def hang_up(request: Request, who: Who, room_id: str, kind: str, connectio
 async def trickle(request: Request, who: Who, room_id: str, kind: str, connection_id: str) -> None:
     """Candidates are not needed: the server learns addresses from STUN."""
     _check_kind(kind)
+    await services(request).signalling.details(who, room_id, connection_id)
     _check_type(request, _FRAGMENT)
 
 

@@ -14,7 +14,7 @@ import structlog
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
 from parola.domain import people, rooms
-from parola.domain.errors import Invalid, Unavailable
+from parola.domain.errors import Conflict, Invalid, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -104,7 +104,13 @@ class Rooms:
         command = make(by)
         for _ in range(_TRIES):
             before = await self._gate.enter(caller, room_id)
-            events = rooms.decide(before, command, self._now())
+            try:
+                events = rooms.decide(before, command, self._now())
+            except Conflict:
+                if isinstance(command, rooms.End):
+                    # Whoever ends it again because nobody confirmed the silence is told "not live" only when it is so.
+                    await self._settle_to(before)
+                raise
             if not events:
                 # It already holds; that it is silent has to be true all the same.
                 await self._settle(before, command)

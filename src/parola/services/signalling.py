@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, TypeVar
 
 import prometheus_client as prometheus
@@ -98,15 +99,19 @@ class Signalling:
         raise Unavailable("owner_unreachable", "The server that mixes this room cannot be reached.", 1)
 
     async def hang_up(self, caller: Caller, room_id: str, connection_id: str) -> None:
-        """Raises NotFound, for others' connections as for none."""
-        await self._ask_about(CloseOrder(room_id, connection_id, caller.account_id), "close", Closed)
+        """Raises NotFound, for others' connections as for none; Forbidden("removed")."""
+        await self._ask_about(caller, CloseOrder(room_id, connection_id, caller.account_id), "close", Closed)
 
     async def details(self, caller: Caller, room_id: str, connection_id: str) -> dict[str, Any]:
-        """As media/details.py has them. Raises NotFound, for others' connections as for none."""
+        """As media/details.py has them. Raises as `hang_up`."""
         order = DetailsOrder(room_id, connection_id, caller.account_id)
-        return (await self._ask_about(order, "details", Details)).values
+        return (await self._ask_about(caller, order, "details", Details)).values
 
-    async def _ask_about(self, order: CloseOrder, verb: str, expected: type[_Answer]) -> _Answer:
+    async def _ask_about(
+        self, caller: Caller, order: CloseOrder, verb: str, expected: type[_Answer]
+    ) -> _Answer:
+        with contextlib.suppress(NotFound):  # a connection of one's own outlives the right to enter anew
+            await self._gate.enter(caller, order.room_id)
         process_id, dot, _ = order.connection_id.partition(".")
         if not dot or process_id not in await self._alive():
             raise NotFound()
