@@ -1,0 +1,313 @@
+"""Rows 20, 25 and 29: whose call it is. A foreign page, a forger and a guesser get no more than a stranger would, and
+touch nobody else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from parola.store import Store
+from tests.web_process import BASE, OFFER, Answer, Person, WebProcess
+
+SDP = {"Content-Type": "application/sdp"}
+FOREIGN = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://localhost:8081"},
+    {"Origin": "http://localhost.evil.example:8080"},
+    {"Origin": "https://localhost:8080@evil.example"},
+    {"Origin": "http://["},
+    {"Origin": ""},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": BASE},
+]
+
+
+@pytest.fixture
+async def web(store: Store, tmp_path: Path) -> AsyncIterator[WebProcess]:
+    async with WebProcess.go(store, tmp_path) as web:
+        yield web
+
+
+def unsafe_calls(web: WebProcess, room: str) -> list[tuple[str, str]]:
+    """Every call of the API that changes something, by its own description."""
+    given = {"room_id": room, "handle": "bob", "kind": "whep", "connection_id": "media_1.x"}
+    described = web.app.openapi()["paths"]
+    found = [
+        (method.upper(), path.format(**given))
+        for path, methods in described.items()
+        for method in methods
+        if method in ("post", "put", "patch", "delete")
+    ]
+    assert len(found) > 25
+    return found
+
+
+async def state(web: WebProcess) -> list[Any]:
+    """Everything that is in the database."""
+    async with web.store._database.read() as connection:
+        names = [
+            row[0]
+            for row in await connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        kept = [name for name in names if name not in ("leases", "alembic_version")]
+        return [
+            [tuple(row) for row in await connection.exec_driver_sql(f"SELECT * FROM {name}")] for name in kept
+        ]
+
+
+# --- 20: other sites' pages
+
+
+@pytest.mark.parametrize("foreign", FOREIGN, ids=str)
+async def test_row_20_a_foreign_page_commands_nothing_with_our_cookie(
+    web: WebProcess, foreign: dict[str, str]
+) -> None:
+    ada, _ = await web.members("ada", "bob")
+    room = await ada.opens()
+    before = await state(web)
+    headers = {"Cookie": f"x=y; parola_session={ada.token}", "Content-Type": "application/json", **foreign}
+    for method, path in unsafe_calls(web, room):
+        for content in (b"", b"{}"):
+            answer = await web.call(method, path, content=content, headers=headers)
+            assert answer.said == (403, "foreign_origin"), (method, path)
+            assert "set-cookie" not in answer.headers
+    assert await state(web) == before
+    assert not web.media.orders
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+async def test_row_20_a_form_is_no_call_wherever_it_comes_from(web: WebProcess, kind: str) -> None:
+    ada, _ = await web.members("ada", "bob")
+    room = await ada.opens()
+    before = await state(web)
+    headers = {"Cookie": f"parola_session={ada.token}", "Content-Type": kind, "Origin": BASE}
+    for method, path in unsafe_calls(web, room):
+        if not path.endswith(("whep", "whip")) and "media_1" not in path:
+            answer = await web.call(method, path, content=b'{"title": "x"}', headers=headers)
+            assert answer.said == (415, "unsupported_media_type")
+    assert await state(web) == before
+
+
+@pytest.mark.parametrize("foreign", FOREIGN[:7], ids=str)
+async def test_row_20_a_probe_is_answered_without_credentials(
+    web: WebProcess, foreign: dict[str, str]
+) -> None:
+    ada, bob = await web.members("ada", "bob")
+    private = await ada.opens(access="invited")
+    cookie = {"Cookie": f"parola_session={ada.token}", **foreign}
+    for method, path in [*unsafe_calls(web, private), ("GET", "/api/me"), ("GET", f"/api/rooms/{private}")]:
+        asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization"}
+        answer = await web.call("OPTIONS", path, headers={**cookie, **asked})
+        assert answer.status == 204
+        assert_no_credentials(answer)
+    assert (await web.call("GET", "/api/me", headers=cookie)).said == (401, "not_signed_in")
+    assert (await web.call("GET", f"/api/rooms/{private}", headers=cookie)).said == (404, "not_found")
+    for headers, status in ((cookie, 200), ({**bob.headers, **foreign}, 200)):
+        answer = await web.call("GET", "/api/rooms", headers=headers)
+        assert (answer.status, answer.json["rooms"]) == (status, [])
+        assert_no_credentials(answer)
+
+
+def assert_no_credentials(answer: Answer) -> None:
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_row_20_our_own_page_and_tokens_from_anywhere_go_on(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    cookie = {"Cookie": f"parola_session={ada.token}"}
+    for own in (
+        {"Origin": BASE},
+        {},
+        {"Sec-Fetch-Site": "same-origin", "Origin": BASE},
+        {"Sec-Fetch-Site": "none"},
+    ):
+        assert (
+            await web.call("POST", "/api/rooms", json={"title": "T"}, headers={**cookie, **own})
+        ).status == 201
+    for foreign in FOREIGN[:1]:
+        assert (
+            await ada.post("/api/rooms", json={"title": "T"}, headers={**cookie, **foreign})
+        ).status == 201
+
+
+# --- 25: forged tokens
+
+
+async def test_row_25_a_bad_token_that_names_somebody_leaves_them_alone(web: WebProcess) -> None:
+    ada, bob = await web.members("ada", "bob")
+    room = await ada.opens()
+    await bob.put(f"/api/rooms/{room}/hands/me")
+    location = (await bob.connects(room)).headers["Location"]
+    (session,) = await sessions_of(web, bob)
+    digest = hashlib.sha256(bob.token.encode()).hexdigest()
+    forged = [
+        bob.handle, bob.id, session, digest, bob.token + "x", bob.token[:-1], bob.token.swapcase(), f"{bob.token}\0",
+        f"{bob.id}.{bob.token[:10]}", base64.b64encode(f"bob:{bob.token}".encode()).decode(), "' OR '1'='1", "null",
+        f"{bob.token}, {bob.token}", "x" * 5000,
+    ]  # fmt: skip
+    async with bob.reads(room) as stream:
+        await stream.until("snapshot")
+        before = await state(web)
+        for token in forged:
+            for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": f"bearer   {token}"}):
+                for method, path in [*unsafe_calls(web, room), ("DELETE", location)]:
+                    if path in ("/api/accounts", "/api/sessions"):
+                        continue  # these ask nobody who they are
+                    answer = await web.call(
+                        method, path, content=b"{}", headers={**headers, "Content-Type": kind_of(path)}
+                    )
+                    assert answer.said == (401, "not_signed_in"), (token, method, path)
+            cookie = {"Cookie": f"parola_session={token}".replace("\0", "")}
+            if token not in (bob.token + "\0",):
+                assert (await web.call("DELETE", "/api/sessions/current", headers=cookie)).said == (
+                    401,
+                    "not_signed_in",
+                )
+        for scheme in ("Basic", "Token", "", "Digest"):
+            answer = await web.call("GET", "/api/me", headers={"Authorization": f"{scheme} {bob.token}"})
+            assert answer.said == (401, "not_signed_in")
+        assert await state(web) == before
+        assert len(web.media.connections) == 1
+        await ada.put(f"/api/rooms/{room}/floor/bob")
+        assert (await stream.until("floor.granted")).data["handle"] == "bob"
+    assert (await bob.get("/api/me")).status == 200
+
+
+def kind_of(path: str) -> str:
+    return "application/sdp" if path.endswith(("whep", "whip")) else "application/json"
+
+
+async def sessions_of(web: WebProcess, person: Person) -> list[str]:
+    async with web.store._database.read() as connection:
+        rows = await connection.exec_driver_sql(f"SELECT id FROM sessions WHERE account_id = '{person.id}'")
+        return [row[0] for row in rows]
+
+
+async def test_row_25_nobody_hangs_up_for_somebody_else(web: WebProcess) -> None:
+    ada, bob, mallory = await web.members("ada", "bob", "mallory")
+    room, other = await ada.opens(), await mallory.opens()
+    location = (await bob.connects(room)).headers["Location"]
+    elsewhere = location.replace(room, other)
+    for who in (ada, mallory, web.guest):
+        for path in (location, elsewhere, location.replace("whep", "whip"), location + "x"):
+            for method in ("DELETE", "PATCH", "GET"):
+                answer = await who.call(
+                    method, path, headers={"Content-Type": "application/trickle-ice-sdpfrag"}
+                )
+                assert answer.said == (404, "not_found"), (who.handle, method, path)
+    assert len(web.media.connections) == 1
+    assert (await bob.delete(elsewhere)).said == (404, "not_found")
+    assert (await bob.delete(location)).status == 200
+
+
+# --- 29: guessing
+
+
+@contextmanager
+def queries(web: WebProcess) -> Iterator[list[str]]:
+    """What the database is asked."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    engine = web.store._database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def calls_about_rooms(web: WebProcess) -> list[tuple[str, str]]:
+    """Method and address, with `{room_id}` to be filled in, of every call that names a room."""
+    given = {"handle": "bob", "kind": "whep", "connection_id": "media_1.x"}
+    found = []
+    for path, methods in web.app.openapi()["paths"].items():
+        if "{room_id}" in path:
+            for name, value in given.items():
+                path = path.replace(f"{{{name}}}", value)
+            found += [(method.upper(), path) for method in methods]
+    assert len(found) > 20
+    return found
+
+
+@pytest.mark.parametrize(
+    "access", [{"access": "invited"}, {"access": "followers"}, {"guests": False}], ids=str
+)
+async def test_row_29_a_private_room_answers_as_none_at_all(web: WebProcess, access: dict[str, Any]) -> None:
+    ada, stranger, _ = await web.members("ada", "stranger", "bob")
+    private = await ada.opens(**access)
+    await ada.put(f"/api/rooms/{private}/hands/me")
+    guessers = [web.guest] if "guests" in access else [web.guest, stranger]
+    for who in guessers:
+        for method, path in calls_about_rooms(web):
+            # A guest's command is asked who it is before it is asked what it wants.
+            expected = {404} if who.token or path.endswith("/whep") else {401, 404}
+            told = [await tried(web, who, method, path.format(room_id=id)) for id in (private, *random_ids())]
+            assert told[0] == told[1] == told[2], (method, path)
+            assert told[0][0] in expected, (method, path)
+            if told[0][0] == 404:
+                rooms = [statement for statement in told[0][3] if "FROM rooms" in statement]
+                assert len(rooms) == 1, (method, path, rooms)
+
+
+def random_ids() -> tuple[str, str]:
+    return secrets.token_urlsafe(16), "-" * 22
+
+
+async def tried(
+    web: WebProcess, who: Person, method: str, path: str
+) -> tuple[int, list[tuple[str, str]], bytes, list[str]]:
+    """Status, headers, body, and what the database was asked."""
+    kind = {"Content-Type": kind_of(path)} if method == "POST" else {}
+    if method == "PATCH":
+        kind = {"Content-Type": "application/trickle-ice-sdpfrag"}
+    content = OFFER if path.endswith(("whep", "whip")) else None
+    with queries(web) as asked:
+        answer = await who.call(method, path, content=content, headers=kind)
+    return answer.status, sorted(answer.headers.items()), answer.content, asked
+
+
+async def test_row_29_nothing_else_tells_of_a_private_room(web: WebProcess) -> None:
+    ada, stranger = await web.members("ada", "stranger")
+    private = await ada.opens(access="invited", title="Nobody knows of this")
+    for who in (web.guest, stranger):
+        for path in (
+            "/api/rooms",
+            "/api/rooms?state=live&limit=100",
+            "/api/accounts/ada",
+            "/metrics",
+            "/api/openapi.json",
+        ):
+            answer = await who.get(path)
+            assert answer.status == 200
+            assert private.encode() not in answer.content
+            assert b"Nobody knows" not in answer.content
+        assert (await who.get("/api/accounts/ada")).json["live_room"] is None
+        shown = [(await who.get(f"/r/{id}")) for id in (private, *random_ids())]
+        assert len({(page.status, page.content) for page in shown}) == 1
+
+
+async def test_row_29_ids_have_128_random_bits(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    ids = [await ada.opens() for _ in range(64)]
+    values = [int.from_bytes(base64.urlsafe_b64decode(id + "==")) for id in ids]
+    assert all(len(base64.urlsafe_b64decode(id + "==")) == 16 for id in ids)
+    for bit in range(128):
+        assert {value >> bit & 1 for value in values} == {0, 1}, f"bit {bit} never changes"
+    locations = [(await ada.connects(ids[0])).headers["Location"].rpartition(".")[2] for _ in range(10)]
+    assert all(len(base64.urlsafe_b64decode(id + "==")) >= 16 for id in locations)
