@@ -136,7 +136,11 @@ class RawPeer:
         ice = IceClient(lines["ice-ufrag"], lines["ice-pwd"], ufrag, secrets.token_bytes(12), 1)
         algorithm, value = lines["fingerprint"].split(" ", 1)
         dtls = Dtls(certificate, "client", Fingerprint(algorithm, value))
-        srtp = await asyncio.wait_for(handshake(sock, server, ice, dtls), 10)
+        try:
+            srtp = await asyncio.wait_for(handshake(sock, server, ice, dtls), 10)
+        except BaseException:
+            sock.close()
+            raise
         peer = cls(sock, srtp, ice, server, location)
         loop.add_reader(sock.fileno(), peer._readable)
         peer._keep_consent()
@@ -169,11 +173,17 @@ class RawPeer:
         """A connectivity check out of turn, as a client sends when it sees that its own address has changed."""
         self.sock.sendto(self.ice.request(asyncio.get_running_loop().time()), self.server)
 
+    def stop_checking(self) -> None:
+        """No consent checks from now on: nothing but media says that this client is there."""
+        if self._consent is not None:
+            self._consent.cancel()
+
     def close(self) -> None:
         for timer in (self._consent, self._report):
             if timer is not None:
                 timer.cancel()
-        asyncio.get_running_loop().remove_reader(self.sock.fileno())
+        if self.sock.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self.sock.fileno())
         self.sock.close()
 
     def _readable(self) -> None:

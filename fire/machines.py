@@ -4,11 +4,12 @@ there are several, one PostgreSQL. People come in by one door, as through a load
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.peer import RawPeer
@@ -26,7 +27,8 @@ from tools.postgres import Cluster
 
 @dataclass
 class Town:
-    """`origin` is where people come in. `nats` and `postgres` may be killed and started again."""
+    """`origin` is where people come in. `nats` and `postgres` may be killed and started again; `wires` are the ways of
+    each machine to the bus."""
 
     houses: list[House]
     nats: NatsServer
@@ -34,7 +36,10 @@ class Town:
     store: Store
     entrance: Door
     origin: str
+    wires: list[Door]
     postgres: Cluster | None = None
+    placed: list[RawPeer] = field(default_factory=list)
+    """Connections that were made here; they end with the town."""
 
     def house_of(self, process_id: str) -> House:
         """The machine that a media process runs on."""
@@ -74,11 +79,17 @@ class Town:
 
     async def listen_at(self, api: Api, room_id: str, process_id: str) -> RawPeer:
         """A listener on a process of our choice; where to is otherwise decided by load."""
-        return await RawPeer.connect(_Placed(self.bus, api, process_id), room_id, "whep")  # type: ignore[arg-type]
+        return await self._place(api, room_id, "whep", process_id)
 
     async def speak_at(self, api: Api, room_id: str, process_id: str) -> RawPeer:
         """A speaker on a process that owns the room."""
-        return await RawPeer.connect(_Placed(self.bus, api, process_id), room_id, "whip")  # type: ignore[arg-type]
+        return await self._place(api, room_id, "whip", process_id)
+
+    async def _place(self, api: Api, room_id: str, kind: str, process_id: str) -> RawPeer:
+        there = _Placed(self.bus, api, process_id)
+        peer = await RawPeer.connect(there, room_id, kind)  # type: ignore[arg-type]
+        self.placed.append(peer)
+        return peer
 
 
 @contextlib.asynccontextmanager
@@ -98,18 +109,27 @@ async def town(
         houses = []
         entrance = await stack.enter_async_context(door())
         environment["PAROLA_PUBLIC_URL"] = f"http://localhost:{entrance.port}"
+        wires = []
         for index in range(machines):
             (folder / f"machine-{index}").mkdir()
-            house = House(folder / f"machine-{index}", media_processes, environment)
+            wire = await stack.enter_async_context(door(("127.0.0.1", nats.port)))
+            wires.append(wire)
+            own = environment | {"PAROLA_NATS_URL": f"nats://127.0.0.1:{wire.port}"}
+            house = House(folder / f"machine-{index}", media_processes, own)
             stack.callback(house.stop)
-            house.start()
+            await asyncio.to_thread(house.start)  # the wires are in this loop
             houses.append(house)
         entrance.targets = [("127.0.0.1", house.http_port) for house in houses]
         bus = await NatsBus.connect(nats.url, TOKEN)
         stack.push_async_callback(bus.close)
         store = Store.open(driven(url))
         stack.push_async_callback(store.close)
-        yield Town(houses, nats, bus, store, entrance, f"http://localhost:{entrance.port}", cluster)
+        made = Town(houses, nats, bus, store, entrance, f"http://localhost:{entrance.port}", wires, cluster)
+        try:
+            yield made
+        finally:
+            for peer in made.placed:
+                peer.close()
 
 
 class _Placed:

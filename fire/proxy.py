@@ -23,6 +23,11 @@ class Door:
         for task in self._open:
             task.cancel()
 
+    async def all_closed(self) -> None:
+        """After `shut`: returns when no connection is left."""
+        await asyncio.gather(*self._open, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the next turn of the loop
+
     def reopen(self) -> None:
         self._shut = False
 
@@ -56,8 +61,9 @@ async def door(*targets: Place, port: int = 0) -> AsyncIterator[Door]:
     try:
         yield made
     finally:
-        made.shut()
         server.close()
+        made.shut()
+        await made.all_closed()
 
 
 async def _both_ways(

@@ -1,4 +1,4 @@
-"""All scenarios by name."""
+"""All scenarios by name, in the order in which they are run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.figures import Figure
+from fire.bus_killed import bus_killed
 from fire.garbage import garbage
 from fire.hostile import hostile
+from fire.machine_lost import machine_lost
 from fire.media_killed import media_killed
+from fire.partition import partition
 from fire.pressure import pressure
+from fire.soak import soak
+from fire.stopped import owner_stopped
 
 SCENARIOS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "media_killed": media_killed,
+    "owner_stopped": owner_stopped,
+    "machine_lost": machine_lost,
+    "bus_killed": bus_killed,
+    "partition": partition,
     "garbage": garbage,
-    "hostile": hostile,
     "pressure": pressure,
+    "hostile": hostile,
+    "soak": soak,
 }

@@ -57,8 +57,6 @@ async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figu
             assert replaced != owner, "nobody took the room over"
     after = [at for at in at_new.times("ada") if at > stopped + 0.5]
     second = at_old.times("bob", since=resumed) + at_new.times("bob", since=after[0] if after else stopped)
-    with contextlib.suppress(OSError):
-        stubborn.close()
     return [
         Figure(
             f"owner stopped for {stopped_s:.0f} s and resumed: packets of the old owner heard after the new one's",

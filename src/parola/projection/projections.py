@@ -22,7 +22,8 @@ from parola.store import Head, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
-COMPARE_EVERY_S = 2.0
+COMPARE_EVERY_S = 1.5
+"""What no message said is known everywhere within two seconds, the time to read it included."""
 _ANSWER_TIMEOUT_S = 0.5
 
 
