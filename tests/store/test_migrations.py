@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,17 @@ GIVEN_UP: frozenset[str] = frozenset()
 _REAL = {"snapshot": first_version.SNAPSHOT, "body": first_version.EVENTS[0]}
 """What migrations may read is as it was written."""
 _EACH = 2
+
+STARTS = """
+import asyncio, sys
+import alembic.command
+from parola.store import upgrade
+
+print("imported", flush=True)
+sys.stdin.read()
+asyncio.run(upgrade(sys.argv[1]))
+print("up")
+"""
 _VERSION = "alembic_version"
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -104,15 +116,15 @@ async def test_the_last_version_is_what_this_version_writes_to(empty_url: str) -
 
 
 async def test_those_who_start_at_once_on_an_empty_database_all_come_up(empty_url: str) -> None:
-    code = "import asyncio, sys\nfrom parola.store import upgrade\nasyncio.run(upgrade(sys.argv[1]))"
     starts = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, empty_url, stderr=asyncio.subprocess.PIPE
-        )
+        await asyncio.create_subprocess_exec(sys.executable, "-c", STARTS, empty_url, stdin=PIPE, stdout=PIPE)
         for _ in range(4)
     ]
-    said = [(await process.communicate())[1].decode() for process in starts]
-    assert [process.returncode for process in starts] == [0] * 4, "\n".join(said)
+    for process in starts:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"imported\n"
+    said = await asyncio.gather(*(process.communicate(b"") for process in starts))
+    assert [out for out, _ in said] == [b"up\n"] * 4
     async with opened(empty_url) as engine:
         assert (await _read(engine))[_VERSION] == [{"version_num": revisions()[0]}]
 
