@@ -6,10 +6,12 @@ What it stops at stands in FOUND afterwards, and libFuzzer's own words on standa
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 
 import atheris
+import structlog
 
 _SLOWEST_S = 10
 _LONGEST = 4096
@@ -22,6 +24,8 @@ def main() -> None:
         target = importlib.import_module(f"fuzz.targets.{name}")
     for number, seed in enumerate(target.SEEDS):
         (Path(corpus) / f"seed-{number}").write_bytes(seed)
+    # What refusals and broken bodies are logged as would be all that there is to read.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     options = [
         f"-max_total_time={seconds}",
         f"-timeout={_SLOWEST_S}",

@@ -13,7 +13,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import logging
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -22,7 +21,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-import structlog
 from starlette.types import Message
 
 from parola.api.app import make_app
@@ -122,8 +120,6 @@ class _Web:
     """One web process and its event loop, for all inputs."""
 
     def __init__(self) -> None:
-        # What refusals and broken bodies are logged as would be all that there is to read.
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
         self._loop = asyncio.new_event_loop()
         self._stack = contextlib.AsyncExitStack()
         self._app = self._loop.run_until_complete(self._stack.enter_async_context(_opened()))

@@ -52,6 +52,7 @@ class SmallHouse:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
+                preexec_fn=_hears_a_hangup,
             )
         return self
 
@@ -139,6 +140,11 @@ def is_ours(pid: int) -> bool:
     except OSError:
         return False
     return b"tests.supervisor.small_house" in words or b"nats-server" in words
+
+
+def _hears_a_hangup() -> None:
+    """Whatever started the tests, `nohup` for one."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def free_port(kind: int, count: int = 1) -> int:
