@@ -176,6 +176,8 @@ async def test_without_bus_and_database_it_falls_silent_and_comes_back(
         patched.setattr(world.store.rooms, "claim", away)
         await world.passes(module.BLIND_S + 0.5)
         await world.until(lambda: not world.room.may_be_heard("ada"))
-    await world.projections.leases.look()
     await world.until(lambda: world.room.may_be_heard("ada"))
     assert world.room.epoch == 2
+    assert world.tenure.sees_database
+    await world.passes(module.BLIND_S - 0.5)
+    assert (world.room.epoch, world.room.may_be_heard("ada")) == (2, True), "once is enough"

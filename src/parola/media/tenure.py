@@ -116,6 +116,8 @@ class Tenure:
         try:
             while waiting := [owned for owned in self._owned.values() if owned.suspended]:
                 try:
+                    # Whoever sounds again sees the database; if not, `run` would silence it once more at once.
+                    await self._projections.leases.look()
                     await self._projections.compare()
                     for owned in waiting:
                         await self._renew(owned)
