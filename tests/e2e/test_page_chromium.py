@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Response
 
 from parola.client.webrtc import Clip, Pcm, speaking
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.conftest import as_float
 from tests.e2e.hearing import RATE, intelligibility, tone, tone_amplitude, tone_level, trace
-from tests.e2e.house import House, eventually, give_floor, handle_of, opened, people
+from tests.e2e.house import House, children, eventually, give_floor, handle_of, media_pid, opened, people
 from tools.speech import Clip as Speech
 
 
@@ -147,6 +148,33 @@ async def test_a_server_that_was_killed_comes_back_by_itself(speech: dict[str, S
                 await eventually(hears_again, 15)
 
 
+async def test_pages_of_a_dead_media_process_come_back_by_themselves(speech: dict[str, Speech]) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="parola-test-") as folder,
+        opened(House(Path(folder), media_processes=2)) as house,
+    ):
+        async with people(house, "ada") as (ada,), browser(speech["english-1"].microphone) as chrome:
+            room = await ada.call("POST", "/api/rooms", {"title": "A process dies"})
+            host, guest = [await Visitor.arrive(chrome, house.origin) for _ in range(2)]
+            host_at, guest_at = processes_of(host, "whip"), processes_of(guest, "whep")
+            await host.use_token(str(ada.token))
+            await host.open(f"/r/{room['id']}")
+            await host.tap("take-floor")
+            await host.speaking()
+            await guest.open(f"/r/{room['id']}")
+            await guest.tap("listen")
+            await guest.listening()
+            for processes in (guest_at, host_at):
+                dead = processes[-1]
+                os.kill(media_pid(house, dead), signal.SIGKILL)
+                await eventually(lambda processes=processes, dead=dead: processes[-1] != dead)
+                await host.speaking()
+                await guest.listening()
+                await eventually(lambda: is_heard(guest))
+                await eventually(lambda: len(children(house)["media"]) == 2)
+            assert host.problems == guest.problems == []
+
+
 async def test_a_removed_person_is_told_and_hears_nothing(house: House, chrome: Browser) -> None:
     async with people(house, "ada", "bob") as (ada, bob):
         room = await ada.call("POST", "/api/rooms", {"title": "Removed"})
@@ -165,6 +193,25 @@ async def test_a_removed_person_is_told_and_hears_nothing(house: House, chrome: 
             await listener.take()
             await asyncio.sleep(1)
             assert tone_amplitude(await listener.take(), 700) < 40
+
+
+def processes_of(visitor: Visitor, kind: str) -> list[str]:
+    """The media processes that this page's connections of a kind came to, one after the other."""
+    found: list[str] = []
+
+    def note(response: Response) -> None:
+        if response.status == 201 and response.url.endswith(f"/{kind}"):
+            found.append(response.headers["location"].rpartition("/")[2].partition(".")[0])
+
+    visitor.page.on("response", note)
+    return found
+
+
+async def is_heard(listener: Visitor) -> bool:
+    """By whoever listens at a connection that may just have been made."""
+    await listener.record()
+    await asyncio.sleep(1)
+    return int(np.abs((await listener.take()).astype(int)).max(initial=0)) > 1000
 
 
 async def sign_up(visitor: Visitor, handle: str) -> None:
