@@ -93,25 +93,34 @@ async def _speaker_who_notices(house: House, tries: int) -> Figure:
 
 
 async def _chromium_listens(house: House, tries: int) -> Figure:
+    """A fresh page each time: one that has connected anew just now takes its time before it does so again."""
+    gaps = []
     async with (
         live_room(house, "ada") as (room_id, (ada,)),
-        relay() as between,
         peer(ada, room_id, "whip") as speaker,
         browser() as chrome,
+        _talking(speaker),
     ):
-        visitor = await Visitor.arrive(chrome, house.origin)
-        await visitor.page.add_init_script(f"({_LISTEN_CLOSELY})()")
-        await _through(visitor, between)
-        await visitor.open(f"/r/{room_id}")
-        async with _talking(speaker):
-            await visitor.tap("listen")
-            await visitor.listening()
-
-            async def loud() -> list[float]:
-                return list(await visitor.page.evaluate("() => window.__loud"))
-
-            gaps = await _gaps(tries, WATCHED_S, _rebinds(between), loud)
+        for n in range(tries):
+            async with relay() as between:
+                visitor = await Visitor.arrive(chrome, house.origin)
+                await visitor.page.add_init_script(f"({_LISTEN_CLOSELY})()")
+                await _through(visitor, between)
+                await visitor.open(f"/r/{room_id}")
+                await visitor.tap("listen")
+                await visitor.listening()
+                # The browser's checks come every 2.5 s: the changes fall anywhere between them.
+                await asyncio.sleep(2.0 + 2.5 * n / tries)
+                gaps.append(await _gap(WATCHED_S, between.rebind, _loud(visitor)))
+                await visitor.page.context.close()
     return _figure("Chromium as a listener, which does not notice", gaps)
+
+
+def _loud(visitor: Visitor) -> Callable[[], Awaitable[list[float]]]:
+    async def sounds() -> list[float]:
+        return list(await visitor.page.evaluate("() => window.__loud"))
+
+    return sounds
 
 
 async def _chromium_speaks(house: House, tries: int, microphone: Path) -> Figure:
@@ -130,29 +139,32 @@ async def _chromium_speaks(house: House, tries: int, microphone: Path) -> Figure
         await visitor.tap("take-floor")
         await visitor.speaking()
         await eventually(lambda: heard.times("ada"))
-        gaps = await _gaps(tries, WATCHED_S, _rebinds(between), _direct(heard))
+        gaps = await _gaps(tries, WATCHED_S, between.rebind, _direct(heard))
     return _figure("Chromium as a speaker, which does not notice", gaps)
 
 
 async def _gaps(
     tries: int, seconds: float, change: Callable[[], None], sounds: Callable[[], Awaitable[list[float]]]
 ) -> list[float]:
-    """For each change the longest silence in the `seconds` after it; `sounds` are wall-clock times."""
+    """Of one connection."""
     await asyncio.sleep(3)
     gaps = []
     for n in range(tries):
-        # Checks come at intervals of their own: the changes fall anywhere between them.
         await asyncio.sleep(1.0 + 2.5 * n / tries)
-        changed = time.time()
-        change()
-        await asyncio.sleep(seconds)
-        times = [
-            changed,
-            *(at for at in await sounds() if changed < at < changed + seconds),
-            changed + seconds,
-        ]
-        gaps.append(max(b - a for a, b in pairwise(times)))
+        gaps.append(await _gap(seconds, change, sounds))
     return gaps
+
+
+async def _gap(
+    seconds: float, change: Callable[[], None], sounds: Callable[[], Awaitable[list[float]]]
+) -> float:
+    """The longest silence in the `seconds` after the change; `sounds` are wall-clock times."""
+    changed = time.time()
+    change()
+    await asyncio.sleep(seconds)
+    until = changed + seconds
+    times = [changed, *(at for at in await sounds() if changed < at < until), until]
+    return max(b - a for a, b in pairwise(times))
 
 
 def _figure(who: str, gaps: list[float]) -> Figure:
@@ -166,10 +178,6 @@ def _moves(between: Relay, moved: RawPeer) -> Callable[[], None]:
         moved.check()
 
     return change
-
-
-def _rebinds(between: Relay) -> Callable[[], None]:
-    return between.rebind
 
 
 def _direct(heard: Listened) -> Callable[[], Awaitable[list[float]]]:

@@ -11,6 +11,7 @@ from fire.garbage import garbage
 from fire.hostile import hostile
 from fire.machine_lost import machine_lost
 from fire.media_killed import media_killed
+from fire.moving import moving
 from fire.partition import partition
 from fire.pressure import pressure
 from fire.soak import soak
@@ -22,6 +23,7 @@ SCENARIOS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "machine_lost": machine_lost,
     "bus_killed": bus_killed,
     "partition": partition,
+    "moving": moving,
     "garbage": garbage,
     "pressure": pressure,
     "hostile": hostile,

@@ -221,6 +221,15 @@ class Levels(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class Strayed(Body):
+    """A speaker's packets come from an address that is not proved: their page had better connect anew."""
+
+    room_id: str
+    connection_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PresentListener:
     connection_id: str
     account_id: str | None

@@ -19,10 +19,12 @@ _log = structlog.get_logger(__name__)
 
 Connection = Listener | Speaker
 
+STRAYS_EVERY_S = 1.0
+
 
 class Connections:
     """`most_of_an_address` bounds what one address may have open here; None for no bound. `on_change` gets the id of a
-    room in which somebody came or went."""
+    room in which somebody came or went, `on_stray` a speaker whose packets come from an address that is not proved."""
 
     def __init__(
         self,
@@ -30,12 +32,17 @@ class Connections:
         monotonic: Callable[[], float],
         most_of_an_address: int | None,
         on_change: Callable[[str], None],
+        on_stray: Callable[[Speaker], None] = lambda speaker: None,
     ) -> None:
         self.figures = ConnectionFigures()
         self._transport = transport
         self._monotonic = monotonic
         self._most_of_an_address = most_of_an_address
         self._on_change = on_change
+        self._on_stray = on_stray
+        self._by_ssrc: dict[int, Speaker] = {}
+        """Looked up for strays, which may come by the thousand; as of the last second."""
+        transport.on_stray = self._stray
         self._by_id: dict[str, Connection] = {}
         self._handshaking: set[Peer] = set()
         self._addresses: Counter[str] = Counter()
@@ -116,3 +123,15 @@ class Connections:
         now = self._monotonic()
         for peer in self._transport.peers:
             peer.maintain(now)
+        speakers = [c for c in self._by_id.values() if isinstance(c, Speaker)]
+        self._by_ssrc = {s.voice.reception.ssrc: s for s in speakers if s.voice.reception is not None}
+
+    def _stray(self, datagram: bytes, now: float) -> None:
+        speaker = self._by_ssrc.get(int.from_bytes(datagram[8:12]))  # RFC 3550, section 5.1
+        if (
+            speaker is not None
+            and now - speaker.strayed_at >= STRAYS_EVERY_S
+            and speaker.peer.has_strayed(datagram, now)
+        ):
+            speaker.strayed_at = now
+            self._on_stray(speaker)

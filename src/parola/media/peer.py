@@ -22,6 +22,7 @@ HANDSHAKE_LIMIT_S = 10.0
 """A peer that is not connected this long after its offer is given up."""
 MAINTAINED_EVERY_S = 1.5
 """At the latest. Consent that would run out before the next time counts as expired now: nothing is sent without it."""
+SILENT_AT_HOME_S = 0.1
 RTCP_PER_SECOND = 20
 """Compound packets that are read; honest peers send one in a second or more, and one may hold sixty reports."""
 
@@ -77,6 +78,7 @@ class Peer:
         self.created = now
         self.connected_at: float | None = None
         self._dtls_due: float | None = None
+        self._rtp_at = now
         self._rtcp_allowance = Allowance(RTCP_PER_SECOND)
 
     @property
@@ -115,7 +117,20 @@ class Peer:
             return
         self.statistics.packets_in += 1
         self.statistics.bytes_in += len(datagram)
+        self._rtp_at = now
         self.handler.rtp(packet, now)
+
+    def has_strayed(self, datagram: bytes, now: float) -> bool:
+        """Whether RTP from an address that nobody has proved is new and this peer's own, while its known address is
+        silent. That packet is used up by it and never played, and the way back stays what it is (RFC 8445 moves it by
+        a check alone): it is worth a word to the client, who may not know that its address has changed."""
+        if self._srtp is None or self.closed or now - self._rtp_at < SILENT_AT_HOME_S:
+            return False
+        try:
+            self._srtp.unprotect(datagram)
+        except SrtpError:
+            return False
+        return True
 
     def handle_rtcp(self, datagram: bytes, now: float) -> None:
         if self._srtp is None:

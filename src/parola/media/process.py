@@ -24,6 +24,7 @@ from parola.bus.messages import (
     DetachOrder,
     Gone,
     SessionEnded,
+    Strayed,
 )
 from parola.domain.errors import NotFound
 from parola.media.connections import Connections
@@ -33,6 +34,7 @@ from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
 from parola.media.reports import Reports
+from parola.media.speaker import Speaker
 from parola.media.tenure import Tenure
 from parola.media.ticker import Ticker
 from parola.media.transport import Transport
@@ -84,7 +86,9 @@ class MediaProcess:
         """What became of those that went to other processes."""
         self.edges: dict[str, EdgeRoom] = {}
         self.owned: dict[str, OwnedRoom] = {}
-        self.connections = Connections(transport, monotonic, most_of_an_address, self.presence_changed)
+        self.connections = Connections(
+            transport, monotonic, most_of_an_address, self.presence_changed, self._strayed
+        )
         self.tenure = Tenure(identity.process_id, self.owned, store, bus, projections, monotonic, self.disown)
         self.ticker = Ticker(monotonic, self.tenure.stood_still)
         self.meter = LoadMeter(
@@ -208,6 +212,11 @@ class MediaProcess:
 
     def presence_changed(self, room_id: str) -> None:
         self._changed_presence.add(room_id)
+
+    def _strayed(self, speaker: Speaker) -> None:
+        room_id = speaker.room.room_id
+        strayed = Strayed(room_id, speaker.connection_id, speaker.account_id)
+        self._reports.send(subjects.room_passing(room_id), strayed.to_bytes())
 
     # --- messages from other processes
 

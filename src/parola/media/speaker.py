@@ -46,6 +46,7 @@ class Speaker:
         self._on_connected = on_connected
         self._on_gone = on_gone
         self._report_due = 0.0
+        self.strayed_at = float("-inf")
 
     def connected(self, now: float) -> None:
         self._report_due = now + _REPORT_EVERY_S

@@ -38,6 +38,8 @@ class Transport:
     """Owns its sockets: one for each local address, all on the same port."""
 
     def __init__(self, sockets: Sequence[socket.socket], monotonic: Callable[[], float]) -> None:
+        self.on_stray: Callable[[bytes, float], None] = lambda datagram, now: None
+        """RTP from an address that nobody has proved; it is dropped in any case."""
         self.dropped: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.packets_in = 0
@@ -149,6 +151,8 @@ class Transport:
             self._hear_claim((index, source), datagram, now)
         elif kind is None or peer is None or peer.closed:
             self.dropped["unknown" if kind is None else f"{kind}_from_stranger"] += 1
+            if kind == "rtp":
+                self.on_stray(datagram, now)
         elif kind == "rtp":
             peer.handle_rtp(datagram, now)
         elif kind == "dtls":

@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
-from parola.bus.messages import Levels, MessageError, SessionEnded
+from parola.bus.messages import Levels, MessageError, SessionEnded, Strayed
 from parola.domain.errors import Refusal
 from parola.domain.rooms import (
     Access,
@@ -276,6 +276,15 @@ class _Feed:
         with contextlib.suppress(MessageError):
             self._levels.update(Levels.from_bytes(message.data).levels)
             self._passing.set()
+        with contextlib.suppress(MessageError):
+            self._tell_stray(Strayed.from_bytes(message.data))
+
+    def _tell_stray(self, strayed: Strayed) -> None:
+        """It concerns one person's page, and that at once."""
+        told = Told(_reconnect([strayed.connection_id], within_ms=1))
+        for reader in list(self.readers):
+            if reader.account_id == strayed.account_id:
+                reader.tell(told)
 
     async def _tell_lasting(self) -> None:
         while (batch := await self._batches.get()) is not None:
@@ -357,8 +366,8 @@ def _ends(room: Room, event: Event) -> frozenset[str] | None:
     return None
 
 
-def _reconnect(connections: list[str]) -> bytes:
-    after_ms = random.randrange(_RECONNECT_WITHIN_MS)
+def _reconnect(connections: list[str], within_ms: int = _RECONNECT_WITHIN_MS) -> bytes:
+    after_ms = random.randrange(within_ms)
     return _text("reconnect", {"connections": connections, "after_ms": after_ms}, None)
 
 
