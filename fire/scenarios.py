@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.figures import Figure
+from fire.bad_bodies import bad_bodies
 from fire.bus_killed import bus_killed
 from fire.garbage import garbage
 from fire.hostile import hostile
@@ -14,6 +15,7 @@ from fire.media_killed import media_killed
 from fire.moving import moving
 from fire.partition import partition
 from fire.pressure import pressure
+from fire.private_rooms import private_rooms
 from fire.soak import soak
 from fire.stopped import owner_stopped
 
@@ -27,5 +29,7 @@ SCENARIOS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "garbage": garbage,
     "pressure": pressure,
     "hostile": hostile,
+    "bad_bodies": bad_bodies,
+    "private_rooms": private_rooms,
     "soak": soak,
 }

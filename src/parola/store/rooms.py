@@ -97,11 +97,13 @@ class Rooms:
         return _room(snapshot) if snapshot is not None else None
 
     async def load_for(self, id: str, viewer: str | None) -> Seen | None:
-        """One query whatever the answer, so that the time tells nothing."""
+        """None for whom the room does not exist. One query whatever the answer, and nothing is read of a room that may
+        not be known, so that the time tells nothing."""
         following = exists().where(
             and_(follows.c.follower == (viewer or ""), follows.c.followed == rooms.c.host)
         )
-        query = select(rooms.c.snapshot, following.label("follows_host")).where(rooms.c.id == id)
+        query = select(rooms.c.snapshot, following.label("follows_host"))
+        query = query.where(rooms.c.id == id, _may_know(viewer))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return Seen(_room(row.snapshot), bool(row.follows_host)) if row is not None else None
@@ -256,21 +258,26 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
 
 def _may_enter(viewer: str | None) -> ColumnElement[bool]:
     """`domain.rooms.check_entry` as a condition over many rooms."""
+    known = _may_know(viewer)
+    return known if viewer is None else and_(known, ~_is(viewer, "removed"))
+
+
+def _may_know(viewer: str | None) -> ColumnElement[bool]:
+    """`domain.rooms.may_know` likewise."""
     if viewer is None:
         return and_(rooms.c.access == Access.OPEN.value, rooms.c.guests.is_(True))
-
-    def has(*relations: str) -> ColumnElement[bool]:
-        mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
-        return exists().where(mine, room_people.c.relation.in_(relations))
-
     following = exists().where(and_(follows.c.follower == viewer, follows.c.followed == rooms.c.host))
-    known = or_(
+    return or_(
         rooms.c.access == Access.OPEN.value,
         rooms.c.host == viewer,
-        has("invited", "cohost"),
+        _is(viewer, "invited", "cohost"),
         and_(rooms.c.access == Access.FOLLOWERS.value, following),
     )
-    return and_(known, ~has("removed"))
+
+
+def _is(viewer: str, *relations: str) -> ColumnElement[bool]:
+    mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
+    return exists().where(mine, room_people.c.relation.in_(relations))
 
 
 def _room(snapshot: str) -> Room:
