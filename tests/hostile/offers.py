@@ -8,16 +8,17 @@ _REST = (
     "a=ice-ufrag:HxLY\r\na=ice-pwd:SXWBqVNej3pJnc7NPCJQFhnA\r\na=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\n"
     f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\na=rtpmap:111 opus/48000/2\r\n"
 )
-_WHOLE = _HEAD + _MEDIA + _REST
+WHOLE = _HEAD + _MEDIA + _REST
+"""As it should be."""
 
 HOSTILE: dict[str, str] = {
-    "a megabyte": _WHOLE + "a=x:" + "y" * (1 << 20),
-    "a megabyte of lines": _WHOLE + "a=x\r\n" * (1 << 18),
+    "a megabyte": WHOLE + "a=x:" + "y" * (1 << 20),
+    "a megabyte of lines": WHOLE + "a=x\r\n" * (1 << 18),
     "ten thousand m-lines": _HEAD + _MEDIA * 10_000,
     "a thousand m-lines": _HEAD + _MEDIA * 1000,
-    "NUL in an attribute": _WHOLE.replace("HxLY", "Hx\0LY"),
+    "NUL in an attribute": WHOLE.replace("HxLY", "Hx\0LY"),
     "nothing but NUL": "\0" * 60_000,
-    "NUL behind the end": _WHOLE + "\0",
+    "NUL behind the end": WHOLE + "\0",
     "one line of sixty thousand": _HEAD + "m=audio 9 UDP/TLS/RTP/SAVPF " + "111 " * 15_000,
     "sixty thousand newlines": "v=0" + "\n" * 60_000,
     "attributes without end": _HEAD + _MEDIA + "a=rtpmap:111 x\r\n" * 1900,

@@ -151,6 +151,18 @@ async def test_the_least_loaded_process_becomes_owner_and_stays_it(house: House)
     assert (head.owner, head.epoch) == (MEDIA, 1)
 
 
+async def test_an_owner_that_began_just_now_keeps_the_room(house: House) -> None:
+    """Another web process has seen it and given it the room; this one has not looked again since."""
+    room, _ = await stage(house)
+    await house.store.leases.beat("other", "here", 0.0)
+    await house.services.projections.leases.look()
+    await house.store.leases.beat(MEDIA, "here", 0.0)
+    assert await house.store.rooms.claim(room.id, MEDIA, 0) == 1
+    await house.services.signalling.speak(await house.caller("bob"), room.id, "v=0", "a")
+    head = (await house.store.rooms.heads([room.id]))[room.id]
+    assert (head.owner, head.epoch) == (MEDIA, 1)
+
+
 async def test_an_ended_session_holds_no_longer(house: House) -> None:
     carla = await house.caller("carla")
     await house.services.sessions.sign_out(carla)

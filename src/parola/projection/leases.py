@@ -77,6 +77,12 @@ class Leases:
     def alive(self) -> dict[str, Lease]:
         return {process_id: seen.lease for process_id, seen in self._seen.items() if seen.still_s <= DEAD_S}
 
+    async def lives(self, process_id: str) -> bool:
+        """Looks once more at one that is not known to be alive: it may have begun just now. Raises StoreUnavailable."""
+        if process_id not in self.alive():
+            await self.look()
+        return process_id in self.alive()
+
     def forget(self, process_id: str) -> None:
         """Somebody saw it die. Only a counter that moves again would show the contrary."""
         seen = self._seen.get(process_id)

@@ -113,7 +113,7 @@ class Signalling:
         with contextlib.suppress(NotFound):  # a connection of one's own outlives the right to enter anew
             await self._gate.enter(caller, order.room_id)
         process_id, dot, _ = order.connection_id.partition(".")
-        if not dot or process_id not in await self._alive():
+        if not dot or not await self._projections.leases.lives(process_id):
             raise NotFound()
         try:
             reply = await self._bus.request(subjects.media(process_id, verb), order.to_bytes(), _TIMEOUT_S)
@@ -133,7 +133,7 @@ class Signalling:
         """Who mixes the room; where nobody alive does, the least loaded process is made to."""
         for _ in range(_TRIES):
             head = (await self._store.rooms.heads([room_id]))[room_id]
-            if head.owner is not None and head.owner in await self._alive():
+            if head.owner is not None and await self._projections.leases.lives(head.owner):
                 return head.owner, head.epoch
             process_id = self._placement.choose(await self._alive())
             if process_id is None:
