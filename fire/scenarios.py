@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.figures import Figure
 from fire.bad_bodies import bad_bodies
 from fire.bus_killed import bus_killed
+from fire.database_killed import database_killed
 from fire.garbage import garbage
 from fire.hostile import hostile
 from fire.machine_lost import machine_lost
@@ -23,6 +24,7 @@ SCENARIOS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "media_killed": media_killed,
     "owner_stopped": owner_stopped,
     "machine_lost": machine_lost,
+    "database_killed": database_killed,
     "bus_killed": bus_killed,
     "partition": partition,
     "moving": moving,

@@ -9,6 +9,7 @@ import pytest
 
 from bench.figures import Figure
 from fire.bus_killed import bus_killed
+from fire.database_killed import database_killed
 from fire.machine_lost import machine_lost
 from fire.media_killed import media_killed
 from fire.partition import partition
@@ -37,6 +38,12 @@ async def test_a_stopped_owner(tmp_path: Path) -> None:
 async def test_a_lost_machine(tmp_path: Path) -> None:
     figures = counted(await machine_lost(tmp_path, rooms=1))
     assert len(figures) == 2
+    assert all(figure.holds for figure in figures), figures
+
+
+async def test_a_database_that_dies(tmp_path: Path) -> None:
+    figures = counted(await database_killed(tmp_path, kills=1, calls=200))
+    assert len(figures) == 4
     assert all(figure.holds for figure in figures), figures
 
 

@@ -32,6 +32,7 @@ class Process:
         self.owned = {"room": self.house.owned}
         self.edges = {"room": self.house.edge}
         self.tenure = SimpleNamespace(sees_database=True)
+        self.projections = SimpleNamespace(leases=SimpleNamespace(looked_ago=lambda: 0.5))
         self.meter = SimpleNamespace(load=SimpleNamespace(value=0.25, reason=None), refused=3)
         self.identity = SimpleNamespace(machine="here", name="media-0")
 

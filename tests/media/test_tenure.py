@@ -56,9 +56,11 @@ class World:
     def room(self) -> OwnedRoom:
         return self.owned["room"]
 
-    async def other_says(self, sees_database: bool) -> None:
+    async def other_says(self, looked_at: Callable[[], float]) -> None:
+        """When the other one saw the database last."""
+
         async def figures(message: Message) -> None:
-            await message.respond(Figures({"sees_database": float(sees_database)}).to_bytes())
+            await message.respond(Figures({"looked_ago": self.now - looked_at()}).to_bytes())
 
         await self.bus.subscribe(subjects.media("other", "figures"), figures)
 
@@ -143,7 +145,8 @@ async def test_whoever_was_about_to_take_it_comes_too_late(world: World) -> None
 async def test_a_database_that_is_away_for_all_silences_nobody(
     world: World, no_database: Callable[[], None]
 ) -> None:
-    await world.other_says(sees_database=False)
+    since = world.now + 1.0  # it looked just before the database went, when here it was about to
+    await world.other_says(lambda: since)
     no_database()
     for _ in range(20):
         await world.passes(0.5)
@@ -155,7 +158,7 @@ async def test_whoever_is_cut_off_falls_silent(
     world: World, no_database: Callable[[], None], other: str
 ) -> None:
     if other == "sees the database":
-        await world.other_says(sees_database=True)
+        await world.other_says(lambda: world.now)
     no_database()
     await world.passes(module.BLIND_S - 0.5)
     assert world.room.may_be_heard("ada"), "it has seen the database just now"

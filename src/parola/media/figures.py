@@ -119,7 +119,7 @@ class MediaFigures(Collector):
     def answer(self) -> bytes:
         process = self._process
         values = {
-            "sees_database": float(process.tenure.sees_database),
+            "looked_ago": process.projections.leases.looked_ago(),
             "full": float(process.meter.load.reason is not None),
         }
         told = figures.told(self._registry)

@@ -5,7 +5,7 @@ its lease and without an answer over the bus; it falls silent before, and sounds
 compare and set: whoever has taken the room meanwhile keeps it, and whoever is about to comes too late.
 
 A database that is away for all is another matter: nobody can take anything over, nobody can revoke, and what sounds
-goes on. So before it falls silent for want of the database, it asks the others how they fare.
+goes on. So before it falls silent for want of the database, it asks the others when they saw it last.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import Figures, FiguresOrder, MessageError, OwnerChanged
 from parola.media.owner import OwnedRoom
 from parola.projection import Projections
+from parola.projection.leases import LOOK_EVERY_S
 from parola.store import Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,8 @@ STALL_S = 2.0
 """A process that stood still this long may have lost its rooms to another one in the meantime."""
 BLIND_S = 2.0
 """Without a look at the database for this long it is time to ask the others."""
+_MUCH_LATER_S = LOOK_EVERY_S + 0.5
+"""Whoever saw the database this much later saw it when it was looked for here in vain."""
 _PULSE_S = 0.1
 _WATCH_EVERY_S = 0.25
 _ASK_AGAIN_S = 1.0
@@ -100,15 +103,16 @@ class Tenure:
         if not self._bus.connected:
             return True
         others = [p for p in self._projections.leases.alive() if p != self._process_id]
-        answers = await asyncio.gather(*(self._sees_database(process_id) for process_id in others))
-        return any(answer is not False for answer in answers)
+        answers = await asyncio.gather(*(self._looked_ago(process_id) for process_id in others))
+        here = self._projections.leases.looked_ago()
+        return any(there is None or here - there > _MUCH_LATER_S for there in answers)
 
-    async def _sees_database(self, process_id: str) -> bool | None:
-        """What it says; None when it says nothing."""
+    async def _looked_ago(self, process_id: str) -> float | None:
+        """Seconds since another one saw the database; None when it says nothing."""
         order, subject = FiguresOrder().to_bytes(), subjects.media(process_id, "figures")
         try:
             reply = await self._bus.request(subject, order, _ANSWER_TIMEOUT_S)
-            return bool(Figures.from_bytes(reply).values.get("sees_database"))
+            return Figures.from_bytes(reply).values.get("looked_ago")
         except (BusUnavailable, MessageError):
             return None
 
