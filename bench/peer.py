@@ -19,7 +19,7 @@ from parola.client.api import Api
 from parola.media.identity import self_signed
 from parola.rtp import demux, red, rtcp
 from parola.rtp.dtls import Certificate, Dtls, Fingerprint
-from parola.rtp.ice import IceClient
+from parola.rtp.ice import Credentials, IceClient
 from parola.rtp.rtcp import ReceptionStatistics
 from parola.rtp.rtp import RtpError, RtpPacket
 from parola.rtp.srtp import Srtp, SrtpError
@@ -133,7 +133,8 @@ class RawPeer:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         sock.bind(("127.0.0.1", 0))
-        ice = IceClient(lines["ice-ufrag"], lines["ice-pwd"], ufrag, secrets.token_bytes(12), 1)
+        own = Credentials(ufrag, password)
+        ice = IceClient(lines["ice-ufrag"], lines["ice-pwd"], own, secrets.token_bytes(12), 1)
         algorithm, value = lines["fingerprint"].split(" ", 1)
         dtls = Dtls(certificate, "client", Fingerprint(algorithm, value))
         try:
@@ -193,7 +194,10 @@ class RawPeer:
             except BlockingIOError:
                 return
             seconds, nanos = struct.unpack("qq", ancillary[0][2][:16]) if ancillary else (time.time(), 0)
-            if demux.kind(datagram) != "rtp" or self.drop():
+            kind = demux.kind(datagram)
+            if kind == "stun" and (answer := self.ice.handle_request(datagram, self.server)):
+                self.sock.sendto(answer, self.server)
+            if kind != "rtp" or self.drop():
                 continue
             try:
                 arrival = Arrival(seconds + nanos / 1e9, RtpPacket.parse(self.srtp.unprotect(datagram)))

@@ -20,7 +20,7 @@ from bench.scene import live_room, peer
 from fire.flood import Flooded, flood
 from fire.neighbour import neighbour
 from parola.client.api import Api
-from parola.rtp.ice import IceClient
+from parola.rtp.ice import Credentials, IceClient
 from parola.rtp.rtp import RtpPacket
 from tests.e2e.house import House, children, opened
 
@@ -84,12 +84,21 @@ async def under_garbage(folder: Path, rate: int, seconds: float) -> list[Figure]
     ]
 
 
+NOBODY = Credentials("garbage", "nobody answers with it")
+
+
 def datagrams(dice: random.Random, count: int = 5000) -> list[bytes]:
     """What scanners, attackers and lost clients send: nothing of it is for anybody here."""
 
     def check() -> bytes:
         ufrag, password = dice.randbytes(8).hex(), dice.randbytes(16).hex()
-        return IceClient(ufrag, password, "garbage", dice.randbytes(12), dice.getrandbits(60)).request(0.0)
+        return IceClient(
+            ufrag,
+            password,
+            NOBODY,
+            dice.randbytes(12),
+            dice.getrandbits(60),
+        ).request(0.0)
 
     def rtp() -> bytes:
         return RtpPacket(

@@ -31,7 +31,7 @@ from tests.e2e.hearing import RATE, Sound, intelligibility, offset
 from tests.e2e.house import House, opened
 from tools.speech import Clip, clips
 
-AT_ONCE = 3
+AT_ONCE = 6
 FRAME = RATE // 50
 _TRIES = 60
 _TRIES_OF_A_CLIP = 4

@@ -11,6 +11,7 @@ from fire.bus_killed import bus_killed
 from fire.database_killed import database_killed
 from fire.garbage import garbage
 from fire.hostile import hostile
+from fire.impairment import impairment
 from fire.machine_lost import machine_lost
 from fire.media_killed import media_killed
 from fire.moving import moving
@@ -27,6 +28,7 @@ SCENARIOS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "database_killed": database_killed,
     "bus_killed": bus_killed,
     "partition": partition,
+    "impairment": impairment,
     "moving": moving,
     "garbage": garbage,
     "pressure": pressure,

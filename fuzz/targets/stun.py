@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 
 from parola.rtp import stun
-from parola.rtp.ice import IceClient, IceLite
+from parola.rtp.ice import Credentials, IceClient, IceLite
 from parola.rtp.stun import Attribute, Class, Message, StunError
 
 _UFRAG, _PASSWORD = "ours", "a-password-of-the-server"
 _SOURCES = (("192.0.2.7", 40_000), ("2001:db8::7", 40_000), ("::ffff:192.0.2.7", 1))
 
-_CHECK = IceClient(_UFRAG, _PASSWORD, "them", b"seed", 1).request(0.0)
+_THEM = Credentials("them", "their-password-of-23-ch")
+_CHECK = IceClient(_UFRAG, _PASSWORD, _THEM, b"seed", 1).request(0.0)
 _TRANSACTION = bytes(range(12))
 SEEDS = (
     _CHECK,
@@ -34,7 +35,7 @@ SEEDS = (
 
 def check(data: bytes) -> None:
     stun.local_ufrag(data)
-    ice = IceLite(_UFRAG, _PASSWORD)
+    ice = IceLite(_UFRAG, _PASSWORD, _THEM, b"another seed")
     answer = ice.handle(data, _SOURCES[0], 1.0)
     try:
         message = stun.parse(data)
@@ -56,7 +57,7 @@ def _signed(message: Message) -> None:
         Message(stun.BINDING, Class.REQUEST, message.transaction_id, attributes), _PASSWORD.encode()
     )
     for source in _SOURCES:
-        answer = IceLite(_UFRAG, _PASSWORD).handle(request, source, 1.0)
+        answer = IceLite(_UFRAG, _PASSWORD, _THEM, b"another seed").handle(request, source, 1.0)
         if answer is None:
             with contextlib.suppress(StunError):  # it has become too long, or has too many attributes
                 stun.parse(request)

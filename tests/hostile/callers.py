@@ -20,7 +20,7 @@ from parola.client.api import Api
 from parola.media.identity import self_signed
 from parola.rtp import demux, rtcp
 from parola.rtp.dtls import Certificate, Dtls, Fingerprint
-from parola.rtp.ice import IceClient
+from parola.rtp.ice import Credentials, IceClient
 from parola.rtp.rtp import RtpError, RtpPacket
 from parola.rtp.srtp import Srtp, SrtpError
 from tests.e2e.house import House, eventually
@@ -29,14 +29,15 @@ _FIGURES = {
     "parola_media_dropped_datagrams_total": "dropped",
     "parola_media_connections_closed_total": "ended",
 }
+CALLER = Credentials("caller", "a-password-of-a-caller-00")
 _OFFER = """v=0
 o=- 1 2 IN IP4 127.0.0.1
 s=-
 t=0 0
 m=audio 9 UDP/TLS/RTP/SAVPF {opus}
 c=IN IP4 0.0.0.0
-a=ice-ufrag:caller
-a=ice-pwd:a-password-of-a-caller-00
+a=ice-ufrag:{caller.ufrag}
+a=ice-pwd:{caller.password}
 a=fingerprint:sha-256 {fingerprint}
 a=setup:{setup}
 a=mid:0
@@ -78,6 +79,7 @@ class Caller:
         certificate, `expected` the one that the server has to have where it is not that of its answer."""
         certificate = Certificate(*self_signed())
         offer = _OFFER.format(
+            caller=CALLER,
             opus=OPUS_PT,
             level=LEVEL_ID,
             fingerprint=promised or certificate.fingerprint,
@@ -93,7 +95,7 @@ class Caller:
         return cls(
             sock=udp(address),
             server=(host, int(port)),
-            ice=IceClient(lines["ice-ufrag"], lines["ice-pwd"], "caller", secrets.token_bytes(12), 1),
+            ice=IceClient(lines["ice-ufrag"], lines["ice-pwd"], CALLER, secrets.token_bytes(12), 1),
             dtls=Dtls(certificate, "client", theirs),
             ssrc=ssrc or secrets.randbits(31) | 1,
             heard_ssrc=int(lines["ssrc"].split()[0]) if "ssrc" in lines else None,

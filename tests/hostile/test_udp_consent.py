@@ -21,7 +21,7 @@ from parola.rtp import demux
 from parola.rtp.dtls import Certificate, Dtls, Fingerprint
 from parola.rtp.ice import CONSENT_S, IceClient, IceLite
 from tests.e2e.house import House, eventually, opened
-from tests.hostile.callers import Caller, attacked, figures, udp
+from tests.hostile.callers import CALLER, Caller, attacked, figures, udp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -106,7 +106,7 @@ async def test_row_14_nothing_leaves_after_consent_not_even_a_goodbye(deserted: 
     ours, theirs = Certificate(*self_signed()), Certificate(*self_signed())
     peers: list[Peer] = []
     peer = Peer(
-        "connection", IceLite("server00", "a-password-of-22-letters"),
+        "connection", IceLite("server00", "a-password-of-22-letters", CALLER, b"secret"),
         Dtls(ours, "server", Fingerprint("sha-256", theirs.fingerprint)), handler,
         transport.sender(lambda: peers[0].socket_index), clock.now,
     )  # fmt: skip
@@ -115,7 +115,7 @@ async def test_row_14_nothing_leaves_after_consent_not_even_a_goodbye(deserted: 
     transport.start()
     client = Caller(
         udp("127.0.0.1"), transport._sockets[0].getsockname(),
-        IceClient("server00", "a-password-of-22-letters", "caller", b"s" * 12, 1),
+        IceClient("server00", "a-password-of-22-letters", CALLER, b"s" * 12, 1),
         Dtls(theirs, "client", Fingerprint("sha-256", ours.fingerprint)), 1, None,
     )  # fmt: skip
     try:

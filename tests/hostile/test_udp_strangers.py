@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
 import tempfile
@@ -11,12 +12,23 @@ from pathlib import Path
 import pytest
 
 from parola.media.identity import self_signed
-from parola.rtp import stun
+from parola.rtp import demux, stun
 from parola.rtp.dtls import Certificate, Dtls, Fingerprint
 from parola.rtp.ice import IceClient
 from parola.rtp.stun import Attribute, Class, Message
 from tests.e2e.house import House, eventually, opened
-from tests.hostile.callers import Caller, attacked, figures, flooding, heard, missing, quiet, received
+from tests.hostile.callers import (
+    CALLER,
+    Caller,
+    attacked,
+    figures,
+    flooding,
+    heard,
+    missing,
+    quiet,
+    received,
+    udp,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -36,7 +48,7 @@ def without_integrity(check: bytes) -> bytes:
 
 
 def signed_by(ufrag: bytes, password: str) -> bytes:
-    return IceClient(ufrag.decode(), password, "caller", b"seed" * 3, 1).request(0.0)
+    return IceClient(ufrag.decode(), password, CALLER, b"seed" * 3, 1).request(0.0)
 
 
 async def test_row_01_stun_without_proof_is_not_answered(house: House) -> None:
@@ -128,6 +140,34 @@ async def test_row_03_client_hellos_from_where_ice_has_not_been(house: House) ->
         ignored = after["dropped_dtls_from_stranger"] - before["dropped_dtls_from_stranger"]
         assert ignored == hellos.result().sent
         assert [received(stranger) for stranger in strangers] == [[]] * 20
+
+
+async def test_row_01_nobody_turns_their_stream_to_somebody_else(house: House) -> None:
+    """A member's own check, from an address that is not theirs, as whoever can forge sources sends it."""
+    async with attacked(house) as scene:
+        listener = await (await scene.caller("whep")).connect()
+        speaker = await (await scene.caller("whip", api=scene.host)).connect()
+        scene.talking(speaker)
+        await heard(listener, 20)
+        victim = udp("127.3.0.1")
+        sent = 0
+        for _ in range(50):
+            check = listener.check()
+            sent += len(check)
+            listener.send(check, sock=victim)
+            await asyncio.sleep(0.02)
+        assert len(await heard(listener, 50)) >= 50, "it goes on where it was"
+        got = received(victim)
+        assert got
+        assert {demux.kind(datagram) for datagram in got} == {"stun"}
+        assert sum(map(len, got)) <= sent + 64 * 50
+        # The same check is answered there by whoever has the address, and then it is theirs.
+        check = next(d for d in got if stun.parse(d).message_class is stun.Class.REQUEST)
+        answer = listener.ice.handle_request(check, listener.server)
+        assert answer is not None
+        listener.send(answer, sock=victim)
+        await eventually(lambda: "rtp" in {demux.kind(datagram) for datagram in received(victim)})
+        victim.close()
 
 
 async def test_row_07_srtp_from_an_address_that_stun_has_not_seen(house: House) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 
 from parola.store import Store
 from tests.web_process import BASE, OFFER, Answer, Person, WebProcess
@@ -55,10 +55,7 @@ def unsafe_calls(web: WebProcess, room: str) -> list[tuple[str, str]]:
 async def state(web: WebProcess) -> list[Any]:
     """Everything that is in the database."""
     async with web.store._database.read() as connection:
-        names = [
-            row[0]
-            for row in await connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
+        names = await connection.run_sync(lambda plain: inspect(plain).get_table_names())
         kept = [name for name in names if name not in ("leases", "alembic_version")]
         return [
             [tuple(row) for row in await connection.exec_driver_sql(f"SELECT * FROM {name}")] for name in kept

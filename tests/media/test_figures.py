@@ -136,4 +136,4 @@ def test_totals_of_speakers_do_not_fall_when_they_leave() -> None:
 class _Raw(FakePeer):
     def __init__(self) -> None:
         super().__init__()
-        self.ice = SimpleNamespace(ufrag="u")
+        self.ice = SimpleNamespace(ufrag="u", asking=None)

@@ -16,10 +16,11 @@ from parola.media.identity import self_signed
 from parola.media.peer import Peer
 from parola.media.transport import Transport
 from parola.rtp.dtls import Certificate, Dtls, Fingerprint
-from parola.rtp.ice import IceClient, IceLite
+from parola.rtp.ice import Credentials, IceClient, IceLite
 from parola.rtp.rtp import RtpPacket
 
 UFRAG, PASSWORD = "server00", "a-password-of-22-letters"
+CLIENT = Credentials("client00", "the-password-of-a-client")
 
 
 @dataclass
@@ -52,7 +53,7 @@ class House:
         box: list[Peer] = []
         dtls = Dtls(Certificate(*self_signed()), "server", Fingerprint("sha-256", "AB:" * 31 + "AB"))
         self.peer = Peer(
-            "connection", IceLite(UFRAG, PASSWORD), dtls, self.handler,
+            "connection", IceLite(UFRAG, PASSWORD, CLIENT, b"secret"), dtls, self.handler,
             self.transport.sender(lambda: box[0].socket_index), time.monotonic(),
         )  # fmt: skip
         box.append(self.peer)
@@ -91,7 +92,7 @@ async def house() -> AsyncIterator[House]:
 
 
 def check(password: str = PASSWORD, ufrag: str = UFRAG) -> bytes:
-    return IceClient(ufrag, password, "client", b"seed" * 3, 1).request(0.0)
+    return IceClient(ufrag, password, CLIENT, b"seed" * 3, 1).request(0.0)
 
 
 async def test_an_authentic_check_is_answered_and_everything_else_is_not(house: House) -> None:
@@ -159,12 +160,12 @@ async def test_an_address_changes_hands_by_a_handshake_and_by_nothing_less(house
         own = Certificate(*self_signed())
         dtls = Dtls(own, "server", Fingerprint("sha-256", certificate.fingerprint))
         peer = Peer(
-            f"connection{i}", IceLite(ufrag, PASSWORD), dtls, ear,
+            f"connection{i}", IceLite(ufrag, PASSWORD, CLIENT, b"secret"), dtls, ear,
             house.transport.sender(lambda box=box: box[0].socket_index), time.monotonic(),
         )  # fmt: skip
         box.append(peer)
         house.transport.add(peer)
-        ice = IceClient(ufrag, PASSWORD, "client00", b"0123456789ab", 1)
+        ice = IceClient(ufrag, PASSWORD, CLIENT, b"0123456789ab", 1)
         clients.append((ice, Dtls(certificate, "client", Fingerprint("sha-256", own.fingerprint))))
     packet = RtpPacket(111, False, 1, 0, 7, payload=b"sound").to_bytes()
     srtp = await handshake(house.client, house.address, *clients[0])

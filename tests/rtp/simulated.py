@@ -21,9 +21,11 @@ from cryptography.x509.oid import NameOID
 
 from parola.rtp import demux
 from parola.rtp.dtls import Certificate, Dtls, Fingerprint
-from parola.rtp.ice import IceClient, IceLite
+from parola.rtp.ice import Credentials, IceClient, IceLite
 from parola.rtp.srtp import Srtp, SrtpError
 from parola.rtp.stun import Address
+
+CLIENT_SAYS = Credentials("client", "the-client's-password!")
 
 _VALID_FROM = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -166,7 +168,7 @@ class Server:
     address that ICE has validated are dropped, and nothing is sent but to there."""
 
     def __init__(self, network: Network, address: Address, own: Certificate, expected: Fingerprint) -> None:
-        self.ice = IceLite("server", "the-server's-password!")
+        self.ice = IceLite("server", "the-server's-password!", CLIENT_SAYS, b"secret")
         self.srtp: Srtp | None = None
         self.rtp: list[bytes] = []
         self.rtcp: list[bytes] = []
@@ -187,12 +189,17 @@ class Server:
             response = self.ice.handle(datagram, source, self._network.now)
             if response is not None:
                 self._network.send(response, self.address, source)
+                if check := self.ice.check(self._network.now):
+                    self._network.send(check[0], self.address, check[1])
+            elif not self.ice.handle_response(datagram, source, self._network.now):
+                self.dropped += 1
         elif source != self.ice.remote or kind is None:
             self.dropped += 1
         elif kind == "dtls":
             self._end.receive(datagram)
             if self.srtp is None and self.dtls.keys is not None:
                 self.srtp = Srtp(self.dtls.keys)
+                self.ice.settle()
         else:
             self.dropped += not _media(self, datagram, kind)
 
@@ -216,7 +223,7 @@ class Client:
     def __init__(
         self, network: Network, address: Address, server: Server, own: Certificate, expected: Fingerprint
     ) -> None:
-        self.ice = IceClient(server.ice.ufrag, server.ice.password, "client", repr(address).encode(), 7)
+        self.ice = IceClient(server.ice.ufrag, server.ice.password, CLIENT_SAYS, repr(address).encode(), 7)
         self.srtp: Srtp | None = None
         self.rtp: list[bytes] = []
         self.rtcp: list[bytes] = []
@@ -248,6 +255,8 @@ class Client:
             is_first = self.ice.mapped is None
             if self.ice.handle_response(datagram) and is_first:
                 self._end.start()
+            elif answer := self.ice.handle_request(datagram, source):
+                self.send(answer)
         elif kind == "dtls":
             self._end.receive(datagram)
             if self.srtp is None and self.dtls.keys is not None:

@@ -7,20 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parola.rtp import stun
-from parola.rtp.ice import CONSENT_S, QUIET_S, IceClient, IceLite
+from parola.rtp.ice import ASK_EVERY_S, CONSENT_S, QUIET_S, Credentials, IceClient, IceLite
 from parola.rtp.stun import Attribute, Class, Message
 
 UFRAG, PASSWORD = "local", "a-password-of-22-chars"
+CLIENT = Credentials("remote", "the-client's-password!")
 HOME, ROAD = ("192.0.2.1", 5000), ("198.51.100.7", 6000)
 TRANSACTION = bytes(range(12))
 
 
 def lite() -> IceLite:
-    return IceLite(UFRAG, PASSWORD)
+    return IceLite(UFRAG, PASSWORD, CLIENT, b"secret")
 
 
 def client(password: str = PASSWORD, ufrag: str = UFRAG) -> IceClient:
-    return IceClient(ufrag, password, "remote", b"seed", 7)
+    return IceClient(ufrag, password, CLIENT, b"seed", 7)
 
 
 def request(attributes: dict[int, bytes], password: str = PASSWORD, username: str = "local:remote") -> bytes:
@@ -117,6 +118,72 @@ def test_a_quiet_address_is_left_without_a_nomination() -> None:
     assert server.remote == ROAD
 
 
+def moving(to: stun.Address = ROAD, nominate: bool = True) -> tuple[IceLite, IceClient, bytes]:
+    """A server whose handshake was completed at HOME, its client, and the server's own check for another address."""
+    server, peer = lite(), client()
+    server.handle(peer.request(0.0), HOME, 0.0)
+    server.settle()
+    assert server.check(0.0) is None
+    assert server.handle(peer.request(1.0, nominate), to, 1.0) is not None
+    asked = server.check(1.0)
+    assert asked is not None
+    assert asked[1] == to
+    return server, peer, asked[0]
+
+
+def test_after_the_handshake_media_moves_with_an_answer_from_the_new_address() -> None:
+    server, peer, check = moving()
+    assert (server.remote, server.last_consent) == (HOME, 0.0), "a request alone may have come from anywhere"
+    answer = peer.handle_request(check, ("192.0.2.99", 1))
+    assert answer is not None
+    assert not server.handle_response(answer, HOME, 1.1), "it has to come from there"
+    assert server.handle_response(answer, ROAD, 1.2)
+    assert (server.remote, server.last_consent, server.asking) == (ROAD, 1.2, None)
+    assert not server.handle_response(answer, ROAD, 1.3), "once"
+
+
+def test_an_answer_that_nobody_could_make_who_has_not_seen_the_check() -> None:
+    server, peer, check = moving()
+    transaction_id = stun.parse(check).transaction_id
+    mapped = {Attribute.XOR_MAPPED_ADDRESS: stun.xor_address(ROAD, transaction_id)}
+
+    def response(name: bytes, password: str, outcome: Class = Class.SUCCESS) -> bytes:
+        return stun.encode(Message(stun.BINDING, outcome, name, mapped), password.encode())
+
+    guessed = [
+        IceLite(UFRAG, PASSWORD, CLIENT, seed)._checks.transaction_id() for seed in (b"", b"seed", check)
+    ]
+    for name in (*guessed, bytes(12), stun.parse(peer.request(2.0)).transaction_id):
+        assert not server.handle_response(response(name, CLIENT.password), ROAD, 1.1)
+    assert not server.handle_response(response(transaction_id, PASSWORD), ROAD, 1.1)
+    assert not server.handle_response(response(transaction_id, CLIENT.password, Class.ERROR), ROAD, 1.1)
+    assert not server.handle_response(check, ROAD, 1.1)
+    assert not server.handle_response(b"", ROAD, 1.1)
+    assert server.remote == HOME
+    assert server.handle_response(response(transaction_id, CLIENT.password), ROAD, 1.1)
+
+
+def test_few_and_small_checks_go_to_an_unproved_address() -> None:
+    server, peer, first = moving()
+    request = peer.request(1.0)
+    assert len(first) <= len(request)
+    sent, ids = 0, set()
+    for step in range(300):
+        now = 1.0 + step / 100
+        server.handle(peer.request(now), ROAD, now)
+        if check := server.check(now):
+            sent += 1
+            ids.add(stun.parse(check[0]).transaction_id)
+    assert sent <= 3.0 / ASK_EVERY_S
+    assert len(ids) == 1, "an answer that takes its time still counts"
+    for step in range(100):
+        now = 4.0 + step / 100
+        server.handle(peer.request(now), ("203.0.113.9", 1000 + step), now)
+        sent += server.check(now) is not None
+    assert sent <= 4.0 / ASK_EVERY_S + 2
+    assert server.remote == HOME
+
+
 def test_consent_ends_thirty_seconds_after_the_last_check() -> None:
     server, peer = lite(), client()
     assert not server.consent_expired(1e9)
@@ -129,12 +196,12 @@ def test_consent_ends_thirty_seconds_after_the_last_check() -> None:
 
 
 def test_a_client_believes_only_answers_to_its_own_requests() -> None:
-    server, peer, other = lite(), client(), IceClient(UFRAG, PASSWORD, "remote", b"other seed", 7)
+    server, peer, other = lite(), client(), IceClient(UFRAG, PASSWORD, CLIENT, b"other seed", 7)
     answer = server.handle(other.request(0.0), HOME, 0.0)
     assert answer is not None
     peer.request(0.0)
     assert not peer.handle_response(answer)
-    forged = IceLite(UFRAG, "not-the-real-password!").handle(
+    forged = IceLite(UFRAG, "not-the-real-password!", CLIENT, b"secret").handle(
         client(password="not-the-real-password!").request(0.0), HOME, 0.0
     )
     assert forged is not None

@@ -14,6 +14,7 @@ from parola.rtp.rtp import RtpPacket
 from parola.rtp.srtp import Srtp
 from tests.rtp.simulated import (
     CLIENT,
+    CLIENT_SAYS,
     SERVER,
     Client,
     Network,
@@ -154,7 +155,7 @@ def test_a_stranger_changes_nothing() -> None:
     pair.connect()
     strange_srtp = Srtp(pair.client.dtls.keys) if pair.client.dtls.keys else None
     assert strange_srtp is not None
-    guesser = IceClient(pair.server.ice.ufrag, "a-password-by-guess-22", "client", b"x", 7)
+    guesser = IceClient(pair.server.ice.ufrag, "a-password-by-guess-22", CLIENT_SAYS, b"x", 7)
     heard: list[bytes] = []
     pair.network.attach(STRANGER, lambda datagram, _: heard.append(datagram))
     for datagram in (

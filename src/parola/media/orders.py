@@ -40,7 +40,7 @@ from parola.media.stream import ProgramStream, StreamNumbers
 from parola.media.voice import Voice
 from parola.rtp import sdp
 from parola.rtp.dtls import Dtls
-from parola.rtp.ice import IceLite
+from parola.rtp.ice import Credentials, IceLite
 
 _log = structlog.get_logger(__name__)
 
@@ -214,7 +214,8 @@ class OrderDesk:
         self, offer: sdp.Offer, connection: Listener | Speaker, stream_id: str | None
     ) -> tuple[Peer, str, int]:
         process = self._process
-        ice = IceLite(secrets.token_hex(8), secrets.token_hex(16))
+        client = Credentials(offer.ufrag, offer.password)
+        ice = IceLite(secrets.token_hex(8), secrets.token_hex(16), client, secrets.token_bytes(16))
         dtls = Dtls(process.identity.certificate, "server", offer.fingerprint)
         peer = process.connections.make_peer(
             lambda send: Peer(connection.connection_id, ice, dtls, connection, send, process.monotonic())

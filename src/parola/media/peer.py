@@ -1,7 +1,8 @@
 """One WebRTC connection seen from our side: ICE-lite, then DTLS as server, then SRTP.
 
 Invariant: nothing reaches the handler before the client's certificate has matched the fingerprint of its offer, and
-nothing is sent except to an address that has proved, by an authenticated STUN request, that it wants to receive.
+nothing is sent except to an address that has proved, by an authenticated STUN request, that it wants to receive; once
+connected, media moves to another one only when the client has shown that it receives there (ADR 7).
 A peer knows nothing of rooms; what its packets mean is its handler's business.
 """
 
@@ -97,7 +98,13 @@ class Peer:
         if response is None:
             return False
         self._send(response, source)
+        if check := self.ice.check(now):
+            self._send(*check)
         return True
+
+    def handle_stun_response(self, datagram: bytes, source: Address, now: float) -> bool:
+        """Whether it shows that the client receives at `source`, where media goes from now on."""
+        return self.ice.handle_response(datagram, source, now)
 
     def handle_dtls(self, datagram: bytes, now: float) -> None:
         if not self._dtls.handle(datagram):
@@ -126,6 +133,8 @@ class Peer:
         a check alone): it is worth a word to the client, who may not know that its address has changed."""
         if self._srtp is None or self.closed or now - self._rtp_at < SILENT_AT_HOME_S:
             return False
+        if self.ice.asking is not None:
+            return False  # it knows, and is about to prove the new address
         try:
             self._srtp.unprotect(datagram)
         except SrtpError:
@@ -203,6 +212,7 @@ class Peer:
             assert keys is not None
             self._srtp = Srtp(keys)
             self.connected_at = now
+            self.ice.settle()
             self.handler.connected(now)
         elif state == "failed":
             self.close("dtls_failed")

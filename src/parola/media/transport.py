@@ -53,6 +53,8 @@ class Transport:
         self._place_of: dict[Peer, tuple[int, Address] | None] = {}
         self._claims: dict[tuple[int, Address], Peer] = {}
         """Who wants an address that another one still holds: a port that somebody just gave up, or a forger."""
+        self._asked: dict[bytes, Peer] = {}
+        """By the transaction ids of our own checks: whose answer it would be."""
 
     @staticmethod
     def bind(addresses: Sequence[str], port: int) -> list[socket.socket]:
@@ -95,6 +97,8 @@ class Transport:
             del self._by_address[place]
         for claimed in [claimed for claimed, claimant in self._claims.items() if claimant is peer]:
             del self._claims[claimed]
+        if peer.ice.asking is not None:
+            self._asked.pop(peer.ice.asking, None)
 
     def sender(self, peer_socket: Callable[[], int | None]) -> Callable[[bytes, Address], None]:
         """A function that sends through the socket on which the peer was last heard."""
@@ -161,6 +165,9 @@ class Transport:
             peer.handle_rtcp(datagram, now)
 
     def _receive_stun(self, index: int, datagram: bytes, source: Address, now: float) -> None:
+        if stun.is_success(datagram):
+            self._receive_stun_response(index, datagram, source, now)
+            return
         ufrag = stun.local_ufrag(datagram)
         peer = self._by_ufrag.get(ufrag) if ufrag is not None else None
         if peer is None or peer.closed:
@@ -168,15 +175,29 @@ class Transport:
             return
         # The answer leaves by the socket that was asked; a wrong request changes nothing.
         earlier, peer.socket_index = peer.socket_index, index
+        asked = peer.ice.asking
         if not peer.handle_stun(datagram, source, now):
             peer.socket_index = earlier
             self.dropped["stun_refused"] += 1
             return
+        if peer.ice.asking != asked:
+            self._asked.pop(asked or b"", None)
+            self._asked[peer.ice.asking or b""] = peer
         remote = peer.ice.remote
         if remote != source and earlier is not None:
             peer.socket_index = earlier
         if remote is not None:
             self._move(peer, (peer.socket_index, remote), now)
+
+    def _receive_stun_response(self, index: int, datagram: bytes, source: Address, now: float) -> None:
+        transaction_id = stun.transaction_id(datagram)
+        peer = self._asked.get(transaction_id)
+        if peer is None or peer.closed or not peer.handle_stun_response(datagram, source, now):
+            self.dropped["stun_unknown" if peer is None else "stun_refused"] += 1
+            return
+        del self._asked[transaction_id]
+        peer.socket_index = index
+        self._move(peer, (index, source), now, proved=True)
 
     def _hear_claim(self, place: tuple[int, Address], datagram: bytes, now: float) -> None:
         claimant = self._claims[place]

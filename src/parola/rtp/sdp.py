@@ -237,7 +237,7 @@ def _media_line(line: str) -> tuple[str, list[int]]:
 
 
 def _credentials(session: _Section, media: _Section) -> tuple[str, str]:
-    """RFC 8839, section 5.4. They are not used, since a lite agent sends no checks; but an offer has them."""
+    """RFC 8839, section 5.4: ufrag and password, for checks of our own."""
     found = []
     for name, least in (("ice-ufrag", 4), ("ice-pwd", 22)):
         value = media.values.get(name) or session.values.get(name) or ""

@@ -138,6 +138,16 @@ def encode(message: Message, password: bytes | None = None) -> bytes:
     return covered + _encode_attribute(Attribute.FINGERPRINT, _fingerprint(covered))
 
 
+def is_success(datagram: bytes) -> bool:
+    """Whether it says that it answers a binding request with success. Nothing is verified. Never raises."""
+    return datagram[:2] == b"\x01\x01"
+
+
+def transaction_id(datagram: bytes) -> bytes:
+    """What it says it answers (RFC 8489, section 5), to find the one who will verify it. Never raises."""
+    return datagram[8:20]
+
+
 def local_ufrag(datagram: bytes) -> str | None:
     """The user name fragment that a binding request is meant for: what stands before the colon of its
     USERNAME (RFC 8445, section 7.2.2). Nothing is verified: this only finds the one who will. Never raises."""
