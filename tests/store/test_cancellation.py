@@ -30,3 +30,20 @@ async def test_a_cancelled_query_costs_no_connection(store: Store, kind: str) ->
     gc.collect()
     await store.accounts.add("ada", "ada", "Ada", "", NOW)
     assert await store.accounts.by_handle("ada") is not None
+
+
+@pytest.mark.parametrize("steps", [0, 5, 12, 30])
+async def test_closing_waits_for_what_is_on_its_way_back(database_url: str, steps: int) -> None:
+    """An engine that ends forgets what is lent out: its thread, or its socket, would stay for ever."""
+    store = Store.open(database_url)
+    await store.accounts.add("ada", "ada", "Ada", "", NOW)
+    taken = [asyncio.ensure_future(store.rooms.heads(["a"])) for _ in range(4)]
+    for i in range(steps):
+        await asyncio.sleep(0 if i % 3 else 0.0001)
+    for task in taken:
+        task.cancel()
+    await asyncio.sleep(0)
+    pool = store._database.engine.pool
+    await store.close()
+    assert pool.checkedout() == 0  # type: ignore[attr-defined]
+    await asyncio.gather(*taken, return_exceptions=True)

@@ -75,6 +75,7 @@ class Tenure:
             self._next_pulse.cancel()
             if self._resuming is not None:
                 self._resuming.cancel()
+                await asyncio.wait({self._resuming})
 
     @property
     def sees_database(self) -> bool:

@@ -52,7 +52,8 @@ class Database:
         self._patience_s = None if _is_sqlite(url) else patience_s
         self._idle: WeakSet[Any] = WeakSet()
         """The driver's connections that lie in the pool."""
-        self._late: set[asyncio.Future[None]] = set()
+        self._giving: set[asyncio.Future[None]] = set()
+        """Connections on their way back; `close` waits for them, since an engine forgets what is out when it ends."""
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -74,8 +75,8 @@ class Database:
         self.wrote_at = time.monotonic()
 
     async def close(self) -> None:
-        if self._late:
-            await asyncio.wait(self._late)
+        if self._giving:
+            await asyncio.wait(self._giving)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await self.engine.dispose()
@@ -98,10 +99,9 @@ class Database:
                 yield connection
         finally:
             giving = asyncio.ensure_future(_give_back(connection, taking))
-            if is_late:
-                self._late.add(giving)
-                giving.add_done_callback(self._late.discard)
-            else:
+            self._giving.add(giving)
+            giving.add_done_callback(self._giving.discard)
+            if not is_late:
                 try:
                     await asyncio.shield(giving)
                 except asyncio.CancelledError:
