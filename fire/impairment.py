@@ -68,8 +68,10 @@ ROWS = (
 )
 
 
-async def impairment(folder: Path, rows: tuple[Row, ...] = ROWS) -> list[Figure]:
-    found = clips()
+async def impairment(
+    folder: Path, rows: tuple[Row, ...] = ROWS, spoken: dict[str, Clip] | None = None
+) -> list[Figure]:
+    found = spoken or clips()
     figures = []
     with in_front(), opened(House(folder)) as house:
         async with neighbour(house.origin) as near:

@@ -16,7 +16,7 @@ _WITH_DATABASE = frozenset({"database_url", "house", "web"})
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.addoption("--database-only", action="store_true", help="only tests that use a database")
+    parser.addoption("--database-only", action="store_true", help="only tests to which it matters which")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,15 +27,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--database-only"):
         return
-    kept = [item for item in items if _has_database(item)]
+    kept = [item for item in items if _depends_on_database(item)]
     if not kept:
-        raise pytest.UsageError("no test uses a database: the selection is wrong")
+        raise pytest.UsageError("to no test the database matters: the selection is wrong")
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
 
 
-def _has_database(item: pytest.Item) -> bool:
-    return bool(
+def _depends_on_database(item: pytest.Item) -> bool:
+    return not item.get_closest_marker("any_database") and bool(
         _WITH_DATABASE.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker("e2e")
     )
 

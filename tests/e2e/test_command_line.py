@@ -7,11 +7,15 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from parola.client.webrtc import read_audio
 from tests.e2e.conftest import as_float
 from tests.e2e.hearing import intelligibility
 from tests.e2e.house import House, people
 from tools.speech import Clip
+
+pytestmark = pytest.mark.any_database
 
 
 async def test_what_is_spoken_from_one_file_is_heard_in_another(

@@ -17,6 +17,8 @@ from parola.client.api import Api
 from tests.e2e.house import House, eventually, opened, people
 from tests.e2e.watching import asked, playing, reading
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def limited(tmp_path: Path) -> Iterator[House]:

@@ -15,7 +15,7 @@ from fire.media_killed import media_killed
 from fire.partition import partition
 from fire.stopped import owner_stopped
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(180)]
 
 
 def counted(figures: list[Figure]) -> list[Figure]:
@@ -30,7 +30,7 @@ async def test_a_killed_owner(tmp_path: Path) -> None:
 
 
 async def test_a_stopped_owner(tmp_path: Path) -> None:
-    figures = counted(await owner_stopped(tmp_path, stopped_s=8.0))
+    figures = counted(await owner_stopped(tmp_path, stopped_s=6.0))
     assert figures
     assert all(figure.holds for figure in figures), figures
 

@@ -17,7 +17,7 @@ from parola.api.limiting import OPEN_CONNECTIONS
 from tests.e2e.house import House, eventually, opened, people
 from tests.hostile.web import Wire, bearer, bytes_read, memory, web_pid
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 JSON = {"Content_Type": "application/json"}
 SDP = {"Content_Type": "application/sdp"}

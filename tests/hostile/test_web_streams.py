@@ -20,6 +20,8 @@ from parola.store import Store
 from tests.e2e.house import eventually
 from tests.web_process import Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 CUT_AFTER_S = 10.0
 MOST_HELD = 1 << 20
 DEAF = 5
