@@ -1,0 +1,1 @@
+"""Real WebRTC listeners by the thousand, and what serving them costs, beside the peers: `make bench-listeners`."""
