@@ -28,6 +28,7 @@ from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
 from parola.media.descriptors import raise_limit
+from parola.media.fanout import Sender, workers
 from parola.media.identity import self_signed
 from parola.media.orders import OrderDesk
 from parola.media.process import MediaIdentity, MediaProcess
@@ -202,7 +203,11 @@ async def _media(settings: Settings, index: int) -> None:
         projections = Projections(store, bus, time.monotonic)
         transport = Transport(sockets, time.monotonic)
         most = OPEN_CONNECTIONS if settings.limits != "off" else None
-        process = MediaProcess(identity, transport, store, bus, projections, time.monotonic, most)
+        worker = workers.choose(settings.fanout == "auto", settings.data_dir / "compiled")
+        senders = [Sender(worker) for _ in range(settings.sender_threads)]
+        process = MediaProcess(
+            identity, transport, store, bus, projections, time.monotonic, senders, settings.fixed_frames, most
+        )
         await OrderDesk(process, bus).open()
         _settle_memory()
         stop = asyncio.Event()

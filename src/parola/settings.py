@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     blob_url: str = ""
     registration: Literal["open", "invite", "closed"] = "open"
     limits: Literal["default", "off"] = "default"
+    packet_ms: Literal["auto", "20", "40", "60", "80", "100", "120"] = "auto"
+    fanout: Literal["auto", "plain"] = "auto"
+    sender_threads: Annotated[int, Field(ge=1, le=16)] = 1
 
     # The supervisor sets these for its children.
     nats_token: str | None = Field(None, repr=False)
@@ -95,6 +98,11 @@ class Settings(BaseSettings):
     def udp_ports(self) -> range:
         """One for each media process."""
         return range(self.udp_port, self.udp_port + self.media_processes)
+
+    @property
+    def fixed_frames(self) -> int | None:
+        """How many frames of 20 ms go into the audience's packets; None where that may change."""
+        return None if self.packet_ms == "auto" else int(self.packet_ms) // 20
 
     @property
     def embedded_nats(self) -> bool:

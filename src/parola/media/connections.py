@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ _log = structlog.get_logger(__name__)
 Connection = Listener | Speaker
 
 STRAYS_EVERY_S = 1.0
+PEERS_AT_ONCE = 200
 
 
 class Connections:
@@ -44,6 +46,7 @@ class Connections:
         """Looked up for strays, which may come by the thousand; as of the last second."""
         transport.on_stray = self._stray
         self._by_id: dict[str, Connection] = {}
+        self._speakers: dict[str, Speaker] = {}
         self._handshaking: set[Peer] = set()
         self._addresses: Counter[str] = Counter()
 
@@ -77,6 +80,8 @@ class Connections:
         self._by_id[connection.connection_id] = connection
         if isinstance(connection, Listener):
             connection.on_loss = self.figures.loss.observe
+        else:
+            self._speakers[connection.connection_id] = connection
 
     def connected(self, connection: Connection) -> None:
         self._handshaking.discard(connection.peer)
@@ -98,8 +103,11 @@ class Connections:
         if isinstance(connection, Speaker):
             self.figures.jitter_buffers.update(connection.voice.jitter_counts())
         self._transport.remove(connection.peer)
+        self._speakers.pop(connection.connection_id, None)
         if self._by_id.pop(connection.connection_id, None) is not None:
-            self._addresses -= Counter({connection.address: 1})
+            self._addresses[connection.address] -= 1
+            if not self._addresses[connection.address]:
+                del self._addresses[connection.address]
         self._on_change(connection.room.room_id)
 
     def sessions(self) -> set[str]:
@@ -120,11 +128,15 @@ class Connections:
             peer.maintain(now)
 
     async def maintain_peers(self) -> None:
-        now = self._monotonic()
-        for peer in self._transport.peers:
-            peer.maintain(now)
-        speakers = [c for c in self._by_id.values() if isinstance(c, Speaker)]
-        self._by_ssrc = {s.voice.reception.ssrc: s for s in speakers if s.voice.reception is not None}
+        """Each of them once; with other work in between, since ten thousand at a time would keep a tick waiting."""
+        peers = self._transport.peers
+        for begin in range(0, len(peers), PEERS_AT_ONCE):
+            now = self._monotonic()
+            for peer in peers[begin : begin + PEERS_AT_ONCE]:
+                peer.maintain(now)
+            await asyncio.sleep(0.001)
+        voices = ((s, s.voice.reception) for s in self._speakers.values())
+        self._by_ssrc = {reception.ssrc: s for s, reception in voices if reception is not None}
 
     def _stray(self, datagram: bytes, now: float) -> None:
         speaker = self._by_ssrc.get(int.from_bytes(datagram[8:12]))  # RFC 3550, section 5.1

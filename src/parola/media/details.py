@@ -8,28 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from parola.media.packet_time import TICK_MS
+
 if TYPE_CHECKING:
+    from parola.media.listener import Listener
     from parola.media.peer import Peer
-    from parola.media.stream import ProgramStream
     from parola.media.voice import Voice
 
 _CLOCK_PER_MS = 48
-_TICK_MS = 20
 
 
-def of_listener(peer: Peer, stream: ProgramStream, now: float | None) -> dict[str, Any]:
+def of_listener(listener: Listener, now: float | None) -> dict[str, Any]:
     """`loss`, `jitter_ms` and `rtt_ms` are of the listener's last report, None before the first."""
+    stream, track = listener.stream, listener.track
+    packets, sent_bytes = listener.counts
     reported = stream.reported
     return {
         "kind": "whep",
-        **_of_peer(peer, now),
-        "packets": peer.statistics.packets_out,
-        "bytes": peer.statistics.bytes_out,
+        **_of_peer(listener.peer, now),
+        "packets": packets,
+        "bytes": sent_bytes,
         "loss": round(stream.loss_256 / 256, 3) if reported else None,
         "jitter_ms": round(stream.jitter / _CLOCK_PER_MS, 1) if reported else None,
         "rtt_ms": round(stream.rtt_s * 1000, 1) if stream.rtt_s is not None else None,
-        "red": stream.copies > 0,
-        "packet_ms": _TICK_MS,
+        "red": listener.packet_class is not None and listener.packet_class.copies > 0,
+        "packet_ms": track.merger.frames * TICK_MS if track is not None else None,
         "concealed": None,
         "delay_ms": None,
     }

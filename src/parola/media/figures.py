@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 
 from parola.bus import figures
 from parola.bus.messages import Figures
+from parola.media.fanout.layout import State
+from parola.media.fanout.sender import total
 
 if TYPE_CHECKING:
     from parola.media.process import MediaProcess
@@ -30,6 +32,7 @@ ENDS = frozenset(
         "consent_expired",
         "dtls_failed",
         "floor_revoked",
+        "full",
         "handshake_timeout",
         "left",
         "owner_unreachable",
@@ -174,12 +177,21 @@ class MediaFigures(Collector):
         )
 
     def _datagrams(self) -> Iterator[Metric]:
-        transport = self._process.transport
+        transport, senders = self._process.transport, self._process.senders
+        fanned, fanned_bytes = total(senders, State.SENT), total(senders, State.SENT_BYTES)
         totals = {
             "parola_media_received_datagrams": ("Datagrams that came", transport.packets_in),
             "parola_media_received_bytes": ("Their bytes", transport.bytes_in),
-            "parola_media_sent_datagrams": ("Datagrams that went", transport.packets_out),
-            "parola_media_sent_bytes": ("Their bytes", transport.bytes_out),
+            "parola_media_sent_datagrams": ("Datagrams that went", transport.packets_out + fanned),
+            "parola_media_sent_bytes": ("Their bytes", transport.bytes_out + fanned_bytes),
+            "parola_media_sender_busy_seconds": (
+                "Work of the sender threads",
+                total(senders, State.BUSY_NS) / 1e9,
+            ),
+            "parola_media_sender_dropped_jobs": (
+                "Packets for whole groups of listeners that a sender was too late for",
+                sum(sender.dropped for sender in senders),
+            ),
         }
         for name, (words, value) in totals.items():
             yield CounterMetricFamily(name, words, value=value)
@@ -189,18 +201,23 @@ class MediaFigures(Collector):
             "parola_media_send_errors",
             "Datagrams that could not be sent",
             "error",
-            {"buffer_full": 0, **_known(unsent, _ERRORS, frozenset())},
+            {
+                **_known(unsent, _ERRORS, frozenset()),
+                "buffer_full": unsent.get("buffer_full", 0) + total(senders, State.UNSENT_FULL),
+                "listener_unreachable": total(senders, State.UNSENT_ERROR),
+                "not_protected": total(senders, State.REFUSED),
+            },
         )
         others = {k: n for k, n in dropped.items() if not k.startswith(_SEND)}
         yield _counter("parola_media_dropped_datagrams", "What came in vain", "reason", _known(others, DROPS))
 
     def _jitter_buffers(self) -> Counter[str]:
-        total = Counter(dict.fromkeys(JITTER_EVENTS, 0))
-        total.update(self._process.connections.figures.jitter_buffers)
+        events = Counter(dict.fromkeys(JITTER_EVENTS, 0))
+        events.update(self._process.connections.figures.jitter_buffers)
         for owned in self._process.owned.values():
             for speaker in owned.speakers.values():
-                total.update(speaker.voice.jitter_counts())
-        return total
+                events.update(speaker.voice.jitter_counts())
+        return events
 
 
 def _total(rooms: Mapping[str, object], what: str) -> int:

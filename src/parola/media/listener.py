@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from parola.media.details import for_log, of_listener
+from parola.media.merging import PacketClass
 from parola.media.stream import ProgramStream
 from parola.rtp import rtcp
 
 if TYPE_CHECKING:
     from parola.media.edge import EdgeRoom
+    from parola.media.fanout import Sender
     from parola.media.peer import Peer
+    from parola.media.track import Track
 
 _log = structlog.get_logger(__name__)
 
@@ -23,6 +26,11 @@ class Listener:
 
     peer: Peer
     stream: ProgramStream
+
+    __slots__ = (
+        "_on_connected", "_on_gone", "account_id", "address", "connection_id", "on_loss", "packet_class", "peer",
+        "room", "sender", "session_id", "slot", "stream", "track", "unasked",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -40,12 +48,28 @@ class Listener:
         self.address = ""
         self.on_loss: Callable[[float], None] = lambda _: None
         self.unasked = 0
+        self.sender: Sender | None = None
+        """Who sends to this listener, from the handshake on, and which `slot` of it is theirs."""
+        self.slot = -1
+        self.track: Track | None = None
+        self.packet_class: PacketClass | None = None
         self._on_connected = on_connected
         self._on_gone = on_gone
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(packets, bytes) that went out."""
+        return self.sender.counts(self.slot) if self.sender is not None else (0, 0)
+
     def connected(self, now: float) -> None:
         self.room.connected(self, now)
-        self._on_connected(self)
+        if self.sender is not None:
+            self._on_connected(self)
+
+    def moved(self) -> None:
+        place = self.peer.place
+        if self.sender is not None and place is not None:
+            self.sender.move(self.slot, *place)
 
     def rtp(self, packet: bytes, now: float) -> None:
         # A listener has no voice: never forwarded, never recorded, only counted.
@@ -54,27 +78,32 @@ class Listener:
 
     def rtcp(self, packet: bytes, now: float) -> None:
         try:
-            if self.stream.handle_reports(packet, now):
+            if self.stream.handle_reports(packet, now, self.room.unix(now)):
                 self.on_loss(self.stream.loss_256 / 256)
+                self.room.reported(self, now)
         except rtcp.RtcpError:
             self.peer.dropped["rtcp_malformed"] += 1
 
     def details(self, now: float | None) -> dict[str, Any]:
-        return of_listener(self.peer, self.stream, now)
+        return of_listener(self, now)
 
     def close(self, reason: str) -> None:
-        if self.peer.is_connected:
-            self.stream.goodbye()
+        if self.sender is not None:
+            self.sender.send_rtcp(self.slot, rtcp.goodbye(self.stream.numbers.ssrc, self.room.room_id))
         self.peer.close(reason)
 
     def closed(self, reason: str) -> None:
+        details = self.details(None)
         self.room.gone(self)
+        if self.sender is not None:
+            self.sender.remove(self.slot)
+            self.sender = None
         _log.info(
             "listener.closed",
             room=self.room.room_id,
             account=self.account_id,
             reason=reason,
-            **for_log(self.details(None)),
+            **for_log(details),
             unasked=self.unasked,
         )
         self._on_gone(self)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +19,9 @@ import structlog
 
 from parola.domain.errors import Unavailable
 from parola.media.descriptors import most_descriptors, open_descriptors
+from parola.media.fanout import Sender
+from parola.media.fanout.layout import State
+from parola.media.fanout.sender import total
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +37,10 @@ LATE_IS_STARVED_S = 0.15
 here; only a process so late as this is of no use to anybody."""
 _BUSY = 0.3
 CPU_IS_FULL = 0.85
+SENDING_IS_FULL = 0.9
+"""Of a sender thread's time: it has nothing else to do, and keeps no tick waiting."""
+SENT_IN_TIME_S, SENT_LATE_IS_FULL_S = 0.03, 0.1
+"""A large audience's packets take their time; what comes this late is more than a listener's buffer bears."""
 UNSENT_IS_FULL = 0.005
 DESCRIPTORS_ARE_FULL = 0.9
 WEIGHT_OF_A_CONNECTION = 0.0005
@@ -54,11 +61,15 @@ class Newcomer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Read at `now` (monotonic seconds). `late_s` is the worst since the last sample; the others are totals."""
+    """Read at `now` (monotonic seconds). `late_s` is the worst since the last sample, `sending_late_s` the longest that
+    a packet waited for its sender; `cpu_s`, of the event loop's thread, and the others are totals. `sending_s` is the
+    work of the busiest sender since the last sample."""
 
     now: float
     late_s: float
+    sending_late_s: float
     cpu_s: float
+    sending_s: float
     sent: int
     unsent: int
     descriptors: int
@@ -91,7 +102,8 @@ class Load:
                 self._refused.discard(newcomer)
         full = Newcomer.LISTENER in self._refused
         weight = min(_MOST_BY_CONNECTIONS, sample.connections * WEIGHT_OF_A_CONNECTION)
-        self.value = max(1.0, measured) if full else min(0.99, max(measured, parts["cpu"] + weight))
+        busy = max(parts["cpu"], parts["sending"])
+        self.value = max(1.0, measured) if full else min(0.99, max(measured, busy + weight))
         self.reason = worst if full else None
 
     def admits(self, newcomer: Newcomer) -> bool:
@@ -103,7 +115,11 @@ class Load:
         windows = [sample.late_s for sample in list(self._samples)[1:]]
         # What was not measured yet counts as calm.
         late_s = statistics.median([*windows, *[0.0] * (WINDOWS - len(windows))])
-        cpu = (last.cpu_s - first.cpu_s) / max(last.now - first.now, 1e-3)
+        elapsed = max(last.now - first.now, 1e-3)
+        cpu = (last.cpu_s - first.cpu_s) / elapsed
+        sending = sum(sample.sending_s for sample in list(self._samples)[1:]) / elapsed
+        waits = [sample.sending_late_s for sample in list(self._samples)[1:]]
+        wait_s = statistics.median([*waits, *[0.0] * (WINDOWS - len(waits))])
         unsent = last.unsent - first.unsent
         tried = last.sent - first.sent + unsent
         lost = unsent / tried if tried else 0.0
@@ -111,6 +127,8 @@ class Load:
         self.figures = {
             "late_ms": round(late_s * 1000, 1),
             "cpu": round(cpu, 3),
+            "sending": round(sending, 3),
+            "sending_late_ms": round(wait_s * 1000, 1),
             "unsent": round(lost, 4),
             "descriptors": float(last.descriptors),
             "most_descriptors": float(last.most_descriptors),
@@ -121,6 +139,8 @@ class Load:
         return {
             "lateness": max(0.0, late_s - LATE_IS_CALM_S) / (full_s - LATE_IS_CALM_S),
             "cpu": cpu / CPU_IS_FULL,
+            "sending": sending / SENDING_IS_FULL,
+            "sending_late": max(0.0, wait_s - SENT_IN_TIME_S) / (SENT_LATE_IS_FULL_S - SENT_IN_TIME_S),
             "unsent": lost / UNSENT_IS_FULL,
             "descriptors": max(0.0, descriptors - 0.5) / (DESCRIPTORS_ARE_FULL - 0.5),
         }
@@ -128,7 +148,7 @@ class Load:
 
 class LoadMeter:
     """The load of this process, as its clocks and books say. `late` gives the worst lateness since it was last asked;
-    `dropped` is the transport's book; `sent` and `connections` give numbers."""
+    `dropped` is the transport's book; `sent` and `connections` give numbers. To be measured on the loop's thread."""
 
     def __init__(
         self,
@@ -137,6 +157,7 @@ class LoadMeter:
         dropped: Mapping[str, int],
         sent: Callable[[], int],
         connections: Callable[[], int],
+        senders: Sequence[Sender] = (),
     ) -> None:
         self.load = Load()
         self.refused = 0
@@ -145,6 +166,7 @@ class LoadMeter:
         self._dropped = dropped
         self._sent = sent
         self._connections = connections
+        self._senders = senders
         self._beat_due: float | None = None
         self._beat_late_s = 0.0
 
@@ -169,9 +191,13 @@ class LoadMeter:
             Sample(
                 self._monotonic(),
                 late_s,
-                time.process_time(),
+                max((sender.take_late_s() for sender in self._senders), default=0.0),
+                time.thread_time(),
+                max((sender.take_busy_s() for sender in self._senders), default=0.0),
                 self._sent(),
-                self._dropped.get("send_buffer_full", 0) + self._dropped.get("send_enobufs", 0),
+                self._dropped.get("send_buffer_full", 0)
+                + self._dropped.get("send_enobufs", 0)
+                + total(self._senders, State.UNSENT_FULL),
                 open_descriptors(),
                 most_descriptors(),
                 self._connections(),

@@ -112,14 +112,10 @@ class OrderDesk:
                 process.connections.connected,
                 process.connections.gone,
             )
-            peer, answer, ssrc = self._connect(offer, listener, stream_id=order.room_id)
-            listener.peer = peer
-            numbers = StreamNumbers(
-                offer.opus_pt, offer.red_pt, ssrc, secrets.randbits(14), secrets.randbits(32)
-            )
-            listener.stream = ProgramStream(
-                numbers, order.room_id, peer.send_rtp, peer.send_rtcp, process.monotonic()
-            )
+            listener.peer, answer = self._connect(offer, listener, stream_id=order.room_id)
+            dice = secrets.randbits(14), secrets.randbits(32)
+            numbers = StreamNumbers(offer.opus_pt, offer.red_pt, listener.peer.ssrc, *dice)
+            listener.stream = ProgramStream(numbers, process.monotonic())
             edge.add(listener)
         process.connections.add(listener, order.address)
         if not await process.attach(edge):
@@ -148,11 +144,10 @@ class OrderDesk:
                 order.session_id,
                 self._connection_id(),
                 voice,
-                secrets.randbits(31) | 1,
                 process.connections.connected,
                 process.connections.gone,
             )
-            speaker.peer, answer, _ = self._connect(offer, speaker, stream_id=None)
+            speaker.peer, answer = self._connect(offer, speaker, stream_id=None)
             owned.add(speaker)
         process.connections.add(speaker, order.address)
         return Connected(speaker.connection_id, answer).to_bytes()
@@ -212,15 +207,17 @@ class OrderDesk:
 
     def _connect(
         self, offer: sdp.Offer, connection: Listener | Speaker, stream_id: str | None
-    ) -> tuple[Peer, str, int]:
+    ) -> tuple[Peer, str]:
         process = self._process
         client = Credentials(offer.ufrag, offer.password)
         ice = IceLite(secrets.token_hex(8), secrets.token_hex(16), client, secrets.token_bytes(16))
         dtls = Dtls(process.identity.certificate, "server", offer.fingerprint)
-        peer = process.connections.make_peer(
-            lambda send: Peer(connection.connection_id, ice, dtls, connection, send, process.monotonic())
-        )
         ssrc = secrets.randbits(31) | 1
+        peer = process.connections.make_peer(
+            lambda send: Peer(
+                connection.connection_id, ice, dtls, connection, send, ssrc, process.monotonic()
+            )
+        )
         answer = sdp.answer(
             offer,
             session_id=secrets.randbits(62),
@@ -232,7 +229,7 @@ class OrderDesk:
             cname=connection.room.room_id,
             stream_id=stream_id or "",
         )
-        return peer, answer, ssrc
+        return peer, answer
 
 
 def _parse(text: str, direction: str) -> sdp.Offer:

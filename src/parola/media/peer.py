@@ -9,18 +9,21 @@ A peer knows nothing of rooms; what its packets mean is its handler's business.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from parola.media.allowance import Allowance
 from parola.rtp.dtls import Dtls
+from parola.rtp.dtls_settled import Settled
 from parola.rtp.ice import IceLite
-from parola.rtp.srtp import Srtp, SrtpError
+from parola.rtp.srtp import Outbound, Srtp, SrtpError
 from parola.rtp.stun import Address
 
 HANDSHAKE_LIMIT_S = 10.0
 """A peer that is not connected this long after its offer is given up."""
+SETTLED_S = 5.0
+"""After this no flight of the handshake is still under way, or asked for again by a browser that got it."""
 MAINTAINED_EVERY_S = 1.5
 """At the latest. Consent that would run out before the next time counts as expired now: nothing is sent without it."""
 SILENT_AT_HOME_S = 0.1
@@ -37,6 +40,10 @@ class PeerHandler(Protocol):
 
     def rtcp(self, packet: bytes, now: float) -> None: ...
 
+    def moved(self) -> None:
+        """The client receives at another address now: `Peer.place` says where."""
+        ...
+
     def closed(self, reason: str) -> None: ...
 
 
@@ -46,14 +53,12 @@ class PeerStatistics:
 
     packets_in: int = 0
     bytes_in: int = 0
-    packets_out: int = 0
-    bytes_out: int = 0
     bad_packets: int = 0
     early_packets: int = 0
 
 
 class Peer:
-    """`send` moves one datagram to an address; `now` is monotonic seconds throughout."""
+    """`send` moves one datagram to an address; `ssrc` is ours; `now` is monotonic seconds throughout."""
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class Peer:
         dtls: Dtls,
         handler: PeerHandler,
         send: Callable[[bytes, Address], None],
+        ssrc: int,
         now: float,
     ) -> None:
         self.connection_id = connection_id
@@ -71,9 +77,12 @@ class Peer:
         # The process's books, once a transport has this peer.
         self.dropped: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
+        self.sockets: Sequence[int] = ()
+        """The transport's descriptors."""
         self.socket_index: int | None = None
+        self.ssrc = ssrc
         self.closed = False
-        self._dtls = dtls
+        self._dtls: Dtls | Settled = dtls
         self._send = send
         self._srtp: Srtp | None = None
         self.created = now
@@ -103,8 +112,23 @@ class Peer:
         return True
 
     def handle_stun_response(self, datagram: bytes, source: Address, now: float) -> bool:
-        """Whether it shows that the client receives at `source`, where media goes from now on."""
+        """Whether it shows that the client receives at `source`, where media goes from now on. The caller says
+        `moved` when it knows the socket, too."""
         return self.ice.handle_response(datagram, source, now)
+
+    @property
+    def place(self) -> tuple[int, Address] | None:
+        """The socket and the address by which the client is reached; None where it is not (any more)."""
+        remote = self.ice.remote
+        if remote is None or not self.is_connected:
+            return None
+        return self.sockets[self.socket_index or 0], remote
+
+    @property
+    def outbound(self) -> Outbound:
+        """The keys of what we send. Raises AssertionError before the handshake is complete."""
+        assert self._srtp is not None
+        return self._srtp.outbound
 
     def handle_dtls(self, datagram: bytes, now: float) -> None:
         if not self._dtls.handle(datagram):
@@ -158,15 +182,6 @@ class Peer:
         else:
             self.dropped["rtcp_policed"] += 1
 
-    def send_rtp(self, packet: bytes) -> None:
-        remote = self.ice.remote
-        if self._srtp is None or remote is None or self.closed:
-            return
-        datagram = self._srtp.protect(packet)
-        self.statistics.packets_out += 1
-        self.statistics.bytes_out += len(datagram)
-        self._send(datagram, remote)
-
     def send_rtcp(self, packet: bytes) -> None:
         remote = self.ice.remote
         if self._srtp is None or remote is None or self.closed:
@@ -179,13 +194,16 @@ class Peer:
         if self.closed:
             return
         if self._srtp is None:
-            if self._dtls_due is not None and now >= self._dtls_due:
+            if self._dtls_due is not None and now >= self._dtls_due and isinstance(self._dtls, Dtls):
                 self._dtls.handle_timeout()
                 self._after_dtls(now)
             if not self.closed and self._srtp is None and now - self.created > HANDSHAKE_LIMIT_S:
                 self.close("handshake_timeout")
         elif self.ice.consent_expired(now + MAINTAINED_EVERY_S):
             self._end("consent_expired")
+        elif isinstance(self._dtls, Dtls) and now - (self.connected_at or now) > SETTLED_S:
+            # OpenSSL's connection is 88 KB, which every listener would pay for as long as they listen.
+            self._dtls = self._dtls.settled() or self._dtls
 
     def close(self, reason: str) -> None:
         """Says goodbye where that is possible, then forgets the keys. A second call does nothing."""
@@ -208,9 +226,10 @@ class Peer:
         self._dtls_due = None if timeout is None else now + timeout
         state = self._dtls.state
         if state == "connected" and self._srtp is None:
+            assert isinstance(self._dtls, Dtls)
+            assert self._dtls.keys is not None
             keys = self._dtls.keys
-            assert keys is not None
-            self._srtp = Srtp(keys)
+            self._srtp = Srtp(keys, self.ssrc)
             self.connected_at = now
             self.ice.settle()
             self.handler.connected(now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -29,6 +29,9 @@ from parola.bus.messages import (
 from parola.domain.errors import NotFound
 from parola.media.connections import Connections
 from parola.media.edge import EdgeRoom
+from parola.media.fanout import Sender
+from parola.media.fanout.layout import State
+from parola.media.fanout.sender import total
 from parola.media.figures import MediaFigures
 from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
@@ -76,12 +79,15 @@ class MediaProcess:
         bus: Bus,
         projections: Projections,
         monotonic: Callable[[], float],
+        senders: Sequence[Sender],
+        fixed_frames: int | None = None,
         most_of_an_address: int | None = None,
     ) -> None:
         self.identity = identity
         self.transport = transport
         self.projections = projections
         self.monotonic = monotonic
+        self.senders = senders
         self.fences: Counter[str] = Counter()
         """What became of those that went to other processes."""
         self.edges: dict[str, EdgeRoom] = {}
@@ -95,9 +101,11 @@ class MediaProcess:
             monotonic,
             self.ticker.take_lateness,
             transport.dropped,
-            lambda: transport.packets_out,
+            lambda: transport.packets_out + total(senders, State.SENT),
             lambda: len(self.connections),
+            senders,
         )
+        self._fixed_frames = fixed_frames
         # Receivers read the time in a stream's reports as even: it does not follow a wall clock that is set.
         self._unix_at_0 = time.time() - monotonic()
         self._store = store
@@ -118,6 +126,8 @@ class MediaProcess:
         for verb, handler in orders.items():
             await self._bus.subscribe(subjects.media(self.identity.process_id, verb), handler)
         self.transport.start()
+        for sender in self.senders:
+            sender.start()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._reports.run())
@@ -143,7 +153,8 @@ class MediaProcess:
         """This process's edge of a room, made when there is none; NotFound where there is no such room."""
         if room_id not in self.edges:
             watched = await self.projections.watch(room_id)
-            edge = self.edges[room_id] = EdgeRoom(watched, self.monotonic)
+            edge = EdgeRoom(watched, self.monotonic, self.senders, self._unix_at_0, self._fixed_frames)
+            self.edges[room_id] = edge
 
             def again(*_: object) -> None:
                 self.soon(self.attach(edge))
@@ -283,9 +294,8 @@ class MediaProcess:
 
     async def _maintain_rooms(self) -> None:
         now = self.monotonic()
-        unix = now + self._unix_at_0
         for edge in list(self.edges.values()):
-            edge.maintain(now, unix)
+            edge.maintain(now)
 
     async def _maintain_owned(self) -> None:
         now = self.monotonic()
@@ -299,6 +309,7 @@ class MediaProcess:
 
     async def _attach_all(self) -> None:
         for edge in list(self.edges.values()):
+            edge.pace(self.meter.load.value, self.monotonic())
             await self.attach(edge)
             if not edge.listeners:
                 await self._drop_edge(edge)
@@ -363,4 +374,6 @@ class MediaProcess:
     def _say_goodbye(self) -> None:
         self.ticker.stop()
         self.connections.close_all("server_stopped")
+        for sender in self.senders:
+            sender.stop()
         self.transport.stop()

@@ -32,7 +32,6 @@ class Speaker:
         session_id: str | None,
         connection_id: str,
         voice: Voice,
-        ssrc: int,
         on_connected: Callable[[Speaker], None],
         on_gone: Callable[[Speaker], None],
     ) -> None:
@@ -42,7 +41,6 @@ class Speaker:
         self.connection_id = connection_id
         self.address = ""
         self.voice = voice
-        self._ssrc = ssrc
         self._on_connected = on_connected
         self._on_gone = on_gone
         self._report_due = 0.0
@@ -80,8 +78,13 @@ class Speaker:
         block = self.voice.reception.report(now)
         self.voice.loss_256 = block.fraction_lost
         self.peer.send_rtcp(
-            rtcp.encode(rtcp.ReceiverReport(self._ssrc, (block,)), rtcp.Sdes(self._ssrc, self.room.room_id))
+            rtcp.encode(
+                rtcp.ReceiverReport(self.peer.ssrc, (block,)), rtcp.Sdes(self.peer.ssrc, self.room.room_id)
+            )
         )
+
+    def moved(self) -> None:
+        """What is sent to a speaker looks up the address each time."""
 
     def details(self, now: float | None) -> dict[str, Any]:
         return of_speaker(self.peer, self.voice, now)

@@ -87,6 +87,7 @@ class Transport:
 
     def add(self, peer: Peer) -> None:
         peer.dropped, peer.ended = self.dropped, self.ended
+        peer.sockets = [sock.fileno() for sock in self._sockets]
         self._by_ufrag[peer.ice.ufrag] = peer
         self._place_of[peer] = None
 
@@ -198,6 +199,7 @@ class Transport:
         del self._asked[transaction_id]
         peer.socket_index = index
         self._move(peer, (index, source), now, proved=True)
+        peer.handler.moved()
 
     def _hear_claim(self, place: tuple[int, Address], datagram: bytes, now: float) -> None:
         claimant = self._claims[place]

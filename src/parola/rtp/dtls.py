@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +25,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
+from parola.rtp.dtls_records import CHANGE_CIPHER_SPEC, HANDSHAKE, announced, first_message, message
+from parola.rtp.dtls_records import records as records_of
+from parola.rtp.dtls_settled import Settled, record_keys
 from parola.rtp.sdp import Fingerprint
 
 __all__ = ["FIRST_TIMEOUT_S", "MTU", "PROFILES", "Certificate", "Dtls", "Fingerprint", "SrtpKeys", "State"]
@@ -59,9 +61,6 @@ _CIPHERS = (
 )
 _DIGESTS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 _DTLS_1_2 = 0xFEFD
-_RECORD_HEAD = 13
-_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
-_VERSIONS = (b"\xfe\xff", b"\xfe\xfd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class Dtls:
         False when it was dropped unread."""
         if self.state in ("failed", "closed"):
             return False
-        records = _records(datagram) if len(datagram) <= LARGEST else None
+        records = records_of(datagram) if len(datagram) <= LARGEST else None
         if not records:
             return False
         if self.state == "handshaking":
@@ -177,13 +176,29 @@ class Dtls:
             self.state = "closed"
         self.keys = None
 
+    def settled(self) -> Settled | None:
+        """What is left to do once the handshake is long over, without OpenSSL, to take this one's place. None where
+        that cannot be: not connected, or no AES-GCM."""
+        if self.state != "connected" or self._role != "server":
+            return None
+        cipher, master = self._ssl.get_cipher_name(), self._ssl.master_key()
+        theirs, ours = self._ssl.client_random(), self._ssl.server_random()
+        if cipher is None or master is None or theirs is None or ours is None:
+            return None
+        keys = record_keys(cipher, master, theirs, ours)
+        if keys is None:
+            return None
+        self._queue(self._flight.records)
+        flight, self._outbox = tuple(self._outbox), deque()
+        return Settled(*keys, flight)
+
     def _excess(self, records: list[bytes]) -> str | None:
         """Why this cannot be a handshake, once a peer sends, or announces, more than one needs."""
         self._received += sum(map(len, records))
         if self._received > HANDSHAKE_BYTES:
             return "too many bytes for a handshake"
         for record in records:
-            for number, length in _announced(record):
+            for number, length in announced(record):
                 self._claimed[number] = max(length, self._claimed.get(number, 0))
         return "too long messages for a handshake" if sum(self._claimed.values()) > MESSAGES_BYTES else None
 
@@ -243,12 +258,12 @@ class Dtls:
         with contextlib.suppress(SSL.WantReadError):
             while True:
                 output += self._ssl.bio_read(1 << 16)
-        records = _records(output) or []
+        records = records_of(output) or []
         self._queue(records)
-        flight = [record for record in records if record[0] in (_CHANGE_CIPHER_SPEC, _HANDSHAKE)]
+        flight = [record for record in records if record[0] in (CHANGE_CIPHER_SPEC, HANDSHAKE)]
         if not flight:
             return False
-        begins_with = _first_message(flight)
+        begins_with = first_message(flight)
         if begins_with == self._flight.begins_with:
             self._flight.records = flight
         else:
@@ -274,9 +289,9 @@ class Dtls:
         if self.state == "connected":
             # RFC 6347, section 4.2.4: who sent the last flight repeats it when a Finished comes again. A copy of
             # an old record is stopped by OpenSSL's replay window, and yet means that our flight was lost.
-            finished = (b"\0\x01", _HANDSHAKE)
+            finished = (b"\0\x01", HANDSHAKE)
             return self._role == "server" and any((r[3:5], r[0]) == finished for r in records)
-        messages = [found for found in map(_message, records) if found is not None]
+        messages = [found for found in map(message, records) if found is not None]
         is_repetition = any(number <= self._flight.answers and not offset for number, offset in messages)
         self._highest_message = max([self._highest_message, *(number for number, _ in messages)])
         return is_repetition
@@ -311,44 +326,3 @@ def _reason(error: SSL.Error) -> str:
     """OpenSSL's words for it, such as "certificate verify failed"."""
     reasons = error.args[0] if error.args else None
     return str(reasons[-1][-1]) if isinstance(reasons, list) and reasons else type(error).__name__
-
-
-def _records(data: bytes) -> list[bytes] | None:
-    """The records of a datagram (RFC 6347, section 4.1), or None when they do not fill it exactly."""
-    records: list[bytes] = []
-    at = 0
-    while at < len(data):
-        head = data[at : at + _RECORD_HEAD]
-        if len(head) < _RECORD_HEAD or head[1:3] not in _VERSIONS:
-            return None
-        if not _CHANGE_CIPHER_SPEC <= head[0] <= _APPLICATION_DATA:
-            return None
-        end = at + _RECORD_HEAD + int.from_bytes(head[11:13], "big")
-        if end > len(data):
-            return None
-        records.append(data[at:end])
-        at = end
-    return records
-
-
-def _message(record: bytes) -> tuple[int, int] | None:
-    """Number and fragment offset of the handshake message in a plain record (RFC 6347, section 4.2.2)."""
-    if record[0] != _HANDSHAKE or record[3:5] != b"\0\0" or len(record) < _RECORD_HEAD + 12:
-        return None
-    number, offset_high, offset_low = struct.unpack_from("!HBH", record, _RECORD_HEAD + 4)
-    return number, offset_high << 16 | offset_low
-
-
-def _announced(record: bytes) -> Iterator[tuple[int, int]]:
-    """Number and whole length of each handshake message of which a plain record holds a fragment."""
-    if record[0] != _HANDSHAKE or record[3:5] != b"\0\0":
-        return
-    at = _RECORD_HEAD
-    while at + 12 <= len(record):
-        number = int.from_bytes(record[at + 4 : at + 6], "big")
-        yield number, int.from_bytes(record[at + 1 : at + 4], "big")
-        at += 12 + int.from_bytes(record[at + 9 : at + 12], "big")
-
-
-def _first_message(records: list[bytes]) -> int | None:
-    return next((found[0] for found in map(_message, records) if found is not None), None)

@@ -102,6 +102,11 @@ def encode(*packets: Packet) -> bytes:
     return b"".join(_encode(packet) for packet in packets)
 
 
+def goodbye(ssrc: int, cname: str) -> bytes:
+    """RFC 3550, section 6.6."""
+    return encode(ReceiverReport(ssrc), Sdes(ssrc, cname), Bye((ssrc,)))
+
+
 def ntp(unix: float) -> int:
     """64-bit NTP time of wall-clock seconds."""
     seconds = int(unix)

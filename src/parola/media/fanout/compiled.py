@@ -1,0 +1,273 @@
+"""A sender's thread, compiled: it holds no GIL from its first job to its last.
+
+C functions are called by addresses that come as arguments, so that the machine code can be kept on disk. The comments
+on what is sent, and why, stand in `plain`, which does the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from parola.media.fanout.layout import (
+    ADDRESS_ROW,
+    BATCH,
+    DATAGRAM_ROW,
+    RING,
+    Call,
+    Job,
+    Kind,
+    Memory,
+    Slot,
+    State,
+    call_addresses,
+)
+from parola.media.fanout.plain import LONGEST_WAIT_MS, WAITS
+
+_PROTECT, _PROTECT_RTCP, _SENDMMSG, _READ = map(
+    int, (Call.PROTECT, Call.PROTECT_RTCP, Call.SENDMMSG, Call.READ)
+)
+_WRITE, _POLL, _CLOCK, _ERRNO = map(int, (Call.WRITE, Call.POLL, Call.CLOCK, Call.ERRNO))
+_SESSION, _PLACE, _SSRC, _STAMP = map(int, (Slot.SESSION, Slot.PLACE, Slot.SSRC, Slot.STAMP))
+_SEQUENCE, _SILENT, _LAST_TICK = map(int, (Slot.SEQUENCE, Slot.SILENT, Slot.LAST_TICK))
+_PACKETS, _OCTETS, _DATAGRAM_BYTES = map(int, (Slot.PACKETS, Slot.OCTETS, Slot.DATAGRAM_BYTES))
+_KIND, _MEMBERS, _COUNT, _SIZE = map(int, (Job.KIND, Job.MEMBERS, Job.COUNT, Job.SIZE))
+_PAYLOAD_TYPE, _TICK, _FRAMES = map(int, (Job.PAYLOAD_TYPE, Job.TICK, Job.FRAMES))
+_JOB_SILENT, _NTP, _QUEUED_NS = map(int, (Job.SILENT, Job.NTP, Job.QUEUED_NS))
+_MEDIA, _REPORT, _RTCP = map(int, (Kind.MEDIA, Kind.REPORT, Kind.RTCP))
+_RETIRE, _FLUSH, _STOP = map(int, (Kind.RETIRE, Kind.FLUSH, Kind.STOP))
+_DONE, _SENT, _SENT_BYTES = map(int, (State.DONE, State.SENT, State.SENT_BYTES))
+_UNSENT_FULL, _UNSENT_ERROR, _REFUSED = map(int, (State.UNSENT_FULL, State.UNSENT_ERROR, State.REFUSED))
+_BUSY_NS, _LATE_NS = map(int, (State.BUSY_NS, State.LATE_NS))
+_EINTR, _EAGAIN, _ENOBUFS, _POLLOUT, _MONOTONIC = 4, 11, 105, 4, 1
+
+
+@intrinsic
+def _call(typingctx: Any, address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """int f(…) of up to four integers or pointers; what a function does not take stays in its register."""
+    signature = types.int32(types.uint64, types.uint64, types.uint64, types.uint64, types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        function = ir.FunctionType(ir.IntType(32), [word] * 4)
+        return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), arguments[1:])
+
+    return signature, generate
+
+
+@intrinsic
+def _errno(typingctx: Any, address: Any) -> Any:
+    """*__errno_location()"""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        function = ir.FunctionType(number.as_pointer(), [])
+        return builder.load(builder.call(builder.inttoptr(arguments[0], function.as_pointer()), []))
+
+    return types.int32(types.uint64), generate
+
+
+@intrinsic
+def _pointer(typingctx: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.uint64), generate
+
+
+def _njit(function: Any) -> Any:
+    return nb.njit(nogil=True, cache=True, boundscheck=False)(function)
+
+
+@_njit
+def _now(calls: Any, scratch: Any) -> Any:
+    _call(calls[_CLOCK], nb.uint64(_MONOTONIC), nb.uint64(scratch.ctypes.data), nb.uint64(0), nb.uint64(0))
+    return scratch[0] * nb.uint64(1_000_000_000) + scratch[1]
+
+
+@_njit
+def _push(calls: Any, fd: Any, count: Any, headers: Any, iovecs: Any, scratch: Any, state: Any) -> None:
+    """Hands a batch to the kernel."""
+    at, waits = 0, 0
+    first, place = nb.uint64(headers.ctypes.data), nb.uint64(scratch.ctypes.data)
+    while at < count:
+        vector = first + nb.uint64(at * 64)
+        sent = _call(calls[_SENDMMSG], nb.uint64(fd), vector, nb.uint64(count - at), nb.uint64(0))
+        if sent > 0:
+            for i in range(at, at + sent):
+                state[_SENT_BYTES] += iovecs[i, 1]
+            state[_SENT] += nb.uint64(sent)
+            at += sent
+            continue
+        error = _errno(calls[_ERRNO])
+        if error == _EINTR:
+            continue
+        if error in (_EAGAIN, _ENOBUFS):
+            if waits == WAITS:
+                state[_UNSENT_FULL] += nb.uint64(count - at)
+                return
+            waits += 1
+            # struct pollfd {int fd; short events, revents}
+            scratch[2] = nb.uint64(fd) | nb.uint64(_POLLOUT) << nb.uint64(32)
+            _call(calls[_POLL], place + nb.uint64(16), nb.uint64(1), nb.uint64(LONGEST_WAIT_MS), nb.uint64(0))
+            continue
+        state[_UNSENT_ERROR] += nb.uint64(1)
+        at += 1
+
+
+@_njit
+def _big_endian(row: Any, at: Any, value: Any, size: Any) -> None:
+    for i in range(size):
+        row[at + i] = nb.uint8(value >> nb.uint64(8 * (size - 1 - i)) & nb.uint64(0xFF))
+
+
+@_njit
+def _rtp(row: Any, slots: Any, i: Any, job: Any, payload: Any, size: Any) -> Any:
+    tick = nb.uint64(job[_TICK])
+    marker = slots[i, _SILENT] != 0 and job[_JOB_SILENT] == 0
+    row[0] = nb.uint8(0x80)
+    row[1] = nb.uint8(job[_PAYLOAD_TYPE] | (nb.uint64(0x80) if marker else nb.uint64(0)))
+    _big_endian(row, 2, slots[i, _SEQUENCE], 2)
+    _big_endian(row, 4, slots[i, _STAMP] + tick * nb.uint64(960), 4)
+    _big_endian(row, 8, slots[i, _SSRC], 4)
+    row[12 : 12 + size] = payload[:size]
+    slots[i, _SEQUENCE] = (slots[i, _SEQUENCE] + nb.uint64(1)) & nb.uint64(0xFFFF)
+    slots[i, _SILENT] = job[_JOB_SILENT]
+    slots[i, _LAST_TICK] = tick + job[_FRAMES] - nb.uint64(1)
+    slots[i, _PACKETS] += nb.uint64(1)
+    slots[i, _OCTETS] += nb.uint64(size)
+    return 12 + size
+
+
+@_njit
+def _report(row: Any, slots: Any, i: Any, job: Any, payload: Any, size: Any) -> Any:
+    tick = nb.uint64(job[_TICK])
+    _big_endian(row, 0, nb.uint64(0x80C80006), 4)
+    _big_endian(row, 4, slots[i, _SSRC], 4)
+    _big_endian(row, 8, job[_NTP], 8)
+    _big_endian(row, 16, slots[i, _STAMP] + tick * nb.uint64(960), 4)
+    _big_endian(row, 20, slots[i, _PACKETS], 4)
+    _big_endian(row, 24, slots[i, _OCTETS], 4)
+    _big_endian(row, 28, nb.uint64(0x81CA0000) | nb.uint64((4 + size) // 4), 4)
+    _big_endian(row, 32, slots[i, _SSRC], 4)
+    row[36 : 36 + size] = payload[:size]
+    return 36 + size
+
+
+@_njit
+def _serve(
+    calls: Any,
+    job: Any,
+    payload: Any,
+    slots: Any,
+    addresses: Any,
+    datagrams: Any,
+    iovecs: Any,
+    headers: Any,
+    scratch: Any,
+    state: Any,
+) -> None:
+    """One datagram to each member."""
+    kind, size = job[_KIND], np.int64(job[_SIZE])
+    members = nb.carray(_pointer(job[_MEMBERS]), (np.int64(job[_COUNT]),), np.int32)
+    protect = calls[_PROTECT] if kind == _MEDIA else calls[_PROTECT_RTCP]
+    length = scratch[3:4].view(np.int32)
+    first_row, first_address = nb.uint64(datagrams.ctypes.data), nb.uint64(addresses.ctypes.data)
+    filled, fd = 0, nb.uint64(0)
+    for m in range(members.shape[0]):
+        i = members[m]
+        session = slots[i, _SESSION]
+        if session == 0 or (kind == _MEDIA and np.int64(job[_TICK]) <= np.int64(slots[i, _LAST_TICK])):
+            continue
+        where = slots[i, _PLACE]
+        if filled > 0 and (filled == BATCH or where & nb.uint64(0xFFFFFFFF) != fd):
+            _push(calls, fd, filled, headers, iovecs, scratch, state)
+            filled = 0
+        fd = where & nb.uint64(0xFFFFFFFF)
+        row = datagrams[filled]
+        if kind == _MEDIA:
+            length[0] = _rtp(row, slots, i, job, payload, size)
+        elif kind == _REPORT:
+            length[0] = _report(row, slots, i, job, payload, size)
+        else:
+            row[:size] = payload[:size]
+            length[0] = size
+        start = first_row + nb.uint64(filled * DATAGRAM_ROW)
+        if _call(protect, session, start, nb.uint64(length.ctypes.data), nb.uint64(0)) != 0:
+            state[_REFUSED] += nb.uint64(1)
+            continue
+        slots[i, _DATAGRAM_BYTES] += nb.uint64(length[0])
+        iovecs[filled, 1] = nb.uint64(length[0])
+        which = np.int64(where >> nb.uint64(48))
+        headers[filled, 0] = first_address + nb.uint64((np.int64(i) * 2 + which) * ADDRESS_ROW)
+        headers[filled, 1] = where >> nb.uint64(32) & nb.uint64(0xFFFF)
+        filled += 1
+    if filled > 0:
+        _push(calls, fd, filled, headers, iovecs, scratch, state)
+
+
+@_njit
+def _retire(job: Any, slots: Any) -> None:
+    members = nb.carray(_pointer(job[_MEMBERS]), (np.int64(job[_COUNT]),), np.int32)
+    for m in range(members.shape[0]):
+        slots[members[m], _SESSION] = nb.uint64(0)
+
+
+@nb.njit(
+    "int64(uint64[::1], int64, int64, uint64[:,::1], uint8[:,::1], uint64[:,::1], uint8[:,:,::1], uint8[:,::1], "
+    "uint64[:,::1], uint64[:,::1], uint64[::1])",
+    nogil=True, cache=True, boundscheck=False,
+)  # fmt: skip
+def work(
+    calls: Any,
+    told: Any,
+    tell: Any,
+    jobs: Any,
+    payloads: Any,
+    slots: Any,
+    addresses: Any,
+    datagrams: Any,
+    iovecs: Any,
+    headers: Any,
+    state: Any,
+) -> Any:
+    """Works until it is told to stop, or nobody is left to tell it anything."""
+    scratch = np.zeros(8, np.uint64)
+    news = np.zeros(64, np.uint8)
+    while True:
+        count = _call(calls[_READ], nb.uint64(told), nb.uint64(news.ctypes.data), nb.uint64(64), nb.uint64(0))
+        if count <= 0:
+            if count < 0 and _errno(calls[_ERRNO]) == _EINTR:
+                continue
+            return 0
+        for _ in range(count):
+            began = _now(calls, scratch)
+            row = np.int64(state[_DONE] % nb.uint64(RING))
+            job = jobs[row]
+            kind = job[_KIND]
+            if kind == _STOP:
+                return 1
+            if kind == _RETIRE:
+                _retire(job, slots)
+            elif kind != _FLUSH:
+                payload = payloads[row]
+                _serve(calls, job, payload, slots, addresses, datagrams, iovecs, headers, scratch, state)
+            ended = _now(calls, scratch)
+            state[_BUSY_NS] += ended - began
+            state[_LATE_NS] = max(state[_LATE_NS], ended - job[_QUEUED_NS])
+            state[_DONE] += nb.uint64(1)
+            if kind == _FLUSH:
+                _call(calls[_WRITE], nb.uint64(tell), nb.uint64(news.ctypes.data), nb.uint64(1), nb.uint64(0))
+
+
+def thread(memory: Memory, told: int, tell: int) -> None:
+    """As `plain.work`."""
+    work(
+        call_addresses(), told, tell, memory.jobs, memory.payloads, memory.slots, memory.addresses,
+        memory.datagrams, memory.iovecs, memory.headers, memory.state,
+    )  # fmt: skip
