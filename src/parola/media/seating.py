@@ -2,7 +2,8 @@
 
 Those on the *stage* hear each other: a track of their own each, 20 ms, with their own mix-minus while they talk. The
 *audience* shares a few tracks whose packets grow with it, and end at different moments so that work is spread over
-time. Whoever's reports show loss sits with the *careful*: short packets with copies.
+time. Whoever's reports show loss gets short packets with copies, and comes back to the audience's by a *ladder*: 20 ms
+more at a time, since a jitter buffer bears and learns that much.
 
 Invariant: a listener changes tracks only where both are between two packets, so that they get each frame once.
 """
@@ -13,12 +14,11 @@ import heapq
 import itertools
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from enum import Enum
 
 from parola.media.fanout import Sender
 from parola.media.listener import Listener
 from parola.media.outputs import mix_minus
-from parola.media.packet_time import LONGEST, PacketTime
+from parola.media.packet_time import CLIMB_EVERY_S, LONGEST, PacketTime
 from parola.media.track import Track
 
 TRACK_IS_FULL = 64
@@ -28,13 +28,11 @@ LANE_IS_FULL = 512
 MOVED_AFTER_S = 1.0
 """Whoever waits so long for two windows that end together is moved at the cost of a shorter packet for others."""
 BUSY = 0.75
-_CAREFUL_WHEN_BUSY = 3
+_SHORT_WHEN_BUSY = 3
+"""Frames for those who lose packets, where 50 of them a second for each would be too many."""
 
-
-class Tier(Enum):
-    STAGE = "stage"
-    AUDIENCE = "audience"
-    CAREFUL = "careful"
+_STAGE, _AUDIENCE = -1, 0
+"""Places; the others are the ladder's rungs, by the frames in their packets."""
 
 
 class _Lane:
@@ -43,11 +41,11 @@ class _Lane:
     def __init__(self, sender: Sender, number: int) -> None:
         self.sender = sender
         self.listeners = 0
-        self.tracks: dict[Tier, list[Track]] = {Tier.AUDIENCE: [], Tier.CAREFUL: []}
+        self.tracks: dict[int, list[Track]] = {}
         self._number = number
 
-    def roomiest(self, tier: Tier, frames: int, now: float) -> Track:
-        tracks = self.tracks[tier]
+    def roomiest(self, place: int, frames: int, now: float) -> Track:
+        tracks = self.tracks.setdefault(place, [])
         if not tracks or (len(tracks) < LONGEST and min(map(len, tracks)) >= TRACK_IS_FULL):
             tracks.append(Track(self.sender, (self._number + len(tracks)) % LONGEST, now))
             tracks[-1].merger.frames = frames
@@ -61,9 +59,11 @@ class Seating:
         first = zlib.crc32(room_id.encode()) % len(senders)
         self._lanes = [_Lane(sender, i) for i, sender in enumerate([*senders[first:], *senders[:first]])]
         self._packet_time = PacketTime(fixed_frames)
-        self._careful_frames = 1
+        self._short_frames = 1
         self._stage: dict[Listener, Track] = {}
-        self._moving: dict[Listener, tuple[Tier, float]] = {}
+        self._place_of: dict[Listener, tuple[int, float]] = {}
+        """Of those who are not in the audience: where they are, and since when."""
+        self._moving: dict[Listener, tuple[int, float]] = {}
         """Where to, and since when."""
         self._reviews: list[tuple[float, int, Listener]] = []
         self._numbers = itertools.count()
@@ -93,7 +93,7 @@ class Seating:
         lane.listeners += 1
 
     def seat(self, listener: Listener, on_stage: bool, now: float) -> Track:
-        self._put(listener, Tier.STAGE if on_stage else Tier.AUDIENCE, now)
+        self._put(listener, _STAGE if on_stage else _AUDIENCE, now)
         assert listener.track is not None
         return listener.track
 
@@ -107,43 +107,51 @@ class Seating:
         """Who has got the floor, or has it no more."""
         if listener.track is None:
             return
-        if on_stage != (listener in self._stage):
-            self._moving[listener] = (Tier.STAGE if on_stage else self._wanted(listener, now), now)
-            self.move_between(now)
-        elif listener in self._moving:
-            del self._moving[listener]
+        if on_stage and listener not in self._stage:
+            self._moving[listener] = (_STAGE, now)
+        else:
+            self._moving.pop(listener, None)
+            if not on_stage and listener in self._stage:
+                self._moving[listener] = (self._wanted(listener, now), now)
+        self.move_between(now)
 
     def review(self, listener: Listener, now: float) -> None:
         """What is known of a listener's network has changed, or has grown old."""
-        track = listener.track
-        if track is None:
+        if listener.track is None:
             return
-        track.reclass(listener, listener.stream.packet_class(now))
-        if (at := listener.stream.changes_at(now)) is not None:
+        listener.track.reclass(listener, listener.stream.packet_class(now))
+        at = listener.stream.changes_at(now)
+        here, since = self._place_of.get(listener, (_AUDIENCE, now))
+        if here == _STAGE or self._moving.get(listener, (0, 0.0))[0] == _STAGE:
+            pass
+        elif (wanted := self._wanted(listener, now)) == here:
+            self._moving.pop(listener, None)
+        elif wanted > here > _AUDIENCE and now - since < CLIMB_EVERY_S:
+            at = since + CLIMB_EVERY_S
+        elif listener not in self._moving:
+            self._moving[listener] = (wanted, now)
+        if at is not None:
             heapq.heappush(self._reviews, (at, next(self._numbers), listener))
-        if listener not in self._stage and listener not in self._moving:
-            wanted = self._wanted(listener, now)
-            if track not in self._lane(listener).tracks[wanted]:
-                self._moving[listener] = (wanted, now)
 
     def review_due(self, now: float) -> None:
+        """Whoever's time has come."""
         while self._reviews and self._reviews[0][0] <= now:
             self.review(heapq.heappop(self._reviews)[2], now)
 
     def move_between(self, now: float) -> None:
         """To be called when every track has had the same frames."""
-        for listener, (tier, since) in list(self._moving.items()):
+        for listener, (place, since) in list(self._moving.items()):
             here = listener.track
             assert here is not None
             lane = self._lane(listener)
-            there = None if tier is Tier.STAGE else lane.roomiest(tier, self._frames_of(tier), now)
+            there = None if place == _STAGE else lane.roomiest(place, self._frames_of(place), now)
             if now - since > MOVED_AFTER_S:
                 for track in filter(None, (here, there)):
                     track.close(now)
             if here.merger.is_between and (there is None or there.merger.is_between):
                 del self._moving[listener]
                 self._take_out(listener)
-                self._put(listener, tier, now, there)
+                self._put(listener, place, now, there)
 
     def tracks(self) -> Iterator[tuple[Track, bool]]:
         """Each of them, and whether it is on stage."""
@@ -173,11 +181,10 @@ class Seating:
         """How long packets are from now on, at a process's `load` of 0 to 1."""
         audience = sum(lane.listeners for lane in self._lanes) - len(self._stage)
         frames = self._packet_time.decide(audience, load, now)
-        self._careful_frames = min(frames, _CAREFUL_WHEN_BUSY if load >= BUSY else 1)
+        self._short_frames = min(frames, _SHORT_WHEN_BUSY if load >= BUSY else 1)
         for lane in self._lanes:
-            for tier, tracks in lane.tracks.items():
-                for track in tracks:
-                    track.merger.frames = self._frames_of(tier)
+            for track in lane.tracks.get(_AUDIENCE, ()):
+                track.merger.frames = frames
 
     def close(self, now: float) -> None:
         """What waits goes out; nothing is repeated."""
@@ -195,18 +202,27 @@ class Seating:
             if lane.listeners:
                 await lane.sender.flush()
 
-    def _wanted(self, listener: Listener, now: float) -> Tier:
-        return Tier.CAREFUL if listener.stream.is_lossy(now) else Tier.AUDIENCE
+    def _wanted(self, listener: Listener, now: float) -> int:
+        """A place, for whoever has not the floor."""
+        here, _ = self._place_of.get(listener, (_AUDIENCE, now))
+        if listener.stream.is_lossy(now):
+            return self._short_frames if self._short_frames < self.frames else _AUDIENCE
+        if here == _AUDIENCE:
+            return _AUDIENCE
+        up = max(here, 1) + 1
+        return _AUDIENCE if up >= self.frames else up
 
-    def _frames_of(self, tier: Tier) -> int:
-        return self._careful_frames if tier is Tier.CAREFUL else self.frames
+    def _frames_of(self, place: int) -> int:
+        return self.frames if place == _AUDIENCE else place
 
-    def _put(self, listener: Listener, tier: Tier, now: float, track: Track | None = None) -> None:
+    def _put(self, listener: Listener, place: int, now: float, track: Track | None = None) -> None:
         assert listener.sender is not None
-        if tier is Tier.STAGE:
+        if place == _STAGE:
             track = self._stage[listener] = Track(listener.sender, 0, now)
         elif track is None:
-            track = self._lane(listener).roomiest(tier, self._frames_of(tier), now)
+            track = self._lane(listener).roomiest(place, self._frames_of(place), now)
+        if place != _AUDIENCE:
+            self._place_of[listener] = (place, now)
         track.add(listener, listener.stream.packet_class(now))
         self.review(listener, now)
 
@@ -214,6 +230,7 @@ class Seating:
         assert listener.track is not None
         listener.track.remove(listener)
         self._stage.pop(listener, None)
+        self._place_of.pop(listener, None)
 
     def _lane(self, listener: Listener) -> _Lane:
         return next(lane for lane in self._lanes if lane.sender is listener.sender)
