@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
-from bench.listeners.signalling import HttpSource, Local, PlainRtp, Room
+from bench.listeners.signalling import HttpSource, Local, PlainRtp, Room, Signalling
 
 _PATIENCE_S = 30.0
 
@@ -21,6 +21,7 @@ class Stage:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._speakers = 0
+        self.ways: list[Signalling] = []
 
     async def enter(self, room: Room, speakers: int) -> None:
         """Speakers of one more room. Raises ConnectionError."""
@@ -36,7 +37,7 @@ class Stage:
                 found = await self.ask({"do": "local", **number})
                 host, port = found.pop("address")
                 remote, _ = await way.join(Local(address=(host, port), **found))
-                await way.close()
+                self.ways.append(way)  # a server may want its signalling to stay open
                 await self.ask({"do": "connect", **number, "remote": asdict(remote)})
 
     async def talk(self) -> None:
@@ -80,3 +81,5 @@ async def talking(*rooms: tuple[Room, int]) -> AsyncIterator[Stage]:
         if process.returncode is None:
             process.kill()
             await process.wait()
+        for way in stage.ways:
+            await way.close()
