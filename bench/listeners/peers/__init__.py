@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from bench.listeners.peers.janus import Janus
 from bench.listeners.peers.livekit import LiveKit
 from bench.listeners.signalling import Server
 
@@ -18,4 +19,6 @@ class Peer(Server, Protocol):
 SERVERS: dict[str, Callable[[], Peer]] = {
     "livekit": LiveKit,
     "livekit-tuned": lambda: LiveKit(tuned=True),
+    "janus": Janus,
+    "janus-tuned": lambda: Janus(tuned=True),
 }
