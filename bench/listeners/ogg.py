@@ -10,13 +10,12 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-_PAGE_PACKETS = 50
-"""A second of 20 ms packets."""
+_PACKET_S = 0.02
 _SAMPLES = 960
 
 
-async def put(url: str, user: str, password: str, packets: Sequence[bytes]) -> None:
-    """In real time until it is cancelled. Raises ConnectionError."""
+async def put(url: str, user: str, password: str, packets: Sequence[bytes], on_a_page: int) -> None:
+    """In real time until it is cancelled; `packets` hold 20 ms each. Raises ConnectionError."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     token = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -33,11 +32,11 @@ async def put(url: str, user: str, password: str, packets: Sequence[bytes]) -> N
     begin, n = time.monotonic(), 0
     try:
         while True:
-            chosen = [packets[(n * _PAGE_PACKETS + i) % len(packets)] for i in range(_PAGE_PACKETS)]
+            chosen = [packets[(n * on_a_page + i) % len(packets)] for i in range(on_a_page)]
             writer.write(stream.page(chosen))
             await writer.drain()
             n += 1
-            await asyncio.sleep(max(0.0, begin + n - time.monotonic()))
+            await asyncio.sleep(max(0.0, begin + n * on_a_page * _PACKET_S - time.monotonic()))
     finally:
         writer.close()
 

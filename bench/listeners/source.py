@@ -91,7 +91,13 @@ class Source:
     async def _http(self, command: dict[str, Any]) -> object:
         self._talking.append(
             asyncio.create_task(
-                ogg.put(command["url"], command["user"], command["password"], sound.packets())
+                ogg.put(
+                    command["url"],
+                    command["user"],
+                    command["password"],
+                    sound.packets(),
+                    command["page_ms"] // 20,
+                )
             )
         )
         await asyncio.sleep(0.5)

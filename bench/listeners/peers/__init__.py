@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from bench.listeners.peers.icecast import Icecast
 from bench.listeners.peers.janus import Janus
 from bench.listeners.peers.livekit import LiveKit
 from bench.listeners.signalling import Server
@@ -21,4 +22,6 @@ SERVERS: dict[str, Callable[[], Peer]] = {
     "livekit-tuned": lambda: LiveKit(tuned=True),
     "janus": Janus,
     "janus-tuned": lambda: Janus(tuned=True),
+    "icecast": Icecast,
+    "icecast-200": lambda: Icecast(page_ms=200),
 }

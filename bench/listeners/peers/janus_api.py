@@ -106,7 +106,7 @@ class Janus:
         waiting = self._waiting[transaction] = loop.create_future()
         try:
             await loop.sock_sendall(self._socket, json.dumps(request).encode())
-            answer = await asyncio.wait_for(waiting, _PATIENCE_S)
+            answer: Said = await asyncio.wait_for(waiting, _PATIENCE_S)
         finally:
             del self._waiting[transaction]
         if answer["janus"] == "error":
