@@ -109,14 +109,11 @@ def candidates(lines: Sequence[str]) -> tuple[Address, ...]:
 
 
 def answer(offer: Description, local: Local) -> str:
-    """Takes the sound and refuses the rest. Where a server offers nothing but data channels, that line has to carry
-    the connection: it is accepted, and nobody ever says a word on it."""
-    carries = any(s.kind == "audio" and s.opus_pt is not None for s in offer.media)
-    mids = [s.first("mid") or "" for s in offer.media if _is_taken(s, carries)]
-    lines = [*_head(local), f"a=group:BUNDLE {' '.join(mids)}"]
+    """Takes the sound, and data channels as a browser does, on which nobody ever says a word; refuses the rest."""
+    mids = [s.first("mid") or "" for s in offer.media if _is_taken(s)]
+    lines = [*_head(), f"a=group:BUNDLE {' '.join(mids)}"]
     for section in offer.media:
-        taken = _is_taken(section, carries)
-        pt = section.opus_pt
+        taken, pt = _is_taken(section), section.opus_pt
         formats = str(pt) if pt is not None else " ".join(section.formats)
         lines += [
             f"m={section.kind} {9 if taken else 0} {section.protocol} {formats}",
@@ -138,7 +135,7 @@ def offer(local: Local, track: str) -> str:
     """Of one who speaks; `track` is the id under which the server was told of it."""
     return _text(
         [
-            *_head(local),
+            *_head(),
             "a=group:BUNDLE 0",
             f"m=audio 9 UDP/TLS/RTP/SAVPF {OPUS_PT}",
             "c=IN IP4 127.0.0.1",
@@ -155,13 +152,11 @@ def offer(local: Local, track: str) -> str:
     )
 
 
-def _is_taken(section: Section, carries: bool) -> bool:
-    if section.kind == "audio":
-        return section.port > 0 and section.opus_pt is not None
-    return section.kind == "application" and not carries
+def _is_taken(section: Section) -> bool:
+    return section.kind == "application" or (section.port > 0 and section.opus_pt is not None)
 
 
-def _head(local: Local) -> list[str]:
+def _head() -> list[str]:
     return [
         "v=0",
         f"o=- {secrets.randbits(62)} 2 IN IP4 127.0.0.1",
