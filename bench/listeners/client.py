@@ -32,8 +32,8 @@ PATIENCE_S = 15.0
 MOST_KEPT = 600
 """Packets of a listener that is recorded: what is decoded afterwards keeps the next measurement waiting."""
 _HASTE = 4
-"""Chromium repeats its first flight after 50 ms, a quarter of what our own DTLS takes its time for: a server that is not
-ready for the first one is asked again as soon as a browser would."""
+"""Chromium repeats its first flight after 50 ms, a quarter of our own DTLS's time: a server that is not ready for the
+first one is asked again as soon as by a browser."""
 _ALERT = 21
 
 Send = Callable[[bytes, Address], None]
