@@ -37,10 +37,10 @@ class Heard:
     """What came of a time of listening; `overflow` and `unsent` are the generator's own failings, `cpu_s` its cost."""
 
     delivered: Delivered
-    sample: Sample
     overflow: int
     unsent: int
     unanswered: int
+    strange: int
     cpu_s: float
 
 
@@ -83,24 +83,28 @@ class Crowd:
                 return
             await asyncio.sleep(0.1)
 
-    async def listen(self, seconds: float, streams: int = 1, joins: list[Join] | None = None) -> Heard:
-        """Counts for so long; all listeners, or those of `joins`, which are neighbours."""
-        await self.begin(joins)
-        await asyncio.sleep(seconds)
-        return await self.end(streams)
-
     async def begin(self, joins: list[Join] | None = None) -> int:
         """How many listeners will be counted."""
         indices = [join.index for join in (joins if joins is not None else self.joins.values())]
         answer = await self._ask({"do": "begin", "first": min(indices), "last": max(indices) + 1})
         return int(answer["listeners"])
 
+    async def begin_anyone(self, listeners: int) -> None:
+        """Counts what comes to the first so many addresses, whoever sends it and without a connection."""
+        await self._ask({"do": "begin", "first": 0, "last": listeners, "anyone": True})
+
+    async def first_address(self) -> tuple[str, int]:
+        """Of listener 0; the others' follow it, on the same port."""
+        host, port = await self._ask({"do": "address"})
+        return host, port
+
     async def end(self, streams: int = 1) -> Heard:
         found = await self._ask({"do": "end", "streams": streams})
-        return Heard(
-            Delivered.of_json(found["delivered"]), Sample.of_json(found["sample"]), found["overflow"],
-            found["unsent"], found["unanswered"], found["cpu_s"],
-        )  # fmt: skip
+        return Heard(Delivered.of_json(found.pop("delivered")), **found)
+
+    async def sample(self) -> Sample:
+        """Whether it was sound, of the time that has just ended; it keeps the generator busy."""
+        return Sample.of_json(await self._ask({"do": "sample"}))
 
     def leave(self, joins: list[Join]) -> None:
         """As pages that are closed."""

@@ -19,7 +19,8 @@ class Parola:
 
     def __init__(self, packet_ms: int | None = None, media_processes: int = 1) -> None:
         self.name = "Parola" if packet_ms is None else f"Parola, {packet_ms} ms"
-        self._packet_ms = "auto" if packet_ms is None else str(packet_ms)
+        self.packet_ms = packet_ms or 120
+        self._setting = "auto" if packet_ms is None else str(packet_ms)
         self._media_processes = media_processes
         self._house: House | None = None
 
@@ -29,7 +30,7 @@ class Parola:
         return self._house
 
     async def start(self, folder: Path) -> None:
-        environment = {"PAROLA_LIMITS": "off", "PAROLA_PACKET_MS": self._packet_ms}
+        environment = {"PAROLA_LIMITS": "off", "PAROLA_PACKET_MS": self._setting}
         self._house = House(folder, self._media_processes, environment)
         try:
             await asyncio.to_thread(self._house.start)

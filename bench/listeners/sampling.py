@@ -85,12 +85,12 @@ def _decode(packets: list[RtpPacket], red_pt: int | None) -> tuple[float, float]
     samples, energy = 0, 0.0
     length = 0
     for packet in packets:
-        payload = packet.payload
-        if red_pt is not None and packet.payload_type == red_pt:
-            payload = red.decode(payload)[-1].data
-        if opus.is_dtx(payload):
-            continue
-        with contextlib.suppress(CodecError):
+        with contextlib.suppress(CodecError, red.RedError):
+            payload = packet.payload
+            if red_pt is not None and packet.payload_type == red_pt:
+                payload = red.decode(payload)[-1].data
+            if opus.is_dtx(payload):
+                continue
             pcm = decoder.decode(payload)
             length = pcm.size
             samples += length
