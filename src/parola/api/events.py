@@ -29,8 +29,10 @@ router = APIRouter(prefix="/api/rooms/{room_id}", tags=["events"])
 @router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, who: Annotated[Caller, Depends(caller)], room_id: str) -> Response:
     here = services(request)
-    room = await here.gate.enter(who, room_id)
+    room = await here.gate.admit(who, room_id)
     last_seq = _parse_seq(request.headers.get("last-event-id"))
+    if last_seq is not None and last_seq > room.seq:
+        room = await here.gate.enter(who, room_id)  # they may have heard more than this process has
     if room.state is Lifecycle.ENDED and last_seq == room.seq:
         return Response(status_code=204)
     here.limits.connect(address(request))
