@@ -6,6 +6,7 @@ kept for retransmission beyond what it insists on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -103,7 +104,9 @@ class JanusRoom:
         return PlainRtp(("127.0.0.1", self._ports[speaker]), _OPUS_PT)
 
     async def close(self) -> None:
-        await self._api.destroy_mountpoint(self._mountpoint)
+        """Also of a server that is gone."""
+        with contextlib.suppress(JanusError, OSError, TimeoutError):
+            await self._api.destroy_mountpoint(self._mountpoint)
 
 
 def _configure(folder: Path, tuned: bool) -> None:
