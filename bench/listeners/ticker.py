@@ -51,7 +51,7 @@ async def ticking() -> AsyncIterator[Ticker]:
     try:
         yield ticker
     finally:
-        told, _ = await process.communicate()
+        told, _ = await process.communicate(b"")  # without input, its own would not be closed
         ticker.lateness = Lateness(**json.loads(told))
 
 
