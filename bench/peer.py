@@ -247,7 +247,9 @@ async def handshake(sock: socket.socket, server: tuple[str, int], ice: IceClient
             _flush(sock, server, dtls)
             continue
         kind = demux.kind(datagram)
-        if kind == "stun" and ice.handle_response(datagram):
+        if kind == "stun" and (answer := ice.handle_request(datagram, server)):
+            sock.sendto(answer, server)  # a full agent waits for it
+        elif kind == "stun" and ice.handle_response(datagram):
             if not agreed:
                 agreed = True
                 dtls.start()

@@ -29,9 +29,7 @@ from parola.bus.messages import (
     Details,
     DetailsOrder,
     Figures,
-    Presence,
-    PresentListener,
-    PresentSpeaker,
+    PresenceChanged,
     Refused,
     Settled,
     SettleOrder,
@@ -82,11 +80,15 @@ class FakeMedia:
 
     async def tell_presence(self, room_id: str) -> None:
         here = {c: o for c, o in self.connections.items() if o.room_id == room_id}
-        presence = Presence(
+        named = [(c.partition(".")[2], o) for c, o in here.items()]
+        presence = PresenceChanged(
             self.process_id,
             room_id,
-            [PresentListener(c, o.account_id) for c, o in here.items() if isinstance(o, WhepOrder)],
-            [PresentSpeaker(c, o.account_id) for c, o in here.items() if isinstance(o, WhipOrder)],
+            0,
+            1,
+            [(c, o.account_id) for c, o in named if isinstance(o, WhepOrder)],
+            [(c, o.account_id) for c, o in named if isinstance(o, WhipOrder)],
+            [],
         )
         await self._bus.publish(subjects.PRESENCE, presence.to_bytes())
 

@@ -70,11 +70,12 @@ class PlainRtp:
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """A speaker's packets go here by PUT, as an endless Ogg Opus stream in pages of a second."""
+    """A speaker's packets go here by PUT, as an endless Ogg Opus stream in pages of so many milliseconds."""
 
     url: str
     user: str
     password: str
+    page_ms: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,11 @@ def make_services(
     audience = Audience(bus, time.monotonic)
     audience.on_process_gone(projections.leases.forget)
     projections.leases.on_death(audience.forget)
-    gate = Gate(store)
+    gate = Gate(store, projections)
     views = Views(store, audience, settings.public_url)
     feeds = Feeds(store, bus, projections, audience, views)
     rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
-    signalling = Signalling(store, bus, gate, projections)
+    signalling = Signalling(store, bus, gate, projections, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,

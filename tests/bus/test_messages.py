@@ -14,9 +14,7 @@ from parola.bus import messages
 from parola.bus.messages import (
     Body,
     MessageError,
-    Presence,
-    PresentListener,
-    PresentSpeaker,
+    PresenceChanged,
     Refused,
     Settled,
 )
@@ -33,8 +31,9 @@ def _example(kind: type[Body]) -> Body:
         "dict[str, float]": {"a": 0.5},
         "dict[str, Any]": {"loss": None, "packets": 7},
         "list[dict[str, Any]]": [{"type": "room.started", "seq": 2}],
-        "list[PresentListener]": [PresentListener("p.1", None)],
-        "list[PresentSpeaker]": [PresentSpeaker("p.2", "ada")],
+        "list[Present]": [("1", None), ("2", "ada")],
+        "dict[str, int]": {"room": 7},
+        "bool": True,
     }
     return kind(**{f.name: values[str(f.type)] for f in dataclasses.fields(kind)})
 
@@ -71,7 +70,7 @@ def test_anything_else_is_a_message_error(kind: type[Body], data: bytes) -> None
 
 
 def test_presence_with_something_else_in_it_is_refused() -> None:
-    said = orjson.loads(Presence("p", "room", [PresentListener("c", None)]).to_bytes())
-    for wrong in (7, [7], [{"connection": "c"}]):
+    said = orjson.loads(PresenceChanged("p", "room", 0, 1, [("c", None)], [], []).to_bytes())
+    for wrong in (7, [7], [{"connection": "c"}], [[7, None]], [["c", 7]], [["c"]]):
         with pytest.raises(MessageError):
-            Presence.from_bytes(orjson.dumps({**said, "listeners": wrong}))
+            PresenceChanged.from_bytes(orjson.dumps({**said, "listeners": wrong}))

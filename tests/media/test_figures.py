@@ -26,7 +26,7 @@ class Process:
     def __init__(self) -> None:
         self.house = House("ada")
         self.transport = Transport([], lambda: 0.0)
-        self.connections = Connections(self.transport, lambda: 10.0, None, lambda _: None)
+        self.connections = Connections(self.transport, lambda: 10.0, None, lambda *_: None)
         self.ticker = Ticker(lambda: 0.0, lambda: None)
         self.fences: Counter[str] = Counter()
         self.owned = {"room": self.house.owned}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from parola.bus import subjects
-from parola.bus.messages import Gone, Levels, Presence, PresentListener, PresentSpeaker
+from parola.bus.messages import Gone, Levels, PresenceChanged, Present
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal
 from parola.services.caller import GUEST, Caller
@@ -196,9 +196,13 @@ async def test_passing_things_are_told_by_handle_and_the_dead_by_name_of_connect
     room = await house.services.rooms.open(ada, "Passing", "open", True, None)
     stream = Stream(house, ada, room)
     await stream.next()
-    listeners = [PresentListener("p.1", str(bob.account_id)), PresentListener("p.2", str(bob.account_id))]
-    listeners += [PresentListener("p.3", None), PresentListener("p.4", None)]
-    presence = Presence("p", room.id, listeners, [PresentSpeaker("p.5", str(ada.account_id))])
+    listeners: list[Present] = [
+        ("1", str(bob.account_id)),
+        ("2", str(bob.account_id)),
+        ("3", None),
+        ("4", None),
+    ]
+    presence = PresenceChanged("p", room.id, 0, 1, listeners, [("5", str(ada.account_id))], [])
     await house.bus.publish(subjects.PRESENCE, presence.to_bytes())
     assert (await stream.next())[:2] == ("audience", {"count": 3})
     assert (await stream.next())[:2] == ("presence", {"handle": "ada", "connected": True})
@@ -217,7 +221,7 @@ async def test_whoever_comes_back_after_the_word_is_told_of_it_for_a_while(house
     """Their stream died with the machine that their connection was on."""
     ada = await house.caller("ada")
     room = await house.services.rooms.open(ada, "Late word", "open", True, None)
-    presence = Presence("p", room.id, [PresentListener("p.1", None)], [])
+    presence = PresenceChanged("p", room.id, 0, 1, [("1", None)], [], [])
     await house.bus.publish(subjects.PRESENCE, presence.to_bytes())
     await house.bus.publish(subjects.MEDIA_GONE, Gone("p").to_bytes())
     await house.bus.drained()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from typing import Any
@@ -25,6 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from parola.api.limiting import OPEN_CONNECTIONS, counted_as
 from parola.api.problems import problem
+from parola.api.streams import UNREAD_S, OpenStream
 from parola.media.descriptors import most_descriptors
 
 _log = structlog.get_logger(__name__)
@@ -33,8 +35,6 @@ RESERVED = 64
 """At most; of few descriptors it is a quarter."""
 REQUEST_S = 20.0
 """From its first byte to its last a call takes no longer, nor does anybody stay who never calls."""
-UNREAD_S = 8.0
-"""Who takes nothing of an answer for so long is let go, with what is left of it."""
 LARGEST_HEAD = 64 << 10
 LARGEST_CALL = 512 << 10
 """Bytes on the wire: the largest body in small chunks, with all that may stand between and behind them."""
@@ -42,6 +42,8 @@ SHOWN_OUT_S = 1.0
 _OVER_AFTER_S = 3.0
 """At the edge each one that leaves makes room for one; that is not worth a line each."""
 _RETRY_AFTER_S = "2"
+DOOR = "parola.door"
+"""Under this name a call finds a weak reference to its door, among the extensions of its scope."""
 
 
 class Porter:
@@ -106,8 +108,9 @@ class Porter:
         self._waiting[address].pop(door, None)
         self._waiting[address][door] = None
 
-    def leave(self, address: str, door: Door) -> None:
-        self._waiting[address].pop(door, None)
+    def leave(self, address: str, door: Door | OpenStream) -> None:
+        if isinstance(door, Door):
+            self._waiting[address].pop(door, None)
         self._open[address] -= 1
         if self._open[address] <= 0:
             del self._open[address]
@@ -173,8 +176,35 @@ class Door(HttpToolsProtocol):
         if not self._is_whole and self._call_bytes > (LARGEST_HEAD if self._in_head else LARGEST_CALL):
             self.show_out()
 
+    def become_stream(self, on_gone: Callable[[], None]) -> OpenStream | None:
+        """The head of an answer is written, and all that follows goes to the stream that this returns. Everything that
+        was needed to understand a call is let go. None where the connection is lost already."""
+        if self.transport.is_closing():
+            return None
+        porter, address = self._porter, self._counted
+
+        def gone(stream: OpenStream) -> None:
+            connections.discard(stream)
+            if address is not None:
+                porter.leave(address, stream)
+            on_gone()
+
+        if self._patience is not None:
+            self._patience.cancel()
+        self._unset_keepalive_if_required()
+        stream, connections = OpenStream(self.transport, gone), self.connections
+        self.connections.discard(self)
+        self.connections.add(stream)  # type: ignore[arg-type]
+        self.flow.resume_reading()
+        self.transport.set_protocol(stream)
+        self.cycle.disconnected = True  # the server has nothing to add when the call returns
+        self.pipeline.clear()
+        self.parser = self.cycle = self.scope = None  # type: ignore[assignment]
+        return stream
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {DOOR: {"door": weakref.ref(self)}}
         self._is_whole, self._in_head, self._call_bytes = False, True, 0
 
     def on_headers_complete(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 import structlog
@@ -13,88 +13,99 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from parola.api.caller import address, caller, services
+from parola.api.door import DOOR
 from parola.api.limiting import Limits
-from parola.domain.rooms import Lifecycle
+from parola.api.streams import OpenStream
+from parola.domain.rooms import Lifecycle, Room
 from parola.services.caller import Caller
+from parola.services.feeds import Feeds
 from parola.store import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/api/rooms/{room_id}", tags=["events"])
 
-_COMMENT_EVERY_S = 15.0
-
 
 @router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, who: Annotated[Caller, Depends(caller)], room_id: str) -> Response:
     here = services(request)
-    room = await here.gate.enter(who, room_id)
+    room = await here.gate.admit(who, room_id)
     last_seq = _parse_seq(request.headers.get("last-event-id"))
+    if last_seq is not None and last_seq > room.seq:
+        room = await here.gate.enter(who, room_id)  # they may have heard more than this process has
     if room.state is Lifecycle.ENDED and last_seq == room.seq:
         return Response(status_code=204)
     here.limits.connect(address(request))
-    return EventStream(here.feeds.read(who, room, last_seq), here.limits, address(request))
+    return EventStream(here.feeds, who, room, last_seq, here.limits, address(request))
 
 
 class EventStream(Response):
-    """Sends what the feed yields, and a comment where it has been silent for 15 s. Who does not read is shown out at
-    the door, and seen here as somebody who left."""
+    """The connection becomes the stream where the server lets it, and the call is over when that has begun. Who does
+    not read is shown out, and seen here as somebody who left."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, told: AsyncIterator[bytes], limits: Limits, address: str) -> None:
-        super().__init__(None, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(
+        self, feeds: Feeds, who: Caller, room: Room, last_seq: int | None, limits: Limits, address: str
+    ) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Connection": "close"}
+        super().__init__(None, 200, headers)
         del self.headers["content-length"]
-        self._told = told
+        self._feeds = feeds
+        self._wanted = who, room, last_seq
         self._limits = limits
         self._address = address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream: OpenStream | None = None
         try:
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
-            sending = asyncio.ensure_future(self._send_all(send))
-            leaving = asyncio.ensure_future(_gone(receive))
-            try:
-                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                leaving.cancel()
-                sending.cancel()
-                await asyncio.gather(sending, leaving, return_exceptions=True)
-            error = None if sending.cancelled() else sending.exception()
-            if isinstance(error, StoreUnavailable):
-                # What was begun cannot be refused any more: it ends, and its reader comes back for what is missing.
-                _log.warning("events.store_away", reason=str(error)[:200])
+            door = scope.get("extensions", {}).get(DOOR, {}).get("door", lambda: None)()
+            if door is None:
+                await self._send_all(receive, send)
+            elif stream := door.become_stream(self._leave):
+                stream.write(_retry())
+                await self._feeds.follow(*self._wanted, stream)
+        except StoreUnavailable as error:
+            # What was begun cannot be refused any more: it ends, and its reader comes back for what is missing.
+            _log.warning("events.store_away", reason=str(error)[:200])
+            if stream is None:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-            elif error is not None:
-                raise error
         finally:
-            self._limits.disconnect(self._address)
+            if stream is None:
+                self._leave()
 
-    async def _send_all(self, send: Send) -> None:
+    def _leave(self) -> None:
+        self._limits.disconnect(self._address)
+
+    async def _send_all(self, receive: Receive, send: Send) -> None:
+        """One piece after the other, to any other server. Raises StoreUnavailable."""
+        sending = asyncio.ensure_future(self._send_pieces(send))
+        leaving = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            sending.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+        if not sending.cancelled():
+            sending.result()
+
+    async def _send_pieces(self, send: Send) -> None:
         async def push(text: bytes, more: bool = True) -> None:
             await send({"type": "http.response.body", "body": text, "more_body": more})
 
-        await push(f"retry: {random.randrange(1000, 5001)}\n\n".encode())
-        told = aiter(self._told)
-        coming = asyncio.ensure_future(anext(told, None))
-        try:
-            while True:
-                done, _ = await asyncio.wait({coming}, timeout=_COMMENT_EVERY_S)
-                if not done:
-                    await push(b": still here\n\n")
-                    continue
-                text = coming.result()
-                if text is None:
-                    break
+        await push(_retry())
+        async with contextlib.aclosing(self._feeds.read(*self._wanted)) as told:
+            async for text in told:
                 await push(text)
-                coming = asyncio.ensure_future(anext(told, None))
-        finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
-            await self._told.aclose()  # type: ignore[attr-defined]
         await push(b"", more=False)
+
+
+def _retry() -> bytes:
+    return f"retry: {random.randrange(1000, 5001)}\n\n".encode()
 
 
 async def _gone(receive: Receive) -> None:

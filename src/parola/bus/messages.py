@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 import orjson
@@ -21,7 +21,8 @@ class Body:
         cls.kind = cls.__name__
 
     def to_bytes(self) -> bytes:
-        return orjson.dumps({"kind": self.kind, **asdict(self)})  # type: ignore[call-overload]
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return orjson.dumps({"kind": self.kind, **values})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -31,7 +32,9 @@ class Body:
             if values["kind"] != cls.kind:
                 raise MessageError(f"{values['kind']} instead of {cls.kind}")
             return cls.parse(values)
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except MessageError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
             raise MessageError(f"no {cls.kind}: {error}") from error
 
     @classmethod
@@ -229,32 +232,84 @@ class Strayed(Body):
     account_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PresentListener:
-    connection_id: str
-    account_id: str | None
+Present = tuple[str, str | None]
+"""A connection's id without its process's before it, and whose it is: None for a guest's."""
 
 
 @dataclass(frozen=True, slots=True)
-class PresentSpeaker:
-    connection_id: str
-    account_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Presence(Body):
-    """Everybody connected to one room through one media process."""
+class PresenceChanged(Body):
+    """Who came to one room through one media process, and who left, between its presence number `after` and `number`.
+    Numbers of a process only grow; `after` is 0 where nobody was there before."""
 
     process_id: str
     room_id: str
-    listeners: list[PresentListener] = field(default_factory=list)
-    speakers: list[PresentSpeaker] = field(default_factory=list)
+    after: int
+    number: int
+    listeners: list[Present]
+    speakers: list[Present]
+    left: list[str]
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
         return cls(
             values["process_id"],
             values["room_id"],
-            [PresentListener(**x) for x in values["listeners"]],
-            [PresentSpeaker(**x) for x in values["speakers"]],
+            values["after"],
+            values["number"],
+            [_present(x) for x in values["listeners"]],
+            [_present(x) for x in values["speakers"]],
+            [_text(x) for x in values["left"]],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PresencePage(Body):
+    """A part of everybody who is there, as of presence `number`; nobody at all is one page, too."""
+
+    process_id: str
+    room_id: str
+    number: int
+    page: int
+    is_last: bool
+    listeners: list[Present]
+    speakers: list[Present]
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        return cls(
+            values["process_id"],
+            values["room_id"],
+            values["number"],
+            values["page"],
+            values["is_last"],
+            [_present(x) for x in values["listeners"]],
+            [_present(x) for x in values["speakers"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceHeads(Body):
+    """The present number of each room in which somebody is connected through this process, and its highest so far."""
+
+    process_id: str
+    number: int
+    rooms: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceOrder(Body):
+    """Say again, to `reply_to`, who is connected to these rooms."""
+
+    rooms: list[str]
+    reply_to: str
+
+
+def _present(value: Any) -> Present:
+    connection, account = value
+    return _text(connection), None if account is None else _text(account)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

@@ -7,6 +7,11 @@ NOBODY = "media.nobody"
 """Nobody listens here: that the server says so proves that it has read everything before."""
 
 
+def presence_pages(asker: str) -> str:
+    """Where one web process hears again who is connected."""
+    return f"media.pages.{asker}"
+
+
 def media(process_id: str, verb: str) -> str:
     """Orders to one media process."""
     return f"media.{process_id}.{verb}"

@@ -25,15 +25,15 @@ PEERS_AT_ONCE = 200
 
 
 class Connections:
-    """`most_of_an_address` bounds what one address may have open here; None for no bound. `on_change` gets the id of a
-    room in which somebody came or went, `on_stray` a speaker whose packets come from an address that is not proved."""
+    """`most_of_an_address` bounds what one address may have open here; None for no bound. `on_change` gets whoever
+    came up (True) or is gone (False), `on_stray` a speaker whose packets come from an address that is not proved."""
 
     def __init__(
         self,
         transport: Transport,
         monotonic: Callable[[], float],
         most_of_an_address: int | None,
-        on_change: Callable[[str], None],
+        on_change: Callable[[Connection, bool], None],
         on_stray: Callable[[Speaker], None] = lambda speaker: None,
     ) -> None:
         self.figures = ConnectionFigures()
@@ -87,7 +87,7 @@ class Connections:
         self._handshaking.discard(connection.peer)
         self.figures.handshakes.labels("ok").inc()
         self.figures.handshake_seconds.observe(self._monotonic() - connection.peer.created)
-        self._on_change(connection.room.room_id)
+        self._on_change(connection, True)
         _log.info(
             "connection.up",
             kind=type(connection).__name__.lower(),
@@ -108,7 +108,7 @@ class Connections:
             self._addresses[connection.address] -= 1
             if not self._addresses[connection.address]:
                 del self._addresses[connection.address]
-        self._on_change(connection.room.room_id)
+        self._on_change(connection, False)
 
     def sessions(self) -> set[str]:
         return {c.session_id for c in self._by_id.values() if c.session_id is not None}

@@ -53,7 +53,7 @@ _UPKEEP_EVERY_S = 0.1
 _PEERS_EVERY_S = 1.0
 _BEAT_EVERY_S = 1.0
 _PRESENCE_EVERY_S = 0.25
-_PRESENCE_WHOLE_EVERY_S = 5.0
+_PRESENCE_HEADS_EVERY_S = 5.0
 _SESSIONS_EVERY_S = 5.0
 
 
@@ -92,8 +92,9 @@ class MediaProcess:
         """What became of those that went to other processes."""
         self.edges: dict[str, EdgeRoom] = {}
         self.owned: dict[str, OwnedRoom] = {}
+        self._reports = Reports(identity.process_id, bus, transport.dropped)
         self.connections = Connections(
-            transport, monotonic, most_of_an_address, self.presence_changed, self._strayed
+            transport, monotonic, most_of_an_address, self._reports.presence_changed, self._strayed
         )
         self.tenure = Tenure(identity.process_id, self.owned, store, bus, projections, monotonic, self.disown)
         self.ticker = Ticker(monotonic, self.tenure.stood_still)
@@ -112,8 +113,6 @@ class MediaProcess:
         self._bus = bus
         self._figures = MediaFigures(self, (store.figures, *common(bus)))
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
-        self._reports = Reports(identity.process_id, bus, transport.dropped)
-        self._changed_presence: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         # One that nobody holds or waits for is nobody's; one that is waited for must not be replaced.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -122,7 +121,12 @@ class MediaProcess:
     async def run(self) -> None:
         await self._bus.subscribe(subjects.MEDIA_GONE, self._process_gone)
         await self._bus.subscribe(subjects.SESSION_ENDED, self._session_ended)
-        orders = {"attach": self._attach_order, "detach": self._detach_order, "figures": self._figures_order}
+        orders = {
+            "attach": self._attach_order,
+            "detach": self._detach_order,
+            "figures": self._figures_order,
+            "presence": self._reports.presence_order,
+        }
         for verb, handler in orders.items():
             await self._bus.subscribe(subjects.media(self.identity.process_id, verb), handler)
         self.transport.start()
@@ -140,8 +144,8 @@ class MediaProcess:
                 group.create_task(self._every(HEARTBEAT_S, self.meter.heartbeat))
                 group.create_task(self._every(MEASURED_EVERY_S, self.meter.measure))
                 group.create_task(self._every(_BEAT_EVERY_S, self._beat))
-                group.create_task(self._every(_PRESENCE_EVERY_S, self._tell_presence))
-                group.create_task(self._every(_PRESENCE_WHOLE_EVERY_S, self._refresh_presence))
+                group.create_task(self._every(_PRESENCE_EVERY_S, self._reports.tell_presence))
+                group.create_task(self._every(_PRESENCE_HEADS_EVERY_S, self._reports.tell_presence_heads))
                 group.create_task(self._every(_SESSIONS_EVERY_S, self._check_sessions))
         finally:
             self._say_goodbye()
@@ -220,9 +224,6 @@ class MediaProcess:
         if answer.epoch:
             edge.attach(answer.epoch, answer.tick, self.monotonic())
         return True
-
-    def presence_changed(self, room_id: str) -> None:
-        self._changed_presence.add(room_id)
 
     def _strayed(self, speaker: Speaker) -> None:
         room_id = speaker.room.room_id
@@ -340,19 +341,6 @@ class MediaProcess:
 
     async def _beat(self) -> None:
         await self._store.leases.beat(self.identity.process_id, self.identity.machine, self.meter.load.value)
-
-    async def _refresh_presence(self) -> None:
-        self._changed_presence.update(self.edges, self.owned)
-
-    async def _tell_presence(self) -> None:
-        rooms, self._changed_presence = self._changed_presence, set()
-        for room_id in rooms:
-            edge, owned = self.edges.get(room_id), self.owned.get(room_id)
-            self._reports.presence(
-                room_id,
-                edge.listeners.values() if edge is not None else (),
-                owned.speakers.values() if owned is not None else (),
-            )
 
     async def _check_sessions(self) -> None:
         """A lost message must not keep an ended session's ear or voice alive."""

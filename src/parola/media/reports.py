@@ -1,7 +1,7 @@
 """What a media process tells the others without being asked: who is connected, who talks how loudly, and frames.
 
 Everything goes through one queue, so that it leaves in the order in which it was said; with the bus away the newest is
-dropped and counted, since what is late is worth nothing.
+dropped and counted, since what is late is worth nothing. Who is connected can be asked for again.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
 
-from parola.bus import Bus, BusUnavailable, subjects
-from parola.bus.messages import Levels, Presence, PresentListener, PresentSpeaker
+from parola.bus import Bus, BusUnavailable, Message, subjects
+from parola.bus.messages import Levels, MessageError, PresenceOrder
 from parola.media.listener import Listener
+from parola.media.presence import PresenceBook
 from parola.media.speaker import Speaker
 
 _WAITING = 2000
@@ -23,9 +23,9 @@ class Reports:
     """`send` takes a message without waiting; `run` passes them on. What is dropped is counted in `dropped`."""
 
     def __init__(self, process_id: str, bus: Bus, dropped: Counter[str]) -> None:
-        self._process_id = process_id
         self._bus = bus
         self._dropped = dropped
+        self._book = PresenceBook(process_id)
         self._outbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_WAITING)
 
     async def run(self) -> None:
@@ -43,12 +43,29 @@ class Reports:
     def levels(self, room_id: str, levels: dict[str, float]) -> None:
         self.send(subjects.room_passing(room_id), Levels(room_id, levels).to_bytes())
 
-    def presence(self, room_id: str, listeners: Iterable[Listener], speakers: Iterable[Speaker]) -> None:
-        """Everybody who is connected to a room here; nobody is worth saying, too."""
-        told = Presence(
-            self._process_id,
-            room_id,
-            [PresentListener(x.connection_id, x.account_id) for x in listeners if x.peer.is_connected],
-            [PresentSpeaker(x.connection_id, x.account_id) for x in speakers if x.peer.is_connected],
-        )
-        self.send(subjects.PRESENCE, told.to_bytes())
+    def presence_changed(self, connection: Listener | Speaker, is_here: bool) -> None:
+        """It has come up, or is gone."""
+        room_id, connection_id = connection.room.room_id, connection.connection_id
+        if is_here:
+            self._book.came(room_id, connection_id, connection.account_id, isinstance(connection, Speaker))
+        else:
+            self._book.went(room_id, connection_id)
+
+    async def tell_presence(self) -> None:
+        """To be called a few times a second: what has changed since."""
+        for changed in self._book.changes():
+            self.send(subjects.PRESENCE, changed.to_bytes())
+
+    async def tell_presence_heads(self) -> None:
+        """To be called every few seconds: whoever has missed something notices, and that this process lives."""
+        self.send(subjects.PRESENCE, self._book.heads().to_bytes())
+
+    async def presence_order(self, message: Message) -> None:
+        """Tells all of some rooms to one who asks, a page in each turn of the loop."""
+        with contextlib.suppress(MessageError, BusUnavailable):
+            order = PresenceOrder.from_bytes(message.data)
+            for room_id in order.rooms:
+                with contextlib.closing(self._book.pages(room_id)) as pages:
+                    for page in pages:
+                        await self._bus.publish(order.reply_to, page.to_bytes())
+                        await asyncio.sleep(0)

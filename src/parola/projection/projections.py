@@ -15,7 +15,7 @@ import structlog
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
 from parola.bus.messages import FiguresOrder, MessageError, OwnerChanged, RoomEvents
 from parola.domain.errors import NotFound
-from parola.domain.rooms import decode_event
+from parola.domain.rooms import Event, Room, decode_event
 from parola.projection.leases import LOOK_EVERY_S, Leases
 from parola.projection.watched import Watched
 from parola.store import Head, Store, StoreUnavailable
@@ -24,6 +24,7 @@ _log = structlog.get_logger(__name__)
 
 COMPARE_EVERY_S = 1.5
 """What no message said is known everywhere within two seconds, the time to read it included."""
+FRESH_S = 2.0
 _ANSWER_TIMEOUT_S = 0.5
 
 
@@ -33,6 +34,7 @@ class Projections:
     def __init__(self, store: Store, bus: Bus, monotonic: Callable[[], float]) -> None:
         self._store = store
         self._bus = bus
+        self._monotonic = monotonic
         self.leases = Leases(store, monotonic, self._answers)
         self._rooms: dict[str, Watched] = {}
         self._subscriptions: dict[str, list[Subscription]] = {}
@@ -63,6 +65,19 @@ class Projections:
     def watched(self, room_id: str) -> Watched | None:
         return self._rooms.get(room_id)
 
+    def fresh(self, room_id: str) -> Room | None:
+        """An open room as SQL had it less than two seconds ago, and as messages have told since; else None."""
+        watched = self._rooms.get(room_id)
+        if watched is None or not self._bus.connected or self._monotonic() - watched.compared_at > FRESH_S:
+            return None
+        return watched.room
+
+    def decided(self, room_id: str, events: tuple[Event, ...]) -> None:
+        """This process has just appended these events: here they hold from now on, whatever becomes of the message."""
+        watched = self._rooms.get(room_id)
+        if watched is not None and events and events[0].seq == watched.room.seq + 1:
+            watched.apply(events)
+
     async def catch_up(self, room_id: str, seq: int) -> None:
         """Returns when this process has folded event `seq` of an open room."""
         watched = self._rooms.get(room_id)
@@ -80,11 +95,14 @@ class Projections:
 
     async def compare(self) -> None:
         """One query for all open rooms. Raises StoreUnavailable."""
+        asked_at = self._monotonic()
         heads = await self._store.rooms.heads(self._rooms)
         for room_id, head in heads.items():
             watched = self._rooms.get(room_id)
             if watched is not None:
                 await self._meet(watched, head)
+                if watched.room.seq >= head.seq:
+                    watched.compared_at = asked_at
 
     async def _open(self, room_id: str) -> Watched:
         """Listens first, reads then and compares at last, so that nothing falls between."""
@@ -102,7 +120,9 @@ class Projections:
             if room is None:
                 raise NotFound()
             watched = self._rooms[room_id] = Watched(room, self.catch_up)
+            asked_at = self._monotonic()
             await self._meet(watched, (await self._store.rooms.heads([room_id]))[room_id])
+            watched.compared_at = asked_at
         except BaseException:
             self._rooms.pop(room_id, None)
             for subscription in subscriptions:

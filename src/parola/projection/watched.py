@@ -22,6 +22,8 @@ class Watched:
         self.owner: str | None = None
         self.epoch = 0
         self.watchers = 0
+        self.compared_at = float("-inf")
+        """When SQL was last seen to have nothing newer, in monotonic seconds."""
         self._catch_up = catch_up
         self._on_change: list[OnChange] = []
         self._on_owner: list[OnOwner] = []

@@ -120,6 +120,7 @@ class Rooms:
                 await self._store.rooms.append(before, events, after)
             except SeqConflict:
                 continue
+            self._projections.decided(room_id, events)
             await self._publish(room_id, events)
             if any(isinstance(event, _SILENCING) for event in events):
                 await self._settle_to(after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import prometheus_client as prometheus
@@ -28,7 +29,7 @@ from parola.domain.rooms import Lifecycle, Room
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
-from parola.services.placement import Placement
+from parola.services.placement import Placement, Refusals, retry_after_s
 from parola.store import Lease, Store
 
 _log = structlog.get_logger(__name__)
@@ -45,22 +46,28 @@ _Answer = TypeVar("_Answer", bound=Body)
 
 
 class Signalling:
-    def __init__(self, store: Store, bus: Bus, gate: Gate, projections: Projections) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, gate: Gate, projections: Projections, monotonic: Callable[[], float]
+    ) -> None:
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
         self._placement = Placement()
+        self._refusals = Refusals(monotonic)
         self.takeovers = prometheus.Counter(
             "parola_ownership_takeovers", "Rooms that got another owner", registry=None
         )
 
     async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
         """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
-        room = await self._live(caller, room_id)
+        room = _check_live(await self._gate.admit(caller, room_id))
         if channel != "main":
             raise NotFound()
         refusal: Refusal = Unavailable("full", "No media process can take this connection now.", 2)
+        has_floor = caller.account_id is not None and room.has_floor(caller.account_id)
+        if not has_floor and self._placement.all_full(await self._alive()):
+            raise await self._full()
         tried: set[str] = set()
         watched = self._projections.watched(room_id)
         near = watched.owner if watched is not None else None
@@ -79,12 +86,12 @@ class Signalling:
                 continue
             if answer is not None:
                 return answer
-        raise refusal
+        raise await self._full() if refusal.code == "full" else refusal
 
     async def speak(self, caller: Caller, room_id: str, offer: str, address: str) -> Connected:
         """WHIP. Raises Refusals as `listen`, and not_signed_in, floor_required."""
         member = caller.signed_in()
-        room = await self._live(caller, room_id)
+        room = _check_live(await self._gate.enter(caller, room_id))
         if not room.has_floor(member.account.id):
             raise Forbidden("floor_required", "You do not have the floor in this room.")
         for attempt in range(_TRIES):
@@ -123,11 +130,10 @@ class Signalling:
         except BusUnavailable as error:
             raise Unavailable("media_away", "The media process does not answer.", 1) from error
 
-    async def _live(self, caller: Caller, room_id: str) -> Room:
-        room = await self._gate.enter(caller, room_id)
-        if room.state is not Lifecycle.LIVE:
-            raise Conflict("not_live", "This room is not live.")
-        return room
+    async def _full(self) -> Unavailable:
+        least = min((lease.load for lease in (await self._alive()).values()), default=1.0)
+        seconds = retry_after_s(least, self._refusals.add())
+        return Unavailable("full", "No media process can take this connection now.", seconds)
 
     async def _owner(self, room_id: str) -> tuple[str, int]:
         """Who mixes the room; where nobody alive does, the least loaded process is made to."""
@@ -175,6 +181,12 @@ class Signalling:
         if refused.status == 404 and verb == "whip":
             return None  # the ownership has just changed
         raise _refusal(refused)
+
+
+def _check_live(room: Room) -> Room:
+    if room.state is not Lifecycle.LIVE:
+        raise Conflict("not_live", "This room is not live.")
+    return room
 
 
 def _refusal(refused: Refused) -> Refusal:

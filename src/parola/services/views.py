@@ -12,6 +12,8 @@ from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.store import Account, Store
 
+_MOST_HANDLES = 10_000
+
 
 def instant(at: datetime | None) -> str | None:
     """RFC 3339, UTC, milliseconds."""
@@ -27,15 +29,19 @@ class Views:
         self._store = store
         self._audience = audience
         self._public_url = public_url
+        self._handles: dict[str, str] = {}
 
     async def room(self, room: Room, caller: Caller) -> dict[str, Any]:
-        people = await self._people([room])
-        return self._room(room, caller, people)
+        return {**await self.shared(room), "you": you(room, caller)}
+
+    async def shared(self, room: Room) -> dict[str, Any]:
+        """All of it that is the same for everybody."""
+        return self._room(room, await self._people([room]))
 
     async def rooms(self, rooms: Iterable[Room], caller: Caller) -> list[dict[str, Any]]:
         listed = list(rooms)
         people = await self._people(listed)
-        return [self._room(room, caller, people) for room in listed]
+        return [{**self._room(room, people), "you": you(room, caller)} for room in listed]
 
     async def events(self, events: Iterable[Event]) -> list[dict[str, Any]]:
         """Lasting events. Whom the host invites is between the two: those say only that something was done."""
@@ -45,7 +51,14 @@ class Views:
         return [_event(event, people) for event in listed]
 
     async def handles(self, ids: Iterable[str]) -> dict[str, str]:
-        return {id: account.handle for id, account in (await self._store.accounts.by_ids(ids)).items()}
+        """Handles never change: those of talkers are asked for ten times a second, and read once."""
+        wanted = set(ids)
+        if unknown := wanted - self._handles.keys():
+            if len(self._handles) > _MOST_HANDLES:
+                self._handles.clear()
+            accounts = await self._store.accounts.by_ids(unknown)
+            self._handles.update({id: account.handle for id, account in accounts.items()})
+        return {id: self._handles[id] for id in wanted if id in self._handles}
 
     async def _people(self, rooms: Iterable[Room]) -> dict[str, Account]:
         ids: set[str] = set()
@@ -57,7 +70,7 @@ class Views:
             ids.update(room.cohosts)
         return await self._store.accounts.by_ids(ids)
 
-    def _room(self, room: Room, caller: Caller, people: Mapping[str, Account]) -> dict[str, Any]:
+    def _room(self, room: Room, people: Mapping[str, Account]) -> dict[str, Any]:
         connected = self._audience.connected_speakers(room.id)
         return {
             "id": room.id,
@@ -79,11 +92,10 @@ class Views:
             "starts_at": instant(room.starts_at),
             "started_at": instant(room.started_at),
             "ended_at": instant(room.ended_at),
-            "you": _you(room, caller),
         }
 
 
-def _you(room: Room, caller: Caller) -> dict[str, Any]:
+def you(room: Room, caller: Caller) -> dict[str, Any]:
     account = caller.account_id
     return {
         "role": room.role(account).value,

@@ -111,7 +111,7 @@ describe('Link', () => {
   it('backs off while the server is away', async () => {
     refusals = [new Unreachable(), new Unreachable(), new Problem(503, 'not_ready', '', [], 4000)];
     make().start();
-    for (const wait of [500, 1000, 4000]) {
+    for (const wait of [500, 1000, 6000]) {
       await settled();
       expect(last()).toMatchObject({ kind: 'reconnecting', reason: 'unreachable', at: Date.now() + wait });
       await vi.advanceTimersByTimeAsync(wait);
@@ -119,6 +119,26 @@ describe('Link', () => {
     peers[3]?.become('connected');
     await settled();
     expect(last()).toEqual({ kind: 'connected' });
+  });
+
+  it('waits as long as a full server says, spread over half as long again, and then tries anew', async () => {
+    for (const [random, wait] of [
+      [0, 4000],
+      [0.5, 5000],
+      [1, 6000],
+    ] as const) {
+      [peers, states, refusals] = [[], [], [new Problem(503, 'full', '', [], 4000)]];
+      make({ random: () => random }).start();
+      await settled();
+      expect(last()).toMatchObject({ kind: 'reconnecting', reason: 'full', at: Date.now() + wait });
+      await vi.advanceTimersByTimeAsync(wait - 1);
+      expect(peers).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(1);
+      peer(1).become('connected');
+      await settled();
+      expect(last()).toEqual({ kind: 'connected' });
+      link.stop();
+    }
   });
 
   it('comes at once when the server is known to answer again', async () => {

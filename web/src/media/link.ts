@@ -230,7 +230,8 @@ export class Link {
     if (reason === 'browser') return this.show({ kind: 'failed', reason, at: null, problem: null });
     const own = reason === 'udp' ? UDP_RETRY_MS : backoff(this.tries, this.random());
     this.tries += 1;
-    const ms = Math.max(own, problem?.retryAfterMs ?? 0);
+    // Not before the server's time, and a crowd that was told the same not all at it.
+    const ms = Math.max(own, Math.round((problem?.retryAfterMs ?? 0) * (1 + this.random() / 2)));
     const at = this.now() + ms;
     if (reason === 'udp') this.show({ kind: 'failed', reason, at, problem: null });
     else if (!this.current || this.state.kind !== 'connected')

@@ -48,8 +48,9 @@ export interface SessionOptions {
   fetcher?: typeof fetch;
 }
 
-/** Levels come about ten times a second; after this long without any, nobody sounds. */
+/** Levels come some times a second, and more rarely in a large room; long after the last, nobody sounds. */
 const LEVELS_FADE_MS = 900;
+const LEVELS_FADE_MOST_MS = 6000;
 
 export class RoomSession {
   room = $state.raw<Room | null>(null);
@@ -77,6 +78,7 @@ export class RoomSession {
   private readonly microphone: Microphone;
   private readonly events: EventStream;
   private fade: ReturnType<typeof setTimeout> | undefined;
+  private levelsAt = -Infinity;
   private undo: (() => void)[] = [];
 
   constructor(private readonly options: SessionOptions) {
@@ -380,9 +382,13 @@ export class RoomSession {
   }
 
   private onLevels(levels: Levels): void {
+    const now = Date.now();
+    const usual = now - this.levelsAt;
     this.levels = levels;
+    this.levelsAt = now;
     clearTimeout(this.fade);
-    this.fade = setTimeout(() => (this.levels = {}), LEVELS_FADE_MS);
+    const ms = usual > LEVELS_FADE_MOST_MS ? LEVELS_FADE_MS : Math.max(LEVELS_FADE_MS, 2 * usual);
+    this.fade = setTimeout(() => (this.levels = {}), ms);
   }
 
   private onReconnect({ connections, after_ms }: Reconnect): void {

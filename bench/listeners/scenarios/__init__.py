@@ -1,0 +1,1 @@
+"""What is measured of a crowd of listeners, one question a module."""

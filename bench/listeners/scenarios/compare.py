@@ -1,0 +1,72 @@
+"""Parola beside its peers: the same speakers, the same listeners, the same counting, one after the other in turns."""
+
+from __future__ import annotations
+
+from bench.figures import Figure
+from bench.listeners.plot import Chart
+from bench.listeners.report import Section, Turns, bars, comparison, ratio_figure
+from bench.listeners.runs import Run
+from bench.listeners.scenarios.options import Options, in_turns, known
+
+_ONE = ("parola-20", "parola", "livekit-tuned", "livekit", "janus-tuned", "janus", "icecast")
+_TEN = ("parola-20", "parola", "livekit-tuned")
+_TEN_LISTENERS = 100
+"""For ten speakers a server that forwards sends ten times as much, and must not be at its end."""
+
+
+async def compare(options: Options) -> list[Section]:
+    """One speaker, then ten of them; `--speakers` chooses one of both."""
+    sections = []
+    if options.speakers in (None, 1):
+        chosen = options.or_else()
+        turns = await in_turns(options.servers or known(_ONE), chosen.plan(1), chosen.rounds or 1)
+        sections.append(_section("One speaker", turns, _one_speaker(turns)))
+    if options.speakers is None or options.speakers > 1:
+        chosen = options.or_else(listeners=_TEN_LISTENERS)
+        speakers = options.speakers or 10
+        turns = await in_turns(options.servers or known(_TEN), chosen.plan(speakers), chosen.rounds or 1)
+        title = f"{speakers} speakers at once, everybody hears all of them"
+        sections.append(_section(title, turns, _ten_speakers(turns)))
+    return sections
+
+
+def _section(title: str, turns: Turns, figures: list[Figure]) -> Section:
+    charts = [
+        Chart(f"{title}: processor time for each listener", "µs a second", bars(turns, _listener_second)),
+        Chart(f"{title}: processor time for each packet", "µs", bars(turns, _packet)),
+        Chart(f"{title}: memory for each listener", "KB", bars(turns, lambda run: run.kb_per_listener)),
+    ]
+    return Section(title, comparison(turns), figures, charts)
+
+
+def _one_speaker(turns: Turns) -> list[Figure]:
+    name = "listeners a core, one speaker: "
+    return [
+        *ratio_figure(name + "Parola at 20 ms / LiveKit tuned", _ratio(turns, "Parola, 20 ms", "tuned"), 3.5),
+        *ratio_figure(name + "Parola at 20 ms / LiveKit", _ratio(turns, "Parola, 20 ms", "default"), 5),
+        *ratio_figure(name + "Parola free / LiveKit tuned", _ratio(turns, "Parola", "tuned"), 15),
+    ]
+
+
+def _ten_speakers(turns: Turns) -> list[Figure]:
+    name = "listeners a core, ten speakers: "
+    return [
+        *ratio_figure(name + "Parola at 20 ms / LiveKit tuned", _ratio(turns, "Parola, 20 ms", "tuned"), 20),
+        *ratio_figure(name + "Parola free / LiveKit tuned", _ratio(turns, "Parola", "tuned"), 100),
+    ]
+
+
+def _ratio(turns: Turns, ours: str, theirs: str) -> list[float]:
+    """`theirs`: tuned or default, of LiveKit."""
+    for name in turns.runs:
+        if "LiveKit" in name and ("tuned" in name) == (theirs == "tuned"):
+            return turns.ratio(ours, name, lambda run: run.per_core)
+    return []
+
+
+def _listener_second(run: Run) -> float:
+    return run.us_per_listener_second
+
+
+def _packet(run: Run) -> float:
+    return run.us_per_packet

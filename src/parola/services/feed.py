@@ -1,0 +1,258 @@
+"""One room's events, written down once for everybody who has it open in this process.
+
+Lasting events come from the room's projection and never get lost on the way; passing ones are collected and sent now
+and then. Thousands are told in slices, so that the process answers others in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+import orjson
+import structlog
+
+from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
+from parola.bus.messages import Levels, MessageError, Strayed
+from parola.domain.rooms import Access, Event, PersonRemoved, PersonUninvited, Room, RoomEnded, type_name
+from parola.domain.rooms.events import PersonEvent
+from parola.projection import Watched
+from parola.services.audience import Audience
+from parola.services.caller import Caller
+from parola.services.pace import back_within_ms, passing_every_s
+from parola.services.presence import Lost
+from parola.services.readers import Reader, Told, event_text
+from parola.services.remembered import Remembered
+from parola.services.views import Views, you
+from parola.store import Store, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+STREAMS_PER_SLICE = 200
+"""Some milliseconds' worth of writing."""
+MOST_REPLAYED = 500
+_SHOWN_S = 1.0
+"""Names in a snapshot are no older than this."""
+_SPREAD = 50
+"""So many different delays."""
+
+
+class Feed:
+    """`start` begins it, `stop` ends it. `streams` says how many there are in the whole process."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        store: Store,
+        bus: Bus,
+        views: Views,
+        audience: Audience,
+        streams: Callable[[], int],
+    ) -> None:
+        self.watched = watched
+        self.readers: set[Reader] = set()
+        self._store = store
+        self._bus = bus
+        self._views = views
+        self._audience = audience
+        self._streams = streams
+        self._remembered = Remembered()
+        self._shown: tuple[Room, int, frozenset[str], float, bytes] | None = None
+        self._showing = asyncio.Lock()
+        self._batches: asyncio.Queue[tuple[Room, tuple[Event, ...]] | None] = asyncio.Queue()
+        self._levels: dict[str, float] = {}
+        self._told_count: int | None = None
+        self._told_connected = audience.connected_speakers(watched.room.id)
+        self._passing = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscription: Subscription | None = None
+        watched.on_change(self._changed)
+
+    async def start(self) -> None:
+        with contextlib.suppress(BusUnavailable):
+            self._subscription = await self._bus.subscribe(
+                subjects.room_passing(self.watched.room.id), self._passing_message
+            )
+        self._tasks = {asyncio.create_task(self._tell_lasting()), asyncio.create_task(self._tell_passing())}
+
+    async def stop(self) -> None:
+        self.watched.remove_listener(self._changed)
+        # By a word and not by cancelling: a query that is cut off costs its connection.
+        self._stopped.set()
+        self._passing.set()
+        self._batches.put_nowait(None)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+
+    async def snapshot(self, caller: Caller) -> tuple[Room, bytes]:
+        """Of which room, and the event. All but `you` is the same for everybody, and written down once. Raises
+        StoreUnavailable."""
+        async with self._showing:
+            room, base = await self._base()
+        mine = base[:-1] + b',"you":' + orjson.dumps(you(room, caller)) + b"}"
+        return room, event_text("snapshot", mine, room.seq)
+
+    async def since(self, after: int, until: int) -> list[bytes]:
+        """The lasting events `after` + 1 to `until`. Raises StoreUnavailable."""
+        now = asyncio.get_running_loop().time()
+        texts = self._remembered.between(after, until, now)
+        if texts is None:
+            room = self.watched.room
+            events = [e for e in await self._store.rooms.events_after(room.id, after) if e.seq <= until]
+            told = self._written(room, events, await self._views.events(events))
+            if until == self.watched.room.seq:
+                self._remembered.replace(told, now)
+            texts = [one.text for one in told]
+        return texts
+
+    async def tell(self, told: Sequence[Told], first: Collection[str] = ()) -> None:
+        """`first` are accounts that it concerns more than others."""
+        readers = list(self.readers)
+        if first:
+            readers.sort(key=lambda reader: reader.account_id not in first)
+        for at in range(0, len(readers), STREAMS_PER_SLICE):
+            if at:
+                await asyncio.sleep(0)
+            for reader in readers[at : at + STREAMS_PER_SLICE]:
+                for one in told:
+                    reader.tell(one)
+
+    def presence_changed(self) -> None:
+        self._passing.set()
+
+    def connections_gone(self, lost: Lost) -> None:
+        task = asyncio.create_task(self._tell_lost(lost))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_lost(self, lost: Lost) -> None:
+        """Each reader one of several delays; of many connections, members are told of their own, and guests that it is
+        all: thousands of names in each of thousands of streams would be a fault of its own."""
+        within_ms = back_within_ms(len(lost))
+        if lost.is_small:
+            texts = [reconnect_text(list(lost.connections), within_ms) for _ in range(_SPREAD)]
+        else:
+            texts = [reconnect_text("all", within_ms) for _ in range(_SPREAD)]
+        for i, reader in enumerate(list(self.readers)):
+            if i % STREAMS_PER_SLICE == 0:
+                await asyncio.sleep(0)
+            named = lost.named_to(reader.account_id)
+            if lost.is_small or named == "all":
+                reader.tell(Told(texts[i % _SPREAD]))
+            elif named:
+                reader.tell(Told(reconnect_text(named, within_ms)))
+
+    def _changed(self, before: Room, events: tuple[Event, ...], after: Room) -> None:
+        self._batches.put_nowait((after, events))
+
+    async def _base(self) -> tuple[Room, bytes]:
+        room, now = self.watched.room, asyncio.get_running_loop().time()
+        count, connected = self._audience.count(room), self._audience.connected_speakers(room.id)
+        if self._shown is None or self._shown[:3] != (room, count, connected) or now >= self._shown[3]:
+            base = orjson.dumps(await self._views.shared(room))
+            self._shown = (room, count, connected, now + _SHOWN_S, base)
+        return room, self._shown[4]
+
+    async def _passing_message(self, message: Message) -> None:
+        with contextlib.suppress(MessageError):
+            self._levels.update(Levels.from_bytes(message.data).levels)
+            self._passing.set()
+        with contextlib.suppress(MessageError):
+            self._tell_stray(Strayed.from_bytes(message.data))
+
+    def _tell_stray(self, strayed: Strayed) -> None:
+        """It concerns one person's page, and that at once."""
+        told = Told(reconnect_text([strayed.connection_id], within_ms=1))
+        for reader in list(self.readers):
+            if reader.account_id == strayed.account_id:
+                reader.tell(told)
+
+    async def _tell_lasting(self) -> None:
+        while (batch := await self._batches.get()) is not None:
+            room, events = batch
+            try:
+                told = self._written(room, events, await self._rendered(events))
+            except Exception:
+                # Nobody may be left with a gap: they come back, and get from SQL what they missed.
+                _log.exception("feed.failed", room=room.id)
+                for reader in list(self.readers):
+                    reader.end()
+                continue
+            now = asyncio.get_running_loop().time()
+            for one in told:
+                self._remembered.add(one, now)
+            concerned = {event.account for event in events if isinstance(event, PersonEvent)}
+            await self.tell(told, {room.host, *concerned})
+            self._passing.set()
+
+    def _written(self, room: Room, events: Iterable[Event], rendered: Iterable[dict[str, Any]]) -> list[Told]:
+        return [
+            Told(event_text(type_name(event), data, event.seq), event.seq, _ends(room, event))
+            for event, data in zip(events, rendered, strict=True)
+        ]
+
+    async def _rendered(self, events: tuple[Event, ...]) -> list[dict[str, Any]]:
+        """Names are in the database that the events are in: while it is away they come late, and are not lost."""
+        while True:
+            try:
+                return await self._views.events(events)
+            except StoreUnavailable:
+                if self._stopped.is_set():
+                    raise
+                await asyncio.sleep(0.5)
+
+    async def _tell_passing(self) -> None:
+        while True:
+            await self._passing.wait()
+            if self._stopped.is_set():
+                return
+            self._passing.clear()
+            try:
+                await self._tell_what_passed()
+            except Exception as error:
+                # Passing things may be dropped.
+                _log.warning("feed.passing_dropped", room=self.watched.room.id, reason=str(error)[:200])
+            pause = passing_every_s(len(self.readers), self._streams())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), pause)
+
+    async def _tell_what_passed(self) -> None:
+        """All of it to each reader at once: a call of the kernel costs more than the bytes."""
+        room, told = self.watched.room, list[Told]()
+        count = self._audience.count(room)
+        if count != self._told_count:
+            self._told_count = count
+            told.append(Told(event_text("audience", {"count": count})))
+        connected = self._audience.connected_speakers(room.id)
+        changed = connected ^ self._told_connected
+        levels, self._levels = self._levels, {}
+        handles = await self._views.handles({*changed, *levels}) if changed or levels else {}
+        for account_id in changed:
+            if account_id in handles:
+                presence = {"handle": handles[account_id], "connected": account_id in connected}
+                told.append(Told(event_text("presence", presence)))
+        self._told_connected = connected
+        if levels:
+            shown = {handles[a]: round(level, 2) for a, level in levels.items() if a in handles}
+            told.append(Told(event_text("levels", shown), may_be_dropped=True))
+        await self.tell(told)
+
+
+def _ends(room: Room, event: Event) -> frozenset[str] | None:
+    if isinstance(event, RoomEnded):
+        return frozenset()
+    if isinstance(event, PersonRemoved):
+        return frozenset({event.account})
+    if isinstance(event, PersonUninvited) and room.access is not Access.OPEN:
+        return frozenset({event.account})
+    return None
+
+
+def reconnect_text(connections: list[str] | str, within_ms: int) -> bytes:
+    after_ms = random.randrange(within_ms)
+    return event_text("reconnect", {"connections": connections, "after_ms": after_ms})
