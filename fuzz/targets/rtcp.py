@@ -17,13 +17,13 @@ SEEDS = (
 
 
 def check(data: bytes) -> None:
-    stream = ProgramStream(StreamNumbers(111, 63, _SSRC, 0, 0), "room", lambda _: None, lambda _: None, 0.0)
+    stream = ProgramStream(StreamNumbers(111, 63, _SSRC, 0, 0), 0.0)
     try:
         packets = rtcp.parse_compound(data)
     except RtcpError:
         _refused(stream, data)
         return
-    stream.handle_reports(data, 1.0)
+    stream.handle_reports(data, 1.0, 1.0)
     assert 0 <= stream.loss_256 <= 255
     for packet in packets:
         if isinstance(packet, SenderReport):
@@ -38,7 +38,7 @@ def check(data: bytes) -> None:
 
 def _refused(stream: ProgramStream, data: bytes) -> None:
     try:
-        stream.handle_reports(data, 1.0)
+        stream.handle_reports(data, 1.0, 1.0)
     except RtcpError:
         return
     raise AssertionError("what is no RTCP was taken for a report")

@@ -95,6 +95,8 @@ class Handler:
 
     def rtcp(self, packet: bytes, now: float) -> None: ...
 
+    def moved(self) -> None: ...
+
     def closed(self, reason: str) -> None:
         self.reasons.append(reason)
 
@@ -108,7 +110,7 @@ async def test_row_14_nothing_leaves_after_consent_not_even_a_goodbye(deserted: 
     peer = Peer(
         "connection", IceLite("server00", "a-password-of-22-letters", CALLER, b"secret"),
         Dtls(ours, "server", Fingerprint("sha-256", theirs.fingerprint)), handler,
-        transport.sender(lambda: peers[0].socket_index), clock.now,
+        transport.sender(lambda: peers[0].socket_index), 1, clock.now,
     )  # fmt: skip
     peers.append(peer)
     transport.add(peer)
@@ -121,18 +123,20 @@ async def test_row_14_nothing_leaves_after_consent_not_even_a_goodbye(deserted: 
     try:
         await client.connect()
         await eventually(lambda: handler.is_connected)
-        packet, begin = client.rtp(b"\xf8"), clock.now
+        report, begin = bytes.fromhex("80c9000100000001"), clock.now
         clock.now = begin + CONSENT_S - 5
         peer.maintain(clock.now)
-        peer.send_rtp(packet)
-        assert len(client.packets()) == 1
+        before = transport.packets_out
+        peer.send_rtcp(report)
+        assert transport.packets_out == before + 1
+        assert peer.place is not None
         sent = transport.packets_out
         clock.now = begin + CONSENT_S - 1  # once a second it is looked after; the next time would be too late
         peer.maintain(clock.now)
         assert handler.reasons == ["consent_expired"]
         assert transport.ended["consent_expired"] == 1
-        peer.send_rtp(client.rtp(b"\xf8"))
-        peer.send_rtcp(bytes.fromhex("80c90001") + bytes(4))
+        assert peer.place is None, "whoever sends for this peer knows that it is over"
+        peer.send_rtcp(report)
         peer.close("left")
         assert transport.packets_out == sent
     finally:

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 from parola.domain import rooms
 from parola.domain.rooms import Access, Event, Room
+from parola.media.fanout.layout import LARGEST_PAYLOAD, Members
+from parola.rtp import rtcp
+from parola.rtp.rtp import RtpPacket
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -70,11 +73,19 @@ class FakePeer:
     family: str | None = "ipv4"
     dropped: Counter[str] = field(default_factory=Counter)
 
-    class statistics:
-        packets_in = packets_out = bytes_in = bytes_out = bad_packets = 0
+    ssrc: int = 1
 
-    def send_rtp(self, packet: bytes) -> None:
-        self.packets.append(packet)
+    class statistics:
+        packets_in = bytes_in = bad_packets = 0
+
+    @property
+    def place(self) -> tuple[int, tuple[str, int]] | None:
+        return (0, ("127.0.0.1", 9)) if self.is_connected else None
+
+    @property
+    def outbound(self) -> FakePeer:
+        """Whoever sends with these keys sends to this peer."""
+        return self
 
     def send_rtcp(self, packet: bytes) -> None:
         self.reports.append(packet)
@@ -84,3 +95,72 @@ class FakePeer:
             self.reason, self.is_connected = reason, False
             if self.on_close is not None:
                 self.on_close(reason)
+
+
+@dataclass
+class _Row:
+    peer: FakePeer
+    ssrc: int
+    sequence: int
+    stamp: int
+    silent: bool = True
+    last_tick: int = 0
+    packets: int = 0
+    octets: int = 0
+
+
+class FakeSender:
+    """Sends at once and in the clear, by the rules of `fanout.plain`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, _Row] = {}
+        self.flushes = 0
+
+    def add(self, session: FakePeer, ssrc: int, first_sequence: int, first_timestamp: int) -> int:
+        slot = max(self.rows, default=-1) + 1
+        self.rows[slot] = _Row(session, ssrc, first_sequence, first_timestamp)
+        return slot
+
+    def move(self, slot: int, fd: int, address: tuple[str, int]) -> None: ...
+
+    def remove(self, slot: int) -> None:
+        del self.rows[slot]
+
+    def send(
+        self, members: Members, payload: bytes, payload_type: int, tick: int, frames: int, silent: bool
+    ) -> None:
+        assert len(payload) <= LARGEST_PAYLOAD
+        for slot in map(int, members):
+            row = self.rows[slot]
+            if tick <= row.last_tick:
+                continue
+            stamp = (row.stamp + tick * 960) & 0xFFFFFFFF
+            packet = RtpPacket(
+                payload_type,
+                row.silent and not silent,
+                row.sequence & 0xFFFF,
+                stamp,
+                row.ssrc,
+                payload=payload,
+            )
+            row.sequence += 1
+            row.packets += 1
+            row.octets += len(payload)
+            row.silent, row.last_tick = silent, tick + frames - 1
+            row.peer.packets.append(packet.to_bytes())
+
+    def report(self, members: Members, tick: int, ntp: int, cname: str) -> None:
+        for slot in map(int, members):
+            row = self.rows[slot]
+            stamp = (row.stamp + tick * 960) & 0xFFFFFFFF
+            report = rtcp.SenderReport(row.ssrc, ntp, stamp, row.packets, row.octets)
+            row.peer.reports.append(rtcp.encode(report, rtcp.Sdes(row.ssrc, cname)))
+
+    def send_rtcp(self, slot: int, packet: bytes) -> None:
+        self.rows[slot].peer.reports.append(packet)
+
+    async def flush(self) -> None:
+        self.flushes += 1
+
+    def counts(self, slot: int) -> tuple[int, int]:
+        return self.rows[slot].packets, self.rows[slot].octets

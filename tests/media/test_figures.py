@@ -29,6 +29,7 @@ class Process:
         self.connections = Connections(self.transport, lambda: 10.0, None, lambda *_: None)
         self.ticker = Ticker(lambda: 0.0, lambda: None)
         self.fences: Counter[str] = Counter()
+        self.senders: list[Any] = []
         self.owned = {"room": self.house.owned}
         self.edges = {"room": self.house.edge}
         self.tenure = SimpleNamespace(sees_database=True)

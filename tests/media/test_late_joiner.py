@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
-from parola.media.stream import ProgramStream, StreamNumbers
+import socket
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from parola.media.fanout import Sender
+from parola.media.fanout.plain import work
 from parola.rtp.dtls import SrtpKeys
 from parola.rtp.rtp import RtpPacket
-from parola.rtp.srtp import Srtp
+from parola.rtp.srtp import Inbound, Outbound
 
 SPEECH = bytes([31 << 3]) + b"speech"
+STEP = 200
+"""Packets that fit into a receive buffer."""
 
 
-def test_a_listener_who_joins_after_70_000_packets_decrypts_everything_and_so_does_the_first() -> None:
-    first, late = _Line(b"1"), _Line(b"2")
-    for tick in range(70_000):
-        first.stream.send(tick, SPEECH, 111, False, 0.0)
-    for tick in range(70_000, 70_100):
-        first.stream.send(tick, SPEECH, 111, False, 0.0)
-        late.stream.send(tick, SPEECH, 111, False, 0.0)
-    assert first.heard == 70_100
-    assert late.heard == 100
+class Line:
+    """A listener's slot, and a receiver that has been there from the stream's first packet."""
 
-
-class _Line:
-    """A stream, its SRTP, and a receiver that has been there from the stream's first packet."""
-
-    def __init__(self, seed: bytes) -> None:
-        ours, theirs = seed * 28, b"x" * 28
-        self._server = Srtp(SrtpKeys("SRTP_AEAD_AES_128_GCM", ours, theirs))
-        self._client = Srtp(SrtpKeys("SRTP_AEAD_AES_128_GCM", theirs, ours))
-        numbers = StreamNumbers(111, None, 1234, 16_000, 5000)
-        self.stream = ProgramStream(numbers, "room", self._cross, lambda report: None, 0.0)
+    def __init__(self, sender: Sender, fd: int, seed: bytes) -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.setblocking(False)
+        keys = SrtpKeys("SRTP_AEAD_AES_128_GCM", seed * 28, b"x" * 28)
+        self._inbound = Inbound(SrtpKeys(keys.profile, keys.remote, keys.local))
+        self.slot = sender.add(Outbound(keys, 1234), 1234, 16_000, 5000)
+        sender.move(self.slot, fd, self.sock.getsockname())
         self.heard = 0
 
-    def _cross(self, packet: bytes) -> None:
-        received = RtpPacket.parse(self._client.unprotect(self._server.protect(packet)))
-        assert received.payload == SPEECH
-        self.heard += 1
+    def listen(self) -> None:
+        while True:
+            try:
+                datagram = self.sock.recv(2048)
+            except BlockingIOError:
+                return
+            assert RtpPacket.parse(self._inbound.unprotect(datagram)).payload == SPEECH
+            self.heard += 1
+
+
+@pytest.fixture
+def outlet() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        yield sock
+
+
+async def test_a_listener_who_joins_after_70_000_packets_decrypts_everything_and_so_does_the_first(
+    outlet: socket.socket,
+) -> None:
+    sender = Sender(work)
+    sender.start()
+    try:
+        lines = [Line(sender, outlet.fileno(), b"1")]
+        for begin in range(1, 70_401, STEP):
+            if begin == 70_001:
+                lines.append(Line(sender, outlet.fileno(), b"2"))
+            members = np.array([line.slot for line in lines], np.int32)
+            for tick in range(begin, begin + STEP):
+                sender.send(members, SPEECH, 111, tick, 1, False)
+            await sender.flush()
+            for line in lines:
+                line.listen()
+    finally:
+        sender.stop()
+        for line in lines:
+            line.sock.close()
+    assert [line.heard for line in lines] == [70_400, 400]

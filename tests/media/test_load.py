@@ -31,6 +31,8 @@ class Seconds:
         seconds: int = 1,
         late_s: float = 0.001,
         cpu: float = 0.4,
+        sending: float = 0.3,
+        sending_late_s: float = 0.005,
         unsent: int = 0,
         descriptors: int = 20,
         connections: int = 10,
@@ -42,7 +44,16 @@ class Seconds:
             self._unsent += unsent
             self.load.take(
                 Sample(
-                    self._now, late_s, self._cpu_s, self._sent, self._unsent, descriptors, 100, connections
+                    self._now,
+                    late_s,
+                    sending_late_s,
+                    self._cpu_s,
+                    sending,
+                    self._sent,
+                    self._unsent,
+                    descriptors,
+                    100,
+                    connections,
                 )
             )
         return self.load
@@ -51,13 +62,15 @@ class Seconds:
 PRESSURES = {
     "lateness": {"late_s": LATE_IS_FULL_S},
     "cpu": {"cpu": 0.9},
+    "sending": {"sending": 0.95},
+    "sending_late": {"sending_late_s": 0.12},
     "unsent": {"unsent": 10},
     "descriptors": {"descriptors": int(DESCRIPTORS_ARE_FULL * 100) + 1},
 }
 
 
 def test_a_calm_process_takes_everybody_and_its_load_is_what_it_measured() -> None:
-    load = Seconds().go(5, cpu=0.17, connections=0)
+    load = Seconds().go(5, cpu=0.17, sending=0.01, connections=0)
     assert load.value == pytest.approx(0.2)
     assert load.reason is None
     assert all(load.admits(newcomer) for newcomer in Newcomer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +18,9 @@ from parola.media.owner import OwnedRoom
 from parola.media.speaker import Speaker
 from parola.media.stream import ProgramStream, StreamNumbers
 from parola.media.voice import Voice
-from parola.rtp import red
+from parola.rtp import opus, red, rtcp
 from parola.rtp.rtp import RtpPacket
-from tests.media.fakes import FakePeer, FakeWatched, live_room
+from tests.media.fakes import FakePeer, FakeSender, FakeWatched, live_room
 
 TICK = 0.02
 LEVEL_ID = 1
@@ -27,11 +29,12 @@ LEVEL_ID = 1
 class House:
     """One room, owner and edge in one process; `run` lets virtual time pass, 20 ms at a time."""
 
-    def __init__(self, *speakers: str) -> None:
+    def __init__(self, *speakers: str, frames: int | None = None) -> None:
         self.now = 1000.0
         self.watched = FakeWatched(live_room(*speakers))
         self.owned = OwnedRoom(self.watched, 1, lambda room: None, lambda room_id, levels: None)
-        self.edge = EdgeRoom(self.watched, lambda: self.now)
+        senders: Any = [FakeSender()]
+        self.edge = EdgeRoom(self.watched, lambda: self.now, senders, fixed_frames=frames)
         self.edge.attach(1, 0, float("inf"))
         self.owned.edges["here"] = self.edge
         self.talking: dict[str, float] = {}
@@ -41,7 +44,7 @@ class House:
 
     def _speaker(self, name: str) -> Speaker:
         voice = Voice(name, 111, 63, LEVEL_ID)
-        speaker = Speaker(self.owned, name, None, f"whip-{name}", voice, 1, lambda s: None, lambda s: None)
+        speaker = Speaker(self.owned, name, None, f"whip-{name}", voice, lambda s: None, lambda s: None)
         peer = FakePeer()
         peer.on_close = speaker.closed
         speaker.peer = peer  # type: ignore[assignment]
@@ -55,7 +58,7 @@ class House:
         peer.on_close = listener.closed
         listener.peer = peer  # type: ignore[assignment]
         numbers = StreamNumbers(111, red_pt, 77, 0, 0)
-        listener.stream = ProgramStream(numbers, "room", peer.send_rtp, peer.send_rtcp, self.now)
+        listener.stream = ProgramStream(numbers, self.now)
         self.edge.add(listener)
         listener.connected(self.now)
         return listener, peer
@@ -65,7 +68,7 @@ class House:
             for name, frequency in self.talking.items():
                 self._say(name, frequency)
             self.owned.tick(round(self.now / TICK), self.now)
-            self.edge.maintain(self.now, self.now)
+            self.edge.maintain(self.now)
             self.now += TICK
 
     def _say(self, name: str, frequency: float) -> None:
@@ -86,7 +89,8 @@ def heard(packets: list[bytes]) -> np.ndarray:
     parts = []
     for data in packets:
         payload = RtpPacket.parse(data).payload
-        parts.append(decoder.decode(payload) if len(payload) > 2 else np.zeros(960, np.float32))
+        frames = opus.split(payload) if len(payload) > 2 else []
+        parts += [decoder.decode(frame) for frame in frames] or [np.zeros(960, np.float32)]
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -322,3 +326,129 @@ async def test_a_fence_counts_for_an_edge_whose_attachment_is_still_on_its_way()
     assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
     house.run(10)
     assert any(len(RtpPacket.parse(p).payload) > 2 for p in audience.packets)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4, 5, 6])
+def test_long_packets_hold_every_frame_once_and_in_order(frames: int) -> None:
+    house = House(frames=frames)
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    audience.packets.clear()
+    house.run(60)
+    packets = [RtpPacket.parse(p) for p in audience.packets]
+    assert len(packets) == 60 // frames
+    held = [len(opus.split(p.payload)) for p in packets]
+    for (a, b), count in zip(itertools.pairwise(packets), held, strict=False):
+        assert b.timestamp - a.timestamp == 960 * count
+        assert b.sequence - a.sequence == 1
+    assert amplitude(heard(audience.packets), 440) > 0.1
+
+
+async def test_a_cut_closes_a_packet_in_the_making_and_nothing_of_the_voice_follows() -> None:
+    house = House("bob", frames=6)
+    _, audience = house.listener("carla", red_pt=63)
+    house.talking = {"bob": 1000.0, "host": 440.0}
+    for turn in range(6):
+        house.run(50 + turn)
+        settled = asyncio.ensure_future(house.owned.settle(house.watched.decide(rooms.Mute("host", "bob"))))
+        await asyncio.sleep(0)
+        house.run(1)
+        await settled
+        until = round(house.now / TICK) - 1
+        last = RtpPacket.parse(audience.packets[-1])
+        frames = len(opus.split(_primary(last)))
+        assert last.timestamp // 960 + frames - 1 == until, "what was mixed before the cut has left"
+        audience.packets.clear()
+        house.run(30)
+        assert amplitude(heard(_plain(audience.packets)), 1000) < 0.0005
+        house.watched.decide(rooms.Unmute("bob", "bob"))
+
+
+def test_packets_grow_by_20_ms_at_a_time_and_no_frame_is_lost_or_repeated() -> None:
+    house = House()
+    listeners = [house.listener(f"guest{n}") for n in range(3)]
+    house.talking = {"host": 440.0}
+    house.run(20)
+    for _, peer in listeners:
+        peer.packets.clear()
+    for second in range(25):
+        house.edge.pace(0.9 if second < 21 else 0.0, house.now)
+        house.run(50)
+    assert house.edge.packet_ms == 20
+    for _, peer in listeners:
+        packets = [RtpPacket.parse(p) for p in peer.packets]
+        sizes = [len(opus.split(p.payload)) for p in packets]
+        assert max(sizes) == 6
+        assert all(b - a <= 1 for a, b in itertools.pairwise(_plateaus(sizes)))
+        for (a, b), count in zip(itertools.pairwise(packets), sizes, strict=False):
+            assert b.timestamp - a.timestamp == 960 * count
+
+
+def _plateaus(sizes: list[int]) -> list[int]:
+    """Sizes that were kept for more than a moment."""
+    return [size for size, group in itertools.groupby(sizes) if len(list(group)) > 3]
+
+
+def test_whoever_loses_packets_gets_short_ones_with_copies_and_comes_back_by_the_ladder() -> None:
+    house = House(frames=6)
+    lossy, peer = house.listener("carla", red_pt=63)
+    _, well = house.listener("dora", red_pt=63)
+    house.talking = {"host": 440.0}
+    house.run(600)
+    block = rtcp.ReportBlock(77, 100, 5, 10, jitter=3, lsr=0, dlsr=0)
+    lossy.rtcp(rtcp.encode(rtcp.ReceiverReport(9, (block,))), house.now)
+    house.run(20)
+    peer.packets.clear()
+    well.packets.clear()
+    house.run(60)
+    assert len(peer.packets) == 60
+    assert all(len(red.decode(RtpPacket.parse(p).payload)) == 3 for p in peer.packets)
+    assert len(well.packets) == 10
+    house.run(50 * 40)
+    packets = [RtpPacket.parse(p) for p in peer.packets]
+    sizes = [len(opus.split(_primary(p))) for p in packets]
+    assert _plateaus(sizes) == [1, 2, 3, 4, 5, 6]
+    for (a, b), count in zip(itertools.pairwise(packets), sizes, strict=False):
+        assert b.timestamp - a.timestamp == 960 * count
+
+
+def _plain(packets: list[bytes]) -> list[bytes]:
+    """Without RED."""
+    return [replace(p, payload=_primary(p)).to_bytes() for p in map(RtpPacket.parse, packets)]
+
+
+def _primary(packet: RtpPacket) -> bytes:
+    return red.decode(packet.payload)[-1].data if packet.payload_type == 63 else packet.payload
+
+
+def test_on_stage_packets_stay_short_and_whoever_comes_or_goes_misses_nothing() -> None:
+    house = House(frames=6)
+    _, peer = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(50)
+    peer.packets.clear()
+    house.watched.decide(rooms.RaiseHand("carla"))
+    house.watched.decide(rooms.Grant("host", "carla"))
+    house.run(100)
+    assert len(opus.split(RtpPacket.parse(peer.packets[-1]).payload)) == 1
+    house.watched.decide(rooms.Revoke("host", "carla"))
+    house.run(50 * 20)
+    packets = [RtpPacket.parse(p) for p in peer.packets]
+    sizes = [len(opus.split(p.payload)) for p in packets]
+    assert sizes[-1] == 6
+    for (a, b), count in zip(itertools.pairwise(packets), sizes, strict=False):
+        assert b.timestamp - a.timestamp == 960 * count
+
+
+def test_what_waits_of_an_old_epoch_is_never_sent() -> None:
+    house = House(frames=6)
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(50)
+    while not any(track.merger.waiting_since for track, _ in house.edge._seating.tracks()):
+        house.run(1)
+    before = len(audience.packets)
+    house.edge.attach(2, 0, float("inf"))
+    house.run(4)
+    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets[before:])

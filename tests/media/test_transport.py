@@ -39,6 +39,8 @@ class Deaf:
     def rtcp(self, packet: bytes, now: float) -> None:
         self.packets.append(packet)
 
+    def moved(self) -> None: ...
+
     def closed(self, reason: str) -> None:
         self.reasons.append(reason)
 
@@ -54,7 +56,7 @@ class House:
         dtls = Dtls(Certificate(*self_signed()), "server", Fingerprint("sha-256", "AB:" * 31 + "AB"))
         self.peer = Peer(
             "connection", IceLite(UFRAG, PASSWORD, CLIENT, b"secret"), dtls, self.handler,
-            self.transport.sender(lambda: box[0].socket_index), time.monotonic(),
+            self.transport.sender(lambda: box[0].socket_index), 1, time.monotonic(),
         )  # fmt: skip
         box.append(self.peer)
         self.transport.add(self.peer)
@@ -161,7 +163,7 @@ async def test_an_address_changes_hands_by_a_handshake_and_by_nothing_less(house
         dtls = Dtls(own, "server", Fingerprint("sha-256", certificate.fingerprint))
         peer = Peer(
             f"connection{i}", IceLite(ufrag, PASSWORD, CLIENT, b"secret"), dtls, ear,
-            house.transport.sender(lambda box=box: box[0].socket_index), time.monotonic(),
+            house.transport.sender(lambda box=box: box[0].socket_index), 1, time.monotonic(),
         )  # fmt: skip
         box.append(peer)
         house.transport.add(peer)

@@ -126,7 +126,7 @@ class Seating:
             pass
         elif (wanted := self._wanted(listener, now)) == here:
             self._moving.pop(listener, None)
-        elif wanted > here > _AUDIENCE and now - since < CLIMB_EVERY_S:
+        elif here > _AUDIENCE and not listener.stream.is_lossy(now) and now - since < CLIMB_EVERY_S:
             at = since + CLIMB_EVERY_S
         elif listener not in self._moving:
             self._moving[listener] = (wanted, now)
