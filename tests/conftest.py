@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from parola.store import Store
 from tests.database import DATABASES, driven
 
+COMPILED = Path(__file__).parents[1] / ".cache" / "compiled"
 _WITH_DATABASE = frozenset({"database_url", "house", "web"})
 """Fixtures behind which a database is; what is marked e2e has a whole server."""
 
@@ -21,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     DATABASES.kind = config.getoption("--database")
+    # Compiled once for all, not once for each server that a test starts.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(COMPILED))
 
 
 @pytest.hookimpl(trylast=True)

@@ -21,6 +21,7 @@ from parola.client.api import Api
 from tests.database import DATABASES
 
 READY_TIMEOUT_S = 30.0
+COMPILED = Path(__file__).parents[2] / ".cache" / "compiled"
 
 
 @dataclass
@@ -48,6 +49,8 @@ class House:
             "PAROLA_MEDIA_PROCESSES": str(self.media_processes),
             "PAROLA_DATA_DIR": str(self.folder / "data"),
             "PAROLA_LIMITS": "off",
+            # Compiled once for all houses, not once for each.
+            "NUMBA_CACHE_DIR": str(COMPILED),
             **self.environment,
         }
         with self.log.open("ab") as log:
