@@ -21,7 +21,7 @@ from parola.client.api import Api
 from parola.store import Store
 from tests.bus.server import TOKEN, NatsServer
 from tests.database import DATABASES, driven
-from tests.e2e.house import House, children, media_pid
+from tests.e2e.house import House, children, eventually, media_pid
 from tools.postgres import Cluster
 
 
@@ -61,6 +61,12 @@ class Town:
                     environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"PAROLA_PROCESS_ID=")[1]
                     found[environment.split(b"\0")[0].decode()] = pid
         return found
+
+    async def all_beat(self) -> bool:
+        """Whether every media process that was started has said so in the database."""
+        expected = sum(house.media_processes for house in self.houses)
+        beating = {lease.process_id for lease in await self.store.leases.all()}
+        return len(self.media().keys() & beating) == expected
 
     def lose(self, house: House) -> None:
         """The power goes: everything of that machine dies within a moment, and nobody can report it."""
@@ -125,6 +131,8 @@ async def town(
         store = Store.open(driven(url))
         stack.push_async_callback(store.close)
         made = Town(houses, nats, bus, store, entrance, f"http://localhost:{entrance.port}", wires, cluster)
+        # A machine is ready as soon as any of them can be heard: its own media processes may still be beginning.
+        await eventually(made.all_beat, 30)
         try:
             yield made
         finally:
