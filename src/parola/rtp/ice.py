@@ -116,6 +116,8 @@ class IceLite:
             return None
         if not request.username.startswith(self._name) or not request.check_integrity(self._key):
             return None
+        if source == self.remote:
+            source = self.remote  # one address to remember, not one for each check
         if not self._is_its_own(request.transaction_id, source):
             return None
         if request.unknown:

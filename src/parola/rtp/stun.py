@@ -7,6 +7,7 @@ anything in the message be believed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -66,7 +67,14 @@ class Attribute(IntEnum):
     ICE_CONTROLLING = 0x802A
 
 
-_KNOWN = frozenset(Attribute)
+_KNOWN = frozenset(map(int, Attribute))
+_PADDING = tuple(bytes(n) for n in range(4))
+_COOKIE = MAGIC_COOKIE.to_bytes(4, "big")
+_MAPPED = struct.Struct("!BBH")
+_CRC = struct.Struct("!I")
+# Plain numbers and members at hand: this is done for every check of every listener.
+_CLASSES = {int(known): known for known in Class}
+_FINGERPRINT, _INTEGRITY = int(Attribute.FINGERPRINT), int(Attribute.MESSAGE_INTEGRITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +132,20 @@ def parse(datagram: bytes) -> Message:
     attributes, signed = _attributes(datagram)
     # RFC 8489, section 5: the class is spread over the bits 4 and 8 of the type.
     method = kind & 0x000F | kind >> 1 & 0x0070 | kind >> 2 & 0x0F80
-    return Message(method, Class(kind >> 4 & 1 | kind >> 7 & 2), transaction_id, attributes, signed)
+    return Message(method, _CLASSES[kind >> 4 & 1 | kind >> 7 & 2], transaction_id, attributes, signed)
 
 
 def encode(message: Message, password: bytes | None = None) -> bytes:
     """The bytes of a message, with MESSAGE-INTEGRITY where there is a password, and always with FINGERPRINT
     (RFC 8445, section 7.1)."""
-    body = b"".join(_encode_attribute(kind, value) for kind, value in message.attributes.items())
+    body = b"".join([_encode_attribute(kind, value) for kind, value in message.attributes.items()])
+    kind = _kind(message)
     if password is not None:
-        covered = _header(message, len(body) + 4 + _INTEGRITY_BYTES) + body
-        body += _encode_attribute(Attribute.MESSAGE_INTEGRITY, hmac.digest(password, covered, hashlib.sha1))
-    covered = _header(message, len(body) + 8) + body
-    return covered + _encode_attribute(Attribute.FINGERPRINT, _fingerprint(covered))
+        length = len(body) + 4 + _INTEGRITY_BYTES
+        covered = _HEADER.pack(kind, length, MAGIC_COOKIE, message.transaction_id) + body
+        body += _encode_attribute(_INTEGRITY, hmac.digest(password, covered, hashlib.sha1))
+    covered = _HEADER.pack(kind, len(body) + 8, MAGIC_COOKIE, message.transaction_id) + body
+    return covered + _encode_attribute(_FINGERPRINT, _fingerprint(covered))
 
 
 def is_success(datagram: bytes) -> bool:
@@ -168,6 +178,14 @@ def local_ufrag(datagram: bytes) -> str | None:
 def xor_address(address: Address, transaction_id: bytes) -> bytes:
     """The value of XOR-MAPPED-ADDRESS (RFC 8489, section 14.2). Raises StunError for what is no address."""
     host, port = address
+    packed = _packed(host)
+    family = 1 if len(packed) == 4 else 2
+    return _MAPPED.pack(0, family, port ^ (MAGIC_COOKIE >> 16)) + _xor_address(packed, transaction_id)
+
+
+@functools.lru_cache(maxsize=1024)
+def _packed(host: str) -> bytes:
+    """Many checks come from few hosts, one after the other; the library takes its time with each."""
     try:
         ip = ipaddress.ip_address(host)
     except ValueError as error:
@@ -175,9 +193,7 @@ def xor_address(address: Address, transaction_id: bytes) -> bytes:
     # A socket for both families shows IPv4 sources in IPv6 clothes; clients know themselves by the plain address.
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip
-    family = 1 if ip.version == 4 else 2
-    head = struct.pack("!BBH", 0, family, port ^ (MAGIC_COOKIE >> 16))
-    return head + _xor_address(ip.packed, transaction_id)
+    return ip.packed
 
 
 def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
@@ -194,13 +210,13 @@ def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
         following = at + 4 + length + (-length & 3)
         if following > end:
             raise StunError("an attribute is longer than the message")
-        if kind == Attribute.FINGERPRINT:
+        if kind == _FINGERPRINT:
             if following != end or value != _fingerprint(datagram[:at]):
                 raise StunError("FINGERPRINT")  # RFC 8489, section 14.7: it is the last one.
             attributes[kind] = value
         elif signed:
             pass  # RFC 8489, section 14.5: nothing behind MESSAGE-INTEGRITY counts but FINGERPRINT.
-        elif kind == Attribute.MESSAGE_INTEGRITY:
+        elif kind == _INTEGRITY:
             if length != _INTEGRITY_BYTES:
                 raise StunError("MESSAGE-INTEGRITY")
             # The length in the header counts as if the message ended here.
@@ -212,21 +228,23 @@ def _attributes(datagram: bytes) -> tuple[dict[int, bytes], bytes]:
     return attributes, signed
 
 
-def _header(message: Message, length: int) -> bytes:
-    method = message.method & 0x000F | (message.method & 0x0070) << 1 | (message.method & 0x0F80) << 2
-    class_bits = (message.message_class & 1) << 4 | (message.message_class & 2) << 7
-    return _HEADER.pack(method | class_bits, length, MAGIC_COOKIE, message.transaction_id)
+def _kind(message: Message) -> int:
+    """The type as it stands in the header."""
+    method, message_class = message.method, int(message.message_class)
+    spread = method & 0x000F | (method & 0x0070) << 1 | (method & 0x0F80) << 2
+    return spread | (message_class & 1) << 4 | (message_class & 2) << 7
 
 
 def _encode_attribute(kind: int, value: bytes) -> bytes:
     # Padding is zero: nothing of this process's memory leaves with it.
-    return _ATTRIBUTE.pack(kind, len(value)) + value + bytes(-len(value) & 3)
+    return _ATTRIBUTE.pack(kind, len(value)) + value + _PADDING[-len(value) & 3]
 
 
 def _fingerprint(covered: bytes) -> bytes:
-    return struct.pack("!I", zlib.crc32(covered) ^ _FINGERPRINT_XOR)
+    return _CRC.pack(zlib.crc32(covered) ^ _FINGERPRINT_XOR)
 
 
 def _xor_address(packed: bytes, transaction_id: bytes) -> bytes:
-    mask = struct.pack("!I", MAGIC_COOKIE) + transaction_id
-    return bytes(a ^ b for a, b in zip(packed, mask, strict=False))
+    size = len(packed)
+    mask = (_COOKIE + transaction_id)[:size]
+    return (int.from_bytes(packed, "big") ^ int.from_bytes(mask, "big")).to_bytes(size, "big")
