@@ -31,6 +31,7 @@ from parola.media.descriptors import raise_limit
 from parola.media.fanout import Sender, workers
 from parola.media.identity import self_signed
 from parola.media.orders import OrderDesk
+from parola.media.packet_time import Pace
 from parola.media.process import MediaIdentity, MediaProcess
 from parola.media.transport import Transport
 from parola.projection import Projections
@@ -205,8 +206,9 @@ async def _media(settings: Settings, index: int) -> None:
         most = OPEN_CONNECTIONS if settings.limits != "off" else None
         worker = workers.choose(settings.fanout == "auto", settings.data_dir / "compiled")
         senders = [Sender(worker) for _ in range(settings.sender_threads)]
+        pace = Pace(*settings.long_packets_from, settings.fixed_frames)
         process = MediaProcess(
-            identity, transport, store, bus, projections, time.monotonic, senders, settings.fixed_frames, most
+            identity, transport, store, bus, projections, time.monotonic, senders, pace, most
         )
         await OrderDesk(process, bus).open()
         _settle_memory()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     registration: Literal["open", "invite", "closed"] = "open"
     limits: Literal["default", "off"] = "default"
     packet_ms: Literal["auto", "20", "40", "60", "80", "100", "120"] = "auto"
+    long_packets_from: Annotated[tuple[PositiveInt, PositiveInt], NoDecode] = (300, 1500)
     fanout: Literal["auto", "plain"] = "auto"
     sender_threads: Annotated[int, Field(ge=1, le=16)] = 1
 
@@ -114,6 +115,16 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+    @field_validator("long_packets_from", mode="before")
+    @classmethod
+    def _pair(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+            raise ValueError("two numbers of listeners are wanted, such as 300,1500")
+        return tuple(map(int, parts))
 
     @field_validator("roles")
     @classmethod

@@ -15,6 +15,7 @@ from parola.media.codec import Decoder, Encoder
 from parola.media.edge import EdgeRoom
 from parola.media.listener import Listener
 from parola.media.owner import OwnedRoom
+from parola.media.packet_time import Pace
 from parola.media.speaker import Speaker
 from parola.media.stream import ProgramStream, StreamNumbers
 from parola.media.voice import Voice
@@ -34,7 +35,7 @@ class House:
         self.watched = FakeWatched(live_room(*speakers))
         self.owned = OwnedRoom(self.watched, 1, lambda room: None, lambda room_id, levels: None)
         senders: Any = [FakeSender()]
-        self.edge = EdgeRoom(self.watched, lambda: self.now, senders, fixed_frames=frames)
+        self.edge = EdgeRoom(self.watched, lambda: self.now, senders, Pace(fixed=frames))
         self.edge.attach(1, 0, float("inf"))
         self.owned.edges["here"] = self.edge
         self.talking: dict[str, float] = {}

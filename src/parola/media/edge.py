@@ -16,6 +16,7 @@ from parola.domain.rooms import Access, Event, Lifecycle, PersonUninvited, Room
 from parola.media.fanout import Sender, SenderFull
 from parola.media.listener import Listener
 from parola.media.outputs import MAIN, mix_minus
+from parola.media.packet_time import Pace
 from parola.media.seating import Seating
 from parola.media.track import STALL_S
 from parola.projection import Watched
@@ -31,15 +32,15 @@ REANCHOR_TICKS = 5
 
 class EdgeRoom:
     """`monotonic` gives seconds, `unix_at_0` is what it was on the wall when that was 0. The listeners' packets leave
-    by `senders`; `fixed_frames` is for who wants to decide how many frames go into one, 1 to 6."""
+    by `senders`; `pace` says how long they are."""
 
     def __init__(
         self,
         watched: Watched,
         monotonic: Callable[[], float],
         senders: Sequence[Sender],
+        pace: Pace,
         unix_at_0: float = 0.0,
-        fixed_frames: int | None = None,
     ) -> None:
         self.room_id = watched.room.id
         self.listeners: dict[str, Listener] = {}
@@ -49,7 +50,7 @@ class EdgeRoom:
         self._watched = watched
         self._monotonic = monotonic
         self._unix_at_0 = unix_at_0
-        self._seating = Seating(self.room_id, senders, fixed_frames)
+        self._seating = Seating(self.room_id, senders, pace)
         self._touched = float("-inf")
         self._first_tick = 0
         self._fenced = (0, -1)

@@ -6,7 +6,6 @@ A packet costs the same whatever it holds, so that a listener of 120 ms packets 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 TICK_MS = 20
@@ -16,34 +15,39 @@ CLIMB_EVERY_S = 3.0
 """A packet that is 20 ms longer arrives 20 ms later once. A jitter buffer has that much in hand, and learns within
 seconds to expect it; 100 ms at once would be a hole."""
 
-_BY_AUDIENCE = ((0, 1), (300, 3), (1500, 6))
-"""From so many listeners of a room in this process on, so many frames."""
-_BY_LOAD = ((0.0, 1), (0.55, 3), (0.75, 6))
-"""The same for the load of the process: it lengthens packets well before it refuses anybody."""
+MEDIUM = 3
+_BY_LOAD = ((1, 0.55), (MEDIUM, 0.75))
+"""Frames, and the load of the process up to which they are taken: packets grow well before anybody is refused."""
 _DOWN = 0.8
 """A step is taken back when less than this part of what it began at is left."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What an operator decides: from how many listeners of a room on, in one process, packets hold 60 and 120 ms; or
+    the number of frames for all rooms."""
+
+    medium_from: int = 300
+    long_from: int = 1500
+    fixed: int | None = None
+
+
 @dataclass(slots=True)
 class PacketTime:
-    """Of one room's audience in one process. `fixed` is for who wants to decide it: frames, or None."""
+    """Of one room's audience in one process."""
 
-    fixed: int | None = None
+    pace: Pace = Pace()
     frames: int = 1
     _climbed_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        if self.fixed is not None:
-            self.frames = self.fixed
+        self.frames = self.pace.fixed or self.frames
 
     def decide(self, listeners: int, load: float, now: float) -> int:
         """To be asked about once a second."""
-        if self.fixed is not None:
-            return self.fixed
-        wanted = max(
-            _step(_BY_AUDIENCE, listeners, self.frames),
-            _step(_BY_LOAD, load, self.frames),
-        )
+        if self.pace.fixed is not None:
+            return self.pace.fixed
+        wanted = max(self._by_audience(listeners), self._by_load(load))
         if wanted < self.frames:
             self.frames = wanted  # what comes earlier than expected leaves no hole
         elif wanted > self.frames and now - self._climbed_at >= CLIMB_EVERY_S:
@@ -51,7 +55,16 @@ class PacketTime:
             self._climbed_at = now
         return self.frames
 
+    def _by_audience(self, listeners: int) -> int:
+        for frames, begin in ((LONGEST, self.pace.long_from), (MEDIUM, self.pace.medium_from)):
+            if listeners >= (begin if frames > self.frames else begin * _DOWN):
+                return frames
+        return 1
 
-def _step(steps: Sequence[tuple[float, int]], value: float, current: int) -> int:
-    """The frames of the highest step that is reached; one that was reached before is kept until well below it."""
-    return max(frames for begin, frames in steps if value >= (begin if frames > current else begin * _DOWN))
+    def _by_load(self, load: float) -> int:
+        """The shortest packets that the process could bear. Load is taken to be packets, and nothing else: otherwise
+        what long packets have made bearable would call for short ones again."""
+        for frames, most in _BY_LOAD:
+            if load * self.frames / frames < (most if frames >= self.frames else most * _DOWN):
+                return frames
+        return LONGEST

@@ -36,6 +36,7 @@ from parola.media.figures import MediaFigures
 from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
+from parola.media.packet_time import Pace
 from parola.media.reports import Reports
 from parola.media.speaker import Speaker
 from parola.media.tenure import Tenure
@@ -80,7 +81,7 @@ class MediaProcess:
         projections: Projections,
         monotonic: Callable[[], float],
         senders: Sequence[Sender],
-        fixed_frames: int | None = None,
+        pace: Pace,
         most_of_an_address: int | None = None,
     ) -> None:
         self.identity = identity
@@ -106,7 +107,7 @@ class MediaProcess:
             lambda: len(self.connections),
             senders,
         )
-        self._fixed_frames = fixed_frames
+        self._pace = pace
         # Receivers read the time in a stream's reports as even: it does not follow a wall clock that is set.
         self._unix_at_0 = time.time() - monotonic()
         self._store = store
@@ -157,7 +158,7 @@ class MediaProcess:
         """This process's edge of a room, made when there is none; NotFound where there is no such room."""
         if room_id not in self.edges:
             watched = await self.projections.watch(room_id)
-            edge = EdgeRoom(watched, self.monotonic, self.senders, self._unix_at_0, self._fixed_frames)
+            edge = EdgeRoom(watched, self.monotonic, self.senders, self._pace, self._unix_at_0)
             self.edges[room_id] = edge
 
             def again(*_: object) -> None:

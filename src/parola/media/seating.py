@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Sequence
 from parola.media.fanout import Sender
 from parola.media.listener import Listener
 from parola.media.outputs import mix_minus
-from parola.media.packet_time import CLIMB_EVERY_S, LONGEST, PacketTime
+from parola.media.packet_time import CLIMB_EVERY_S, LONGEST, MEDIUM, Pace, PacketTime
 from parola.media.track import Track
 
 TRACK_IS_FULL = 64
@@ -28,8 +28,7 @@ LANE_IS_FULL = 512
 MOVED_AFTER_S = 1.0
 """Whoever waits so long for two windows that end together is moved at the cost of a shorter packet for others."""
 BUSY = 0.75
-_SHORT_WHEN_BUSY = 3
-"""Frames for those who lose packets, where 50 of them a second for each would be too many."""
+"""From this load on 50 packets a second for each of those who lose some would be too many."""
 
 _STAGE, _AUDIENCE = -1, 0
 """Places; the others are the ladder's rungs, by the frames in their packets."""
@@ -55,10 +54,10 @@ class _Lane:
 class Seating:
     """Of one room in one process."""
 
-    def __init__(self, room_id: str, senders: Sequence[Sender], fixed_frames: int | None) -> None:
+    def __init__(self, room_id: str, senders: Sequence[Sender], pace: Pace) -> None:
         first = zlib.crc32(room_id.encode()) % len(senders)
         self._lanes = [_Lane(sender, i) for i, sender in enumerate([*senders[first:], *senders[:first]])]
-        self._packet_time = PacketTime(fixed_frames)
+        self._packet_time = PacketTime(pace)
         self._short_frames = 1
         self._stage: dict[Listener, Track] = {}
         self._place_of: dict[Listener, tuple[int, float]] = {}
@@ -181,7 +180,7 @@ class Seating:
         """How long packets are from now on, at a process's `load` of 0 to 1."""
         audience = sum(lane.listeners for lane in self._lanes) - len(self._stage)
         frames = self._packet_time.decide(audience, load, now)
-        self._short_frames = min(frames, _SHORT_WHEN_BUSY if load >= BUSY else 1)
+        self._short_frames = min(frames, MEDIUM if load >= BUSY else 1)
         for lane in self._lanes:
             for track in lane.tracks.get(_AUDIENCE, ()):
                 track.merger.frames = frames
