@@ -82,8 +82,7 @@ class FakePeer:
     def place(self) -> tuple[int, tuple[str, int]] | None:
         return (0, ("127.0.0.1", 9)) if self.is_connected else None
 
-    @property
-    def outbound(self) -> FakePeer:
+    def hand_over(self) -> FakePeer:
         """Whoever sends with these keys sends to this peer."""
         return self
 

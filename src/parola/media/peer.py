@@ -18,12 +18,11 @@ from parola.rtp.dtls import Dtls
 from parola.rtp.dtls_settled import Settled
 from parola.rtp.ice import IceLite
 from parola.rtp.srtp import Outbound, Srtp, SrtpError
+from parola.rtp.srtp_keys import SessionKeys
 from parola.rtp.stun import Address
 
 HANDSHAKE_LIMIT_S = 10.0
 """A peer that is not connected this long after its offer is given up."""
-SETTLED_S = 5.0
-"""After this no flight of the handshake is still under way, or asked for again by a browser that got it."""
 MAINTAINED_EVERY_S = 1.5
 """At the latest. Consent that would run out before the next time counts as expired now: nothing is sent without it."""
 SILENT_AT_HOME_S = 0.1
@@ -124,11 +123,11 @@ class Peer:
             return None
         return self.sockets[self.socket_index or 0], remote
 
-    @property
-    def outbound(self) -> Outbound:
-        """The keys of what we send. Raises AssertionError before the handshake is complete."""
+    def hand_over(self) -> SessionKeys | Outbound:
+        """The keys of what we send, once the handshake is complete. From then on this peer sends no media by itself.
+        Raises SrtpError the second time."""
         assert self._srtp is not None
-        return self._srtp.outbound
+        return self._srtp.hand_over()
 
     def handle_dtls(self, datagram: bytes, now: float) -> None:
         if not self._dtls.handle(datagram):
@@ -201,9 +200,6 @@ class Peer:
                 self.close("handshake_timeout")
         elif self.ice.consent_expired(now + MAINTAINED_EVERY_S):
             self._end("consent_expired")
-        elif isinstance(self._dtls, Dtls) and now - (self.connected_at or now) > SETTLED_S:
-            # OpenSSL's connection is 88 KB, which every listener would pay for as long as they listen.
-            self._dtls = self._dtls.settled() or self._dtls
 
     def close(self, reason: str) -> None:
         """Says goodbye where that is possible, then forgets the keys. A second call does nothing."""
@@ -231,6 +227,8 @@ class Peer:
             keys = self._dtls.keys
             self._srtp = Srtp(keys, self.ssrc)
             self.connected_at = now
+            # At once: OpenSSL's connection is 88 KB, and a crowd's, kept for seconds, would leave the heap in pieces.
+            self._dtls = self._dtls.settled() or self._dtls
             self.ice.settle()
             self.handler.connected(now)
         elif state == "failed":

@@ -85,7 +85,7 @@ class Seating:
         lane = lane or min(self._lanes, key=lambda x: x.listeners)
         numbers = listener.stream.numbers
         listener.slot = lane.sender.add(
-            listener.peer.outbound, numbers.ssrc, numbers.first_sequence, numbers.first_timestamp
+            listener.peer.hand_over(), numbers.ssrc, numbers.first_sequence, numbers.first_timestamp
         )
         listener.sender = lane.sender
         lane.sender.move(listener.slot, *place)

@@ -1,4 +1,4 @@
-"""What stays of a DTLS association when its handshake is long over: goodbyes in either direction, and the last flight.
+"""What stays of a DTLS association when its handshake is over: goodbyes in either direction, and the last flight.
 
 OpenSSL's connection takes 88 KB and is needed no more once SRTP has its keys. All that may still come is a repetition
 by a client that has missed our last flight (RFC 6347, section 4.2.4), and an alert. Both can be answered with a few

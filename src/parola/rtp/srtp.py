@@ -15,6 +15,7 @@ from pylibsrtp import Policy
 from pylibsrtp._binding import ffi, lib
 
 from parola.rtp.dtls import SrtpKeys
+from parola.rtp.srtp_keys import SessionKeys, session_keys
 
 MOST_SOURCES = 16
 """SSRCs that one peer may use in its connection's life: libsrtp keeps 4 KB for each and forgets none."""
@@ -85,12 +86,42 @@ class Inbound:
 
 
 class Srtp:
-    """`keys` as they came out of the DTLS handshake."""
+    """`keys` as they came out of the DTLS handshake. What we send is protected here, or by whoever `hand_over` has
+    given the keys to, never by both: two packets under one index would open the lock."""
+
+    __slots__ = ("_keys", "_outbound", "_ssrc", "inbound")
 
     def __init__(self, keys: SrtpKeys, ssrc: int | None = None) -> None:
-        self.outbound, self.inbound = Outbound(keys, ssrc), Inbound(keys)
-        self.protect, self.protect_rtcp = self.outbound.protect, self.outbound.protect_rtcp
-        self.unprotect, self.unprotect_rtcp = self.inbound.unprotect, self.inbound.unprotect_rtcp
+        self.inbound = Inbound(keys)
+        self._keys: SrtpKeys | None = keys
+        self._ssrc = ssrc
+        self._outbound: Outbound | None = None
+
+    def hand_over(self) -> SessionKeys | Outbound:
+        """What is to be sent from now on is protected with this; nothing has been before. Raises SrtpError."""
+        if self._keys is None or self._outbound is not None:
+            raise SrtpError("these keys are in use")
+        keys, self._keys = self._keys, None
+        return session_keys(keys) or Outbound(keys, self._ssrc)
+
+    def protect(self, packet: bytes) -> bytes:
+        return self._own().protect(packet)
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        return self._own().protect_rtcp(packet)
+
+    def unprotect(self, datagram: bytes) -> bytes:
+        return self.inbound.unprotect(datagram)
+
+    def unprotect_rtcp(self, datagram: bytes) -> bytes:
+        return self.inbound.unprotect_rtcp(datagram)
+
+    def _own(self) -> Outbound:
+        if self._outbound is None:
+            if self._keys is None:
+                raise SrtpError("somebody else has the keys")
+            self._outbound = Outbound(self._keys, self._ssrc)
+        return self._outbound
 
 
 # One buffer for all: nothing waits between its filling and its emptying, and the sender threads have their own.

@@ -18,6 +18,7 @@ from parola.media.fanout.layout import (
     ADDRESS_ROW,
     BATCH,
     DATAGRAM_ROW,
+    OWN_KEYS,
     RING,
     Call,
     Job,
@@ -26,6 +27,7 @@ from parola.media.fanout.layout import (
     Slot,
     State,
     call_addresses,
+    cipher_context,
 )
 from parola.media.fanout.plain import LONGEST_WAIT_MS, WAITS
 
@@ -33,9 +35,11 @@ _PROTECT, _PROTECT_RTCP, _SENDMMSG, _READ = map(
     int, (Call.PROTECT, Call.PROTECT_RTCP, Call.SENDMMSG, Call.READ)
 )
 _WRITE, _POLL, _CLOCK, _ERRNO = map(int, (Call.WRITE, Call.POLL, Call.CLOCK, Call.ERRNO))
+_INIT, _UPDATE, _FINAL, _CONTROL = map(int, (Call.INIT, Call.UPDATE, Call.FINAL, Call.CONTROL))
 _SESSION, _PLACE, _SSRC, _STAMP = map(int, (Slot.SESSION, Slot.PLACE, Slot.SSRC, Slot.STAMP))
 _SEQUENCE, _SILENT, _LAST_TICK = map(int, (Slot.SEQUENCE, Slot.SILENT, Slot.LAST_TICK))
 _PACKETS, _OCTETS, _DATAGRAM_BYTES = map(int, (Slot.PACKETS, Slot.OCTETS, Slot.DATAGRAM_BYTES))
+_RTCP_INDEX, _KEY, _SALT = map(int, (Slot.RTCP_INDEX, Slot.KEY, Slot.SALT))
 _KIND, _MEMBERS, _COUNT, _SIZE = map(int, (Job.KIND, Job.MEMBERS, Job.COUNT, Job.SIZE))
 _PAYLOAD_TYPE, _TICK, _FRAMES = map(int, (Job.PAYLOAD_TYPE, Job.TICK, Job.FRAMES))
 _JOB_SILENT, _NTP, _QUEUED_NS = map(int, (Job.SILENT, Job.NTP, Job.QUEUED_NS))
@@ -45,19 +49,26 @@ _DONE, _SENT, _SENT_BYTES = map(int, (State.DONE, State.SENT, State.SENT_BYTES))
 _UNSENT_FULL, _UNSENT_ERROR, _REFUSED = map(int, (State.UNSENT_FULL, State.UNSENT_ERROR, State.REFUSED))
 _BUSY_NS, _LATE_NS = map(int, (State.BUSY_NS, State.LATE_NS))
 _EINTR, _EAGAIN, _ENOBUFS, _POLLOUT, _MONOTONIC = 4, 11, 105, 4, 1
+_GET_TAG, _TAG = 0x10, 16
+"""EVP_CTRL_AEAD_GET_TAG (openssl/evp.h), and its bytes."""
 
 
 @intrinsic
 def _call(typingctx: Any, address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """int f(…) of up to four integers or pointers; what a function does not take stays in its register."""
-    signature = types.int32(types.uint64, types.uint64, types.uint64, types.uint64, types.uint64)
+    return types.int32(*[types.uint64] * 5), _generate_call
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(64)
-        function = ir.FunctionType(ir.IntType(32), [word] * 4)
-        return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), arguments[1:])
 
-    return signature, generate
+@intrinsic
+def _call_5(typingctx: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+    """The same of five."""
+    return types.int32(*[types.uint64] * 6), _generate_call
+
+
+def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    address, *values = arguments
+    function = ir.FunctionType(ir.IntType(32), [ir.IntType(64)] * len(values))
+    return builder.call(builder.inttoptr(address, function.as_pointer()), values)
 
 
 @intrinsic
@@ -132,11 +143,11 @@ def _rtp(row: Any, slots: Any, i: Any, job: Any, payload: Any, size: Any) -> Any
     marker = slots[i, _SILENT] != 0 and job[_JOB_SILENT] == 0
     row[0] = nb.uint8(0x80)
     row[1] = nb.uint8(job[_PAYLOAD_TYPE] | (nb.uint64(0x80) if marker else nb.uint64(0)))
-    _big_endian(row, 2, slots[i, _SEQUENCE], 2)
+    _big_endian(row, 2, slots[i, _SEQUENCE] & nb.uint64(0xFFFF), 2)
     _big_endian(row, 4, slots[i, _STAMP] + tick * nb.uint64(960), 4)
     _big_endian(row, 8, slots[i, _SSRC], 4)
     row[12 : 12 + size] = payload[:size]
-    slots[i, _SEQUENCE] = (slots[i, _SEQUENCE] + nb.uint64(1)) & nb.uint64(0xFFFF)
+    slots[i, _SEQUENCE] += nb.uint64(1)
     slots[i, _SILENT] = job[_JOB_SILENT]
     slots[i, _LAST_TICK] = tick + job[_FRAMES] - nb.uint64(1)
     slots[i, _PACKETS] += nb.uint64(1)
@@ -160,11 +171,46 @@ def _report(row: Any, slots: Any, i: Any, job: Any, payload: Any, size: Any) -> 
 
 
 @_njit
+def _seal(
+    calls: Any, cipher: Any, key: Any, salt: Any, ssrc: Any, index: Any, start: Any, head: Any, covered: Any,
+    size: Any, scratch: Any,
+) -> Any:  # fmt: skip
+    """AES-128-GCM in place: what stands at `start`, of which the first `head` of `size` bytes stay readable and
+    `covered` bytes behind the end, too. `salt` holds 12 bytes in two words. The new size, or 0."""
+    null, place = nb.uint64(0), nb.uint64(scratch.ctypes.data)
+    nonce, length = place + nb.uint64(32), place + nb.uint64(56)
+    # The words hold the bytes as they lie in memory, lowest first: SSRC in bytes 2 to 5, index in 6 to 11.
+    scratch[4] = salt[0] ^ _swapped(ssrc << nb.uint64(16) | index >> nb.uint64(32))
+    scratch[5] = salt[1] ^ _swapped(index << nb.uint64(32))
+    ok = _call_5(calls[_INIT], cipher, null, null, key, nonce)
+    ok &= _call_5(calls[_UPDATE], cipher, null, length, start, nb.uint64(head))
+    if covered > 0:
+        ok &= _call_5(calls[_UPDATE], cipher, null, length, start + nb.uint64(size), nb.uint64(covered))
+    body = start + nb.uint64(head)
+    ok &= _call_5(calls[_UPDATE], cipher, body, length, body, nb.uint64(size - head))
+    end = start + nb.uint64(size)
+    ok &= _call(calls[_FINAL], cipher, end, length, null)
+    ok &= _call(calls[_CONTROL], cipher, nb.uint64(_GET_TAG), nb.uint64(_TAG), end)
+    return size + _TAG if ok == 1 else 0
+
+
+@_njit
+def _swapped(word: Any) -> Any:
+    """The other byte order."""
+    out = nb.uint64(0)
+    for i in range(8):
+        out |= (word >> nb.uint64(8 * i) & nb.uint64(0xFF)) << nb.uint64(8 * (7 - i))
+    return out
+
+
+@_njit
 def _serve(
     calls: Any,
+    cipher: Any,
     job: Any,
     payload: Any,
     slots: Any,
+    rtcp_keys: Any,
     addresses: Any,
     datagrams: Any,
     iovecs: Any,
@@ -175,14 +221,13 @@ def _serve(
     """One datagram to each member."""
     kind, size = job[_KIND], np.int64(job[_SIZE])
     members = nb.carray(_pointer(job[_MEMBERS]), (np.int64(job[_COUNT]),), np.int32)
-    protect = calls[_PROTECT] if kind == _MEDIA else calls[_PROTECT_RTCP]
-    length = scratch[3:4].view(np.int32)
     first_row, first_address = nb.uint64(datagrams.ctypes.data), nb.uint64(addresses.ctypes.data)
     filled, fd = 0, nb.uint64(0)
     for m in range(members.shape[0]):
         i = members[m]
-        session = slots[i, _SESSION]
-        if session == 0 or (kind == _MEDIA and np.int64(job[_TICK]) <= np.int64(slots[i, _LAST_TICK])):
+        if slots[i, _SESSION] == 0 or (
+            kind == _MEDIA and np.int64(job[_TICK]) <= np.int64(slots[i, _LAST_TICK])
+        ):
             continue
         where = slots[i, _PLACE]
         if filled > 0 and (filled == BATCH or where & nb.uint64(0xFFFFFFFF) != fd):
@@ -190,25 +235,73 @@ def _serve(
             filled = 0
         fd = where & nb.uint64(0xFFFFFFFF)
         row = datagrams[filled]
-        if kind == _MEDIA:
-            length[0] = _rtp(row, slots, i, job, payload, size)
-        elif kind == _REPORT:
-            length[0] = _report(row, slots, i, job, payload, size)
-        else:
-            row[:size] = payload[:size]
-            length[0] = size
         start = first_row + nb.uint64(filled * DATAGRAM_ROW)
-        if _call(protect, session, start, nb.uint64(length.ctypes.data), nb.uint64(0)) != 0:
+        if kind == _MEDIA:
+            index = slots[i, _SEQUENCE]
+            length = _rtp(row, slots, i, job, payload, size)
+            length = _protect(calls, cipher, slots, i, index, start, length, scratch)
+        else:
+            if kind == _REPORT:
+                length = _report(row, slots, i, job, payload, size)
+            else:
+                row[:size] = payload[:size]
+                length = size
+            length = _protect_rtcp(calls, cipher, slots, rtcp_keys, i, row, start, length, scratch)
+        if length == 0:
             state[_REFUSED] += nb.uint64(1)
             continue
-        slots[i, _DATAGRAM_BYTES] += nb.uint64(length[0])
-        iovecs[filled, 1] = nb.uint64(length[0])
+        slots[i, _DATAGRAM_BYTES] += nb.uint64(length)
+        iovecs[filled, 1] = nb.uint64(length)
         which = np.int64(where >> nb.uint64(48))
         headers[filled, 0] = first_address + nb.uint64((np.int64(i) * 2 + which) * ADDRESS_ROW)
         headers[filled, 1] = where >> nb.uint64(32) & nb.uint64(0xFFFF)
         filled += 1
     if filled > 0:
         _push(calls, fd, filled, headers, iovecs, scratch, state)
+
+
+@_njit
+def _protect(
+    calls: Any, cipher: Any, slots: Any, i: Any, index: Any, start: Any, size: Any, scratch: Any
+) -> Any:
+    """RTP at `start` as SRTP; its size, 0 where that failed."""
+    session = slots[i, _SESSION]
+    if session != OWN_KEYS:
+        return _by_libsrtp(calls[_PROTECT], session, start, size, scratch)
+    key = _address(slots, i, _KEY)
+    return _seal(calls, cipher, key, slots[i, _SALT:], slots[i, _SSRC], index, start, 12, 0, size, scratch)
+
+
+@_njit
+def _protect_rtcp(
+    calls: Any, cipher: Any, slots: Any, rtcp_keys: Any, i: Any, row: Any, start: Any, size: Any, scratch: Any
+) -> Any:
+    session = slots[i, _SESSION]
+    if session != OWN_KEYS:
+        return _by_libsrtp(calls[_PROTECT_RTCP], session, start, size, scratch)
+    index, key = slots[i, _RTCP_INDEX], _address(rtcp_keys, i, 0)
+    slots[i, _RTCP_INDEX] += nb.uint64(1)
+    trailer = nb.uint64(1 << 31) | index
+    _big_endian(row, size, trailer, 4)
+    salt = rtcp_keys[i, 2:]
+    size = _seal(calls, cipher, key, salt, slots[i, _SSRC], index, start, 8, 4, size, scratch)
+    if size == 0:
+        return 0
+    _big_endian(row, size, trailer, 4)
+    return size + 4
+
+
+@_njit
+def _by_libsrtp(function: Any, session: Any, start: Any, size: Any, scratch: Any) -> Any:
+    length = scratch[3:4].view(np.int32)
+    length[0] = size
+    place = nb.uint64(scratch.ctypes.data) + nb.uint64(24)
+    return 0 if _call(function, session, start, place, nb.uint64(0)) != 0 else np.int64(length[0])
+
+
+@_njit
+def _address(words: Any, i: Any, column: Any) -> Any:
+    return nb.uint64(words.ctypes.data) + nb.uint64((np.int64(i) * words.shape[1] + column) * 8)
 
 
 @_njit
@@ -219,17 +312,19 @@ def _retire(job: Any, slots: Any) -> None:
 
 
 @nb.njit(
-    "int64(uint64[::1], int64, int64, uint64[:,::1], uint8[:,::1], uint64[:,::1], uint8[:,:,::1], uint8[:,::1], "
-    "uint64[:,::1], uint64[:,::1], uint64[::1])",
+    "int64(uint64[::1], uint64, int64, int64, uint64[:,::1], uint8[:,::1], uint64[:,::1], uint64[:,::1], "
+    "uint8[:,:,::1], uint8[:,::1], uint64[:,::1], uint64[:,::1], uint64[::1])",
     nogil=True, cache=True, boundscheck=False,
 )  # fmt: skip
 def work(
     calls: Any,
+    cipher: Any,
     told: Any,
     tell: Any,
     jobs: Any,
     payloads: Any,
     slots: Any,
+    rtcp_keys: Any,
     addresses: Any,
     datagrams: Any,
     iovecs: Any,
@@ -255,8 +350,10 @@ def work(
             if kind == _RETIRE:
                 _retire(job, slots)
             elif kind != _FLUSH:
-                payload = payloads[row]
-                _serve(calls, job, payload, slots, addresses, datagrams, iovecs, headers, scratch, state)
+                _serve(
+                    calls, cipher, job, payloads[row], slots, rtcp_keys, addresses, datagrams, iovecs, headers,
+                    scratch, state,
+                )  # fmt: skip
             ended = _now(calls, scratch)
             state[_BUSY_NS] += ended - began
             state[_LATE_NS] = max(state[_LATE_NS], ended - job[_QUEUED_NS])
@@ -267,7 +364,8 @@ def work(
 
 def thread(memory: Memory, told: int, tell: int) -> None:
     """As `plain.work`."""
-    work(
-        call_addresses(), told, tell, memory.jobs, memory.payloads, memory.slots, memory.addresses,
-        memory.datagrams, memory.iovecs, memory.headers, memory.state,
-    )  # fmt: skip
+    with cipher_context() as cipher:
+        work(
+            call_addresses(), cipher, told, tell, memory.jobs, memory.payloads, memory.slots, memory.rtcp_keys,
+            memory.addresses, memory.datagrams, memory.iovecs, memory.headers, memory.state,
+        )  # fmt: skip

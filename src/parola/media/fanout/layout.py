@@ -7,14 +7,18 @@ except a slot's `PLACE`, which is a single word, and the `State` counters, which
 
 from __future__ import annotations
 
+import _hashlib
+import contextlib
 import ctypes
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from pylibsrtp import _binding
 from pylibsrtp._binding import ffi, lib
 
 Words = NDArray[np.uint64]
@@ -40,13 +44,14 @@ class Slot(IntEnum):
     """Columns of a listener's row."""
 
     SESSION = 0
-    """Address of the libsrtp session that protects this stream; 0: nobody is here."""
+    """Address of the libsrtp session that protects this stream, or `OWN_KEYS`; 0: nobody is here."""
     PLACE = 1
     """Where it goes: see `place`. Written by the loop at any time."""
     SSRC = 2
     STAMP = 3
     """RTP timestamp of tick 0."""
     SEQUENCE = 4
+    """Of the next packet, with its roll-over counter above it (RFC 3711, section 3.3.1)."""
     SILENT = 5
     """1 where the latest packet held no sound."""
     LAST_TICK = 6
@@ -55,10 +60,19 @@ class Slot(IntEnum):
     OCTETS = 8
     """Of payload (RFC 3550, section 6.4.1)."""
     DATAGRAM_BYTES = 9
+    RTCP_INDEX = 10
+    """Of the next SRTCP packet (RFC 3711, section 3.4)."""
+    KEY = 12
+    """Two words: AES key of SRTP, as bytes."""
+    SALT = 14
+    """Two words: 12 bytes."""
 
 
 SLOT_WORDS = 16
-"""Two cache lines: nobody's counters share one."""
+"""Two cache lines, in which everything about one packet stands: with thousands of listeners, fetching memory is what
+takes the time. So there is one cipher context, which gets each listener's key, instead of one for each."""
+OWN_KEYS = 1
+"""No session: the keys stand in the slot (AEAD_AES_128_GCM)."""
 
 
 class Job(IntEnum):
@@ -109,7 +123,7 @@ class State(IntEnum):
     """Datagrams that the kernel had no room for, after waiting."""
     UNSENT_ERROR = 4
     REFUSED = 5
-    """Packets that libsrtp would not protect: a bug."""
+    """Packets that could not be protected: a bug."""
     BUSY_NS = 6
     LATE_NS = 7
     """The longest that a job took from being queued until it was done, since the loop last set this to 0."""
@@ -144,14 +158,45 @@ class Call(IntEnum):
     POLL = 5
     CLOCK = 6
     ERRNO = 7
+    INIT = 8
+    """EVP_EncryptInit_ex, and so on."""
+    UPDATE = 9
+    FINAL = 10
+    CONTROL = 11
 
 
 def call_addresses() -> Words:
-    """For the compiled worker: its code, kept on disk, must not hold addresses of one process."""
-    libc = ctypes.CDLL(None)
-    names = ("sendmmsg", "read", "write", "poll", "clock_gettime", "__errno_location")
+    """For the compiled worker: its code, kept on disk, must not hold addresses of one process. Raises AttributeError
+    where there is no OpenSSL to be found."""
+    libc, openssl = ctypes.CDLL(None), find_openssl()
     srtp = [int(ffi.cast("uintptr_t", ffi.addressof(lib, n))) for n in ("srtp_protect", "srtp_protect_rtcp")]
-    return np.array([*srtp, *(_address_of(libc, name) for name in names)], np.uint64)
+    system = ("sendmmsg", "read", "write", "poll", "clock_gettime", "__errno_location")
+    cipher = ("EVP_EncryptInit_ex", "EVP_EncryptUpdate", "EVP_EncryptFinal_ex", "EVP_CIPHER_CTX_ctrl")
+    found = [_address_of(libc, name) for name in system] + [_address_of(openssl, name) for name in cipher]
+    return np.array([*srtp, *found], np.uint64)
+
+
+def find_openssl() -> ctypes.CDLL:
+    """The one inside libsrtp's wheel, which is newer than most systems' and no slower; else Python's own."""
+    for module in (_binding, _hashlib):
+        library = ctypes.CDLL(module.__file__)
+        if hasattr(library, "EVP_EncryptInit_ex"):
+            return library
+    raise AttributeError("no OpenSSL")
+
+
+@contextlib.contextmanager
+def cipher_context() -> Iterator[int]:
+    """An EVP_CIPHER_CTX for AES-128-GCM, still without a key: its address."""
+    openssl = find_openssl()
+    openssl.EVP_CIPHER_CTX_new.restype = openssl.EVP_aes_128_gcm.restype = ctypes.c_void_p
+    context, kind = openssl.EVP_CIPHER_CTX_new(), ctypes.c_void_p(openssl.EVP_aes_128_gcm())
+    try:
+        if openssl.EVP_EncryptInit_ex(ctypes.c_void_p(context), kind, None, None, None) != 1:
+            raise MemoryError("no cipher context")
+        yield context
+    finally:
+        openssl.EVP_CIPHER_CTX_free(ctypes.c_void_p(context))
 
 
 def unpack_place(word: int) -> tuple[int, int, int]:
@@ -175,6 +220,8 @@ class Memory:
 
     def __init__(self) -> None:
         self.slots: Words = np.zeros((SLOTS, SLOT_WORDS), np.uint64)
+        self.rtcp_keys: Words = np.zeros((SLOTS, 4), np.uint64)
+        """As `Slot.KEY` and `Slot.SALT`, of SRTCP: seldom needed."""
         self.addresses: Bytes = np.zeros((SLOTS, 2, ADDRESS_ROW), np.uint8)
         self.jobs: Words = np.zeros((RING, JOB_WORDS), np.uint64)
         self.payloads: Bytes = np.zeros((RING, PAYLOAD_ROW), np.uint8)

@@ -13,10 +13,12 @@ import socket
 import struct
 import time
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pylibsrtp._binding import ffi, lib
 
 from parola.media.fanout.layout import (
     DATAGRAM_ROW,
+    OWN_KEYS,
     RING,
     Job,
     Kind,
@@ -27,6 +29,7 @@ from parola.media.fanout.layout import (
     unpack_place,
     unpack_sockaddr,
 )
+from parola.rtp.srtp_keys import KEY, SALT
 
 LONGEST_WAIT_MS = 5
 WAITS = 4
@@ -75,16 +78,23 @@ def _serve(memory: Memory, outlet: _Outlet, i: int, job: Words, kind: int, paylo
     session = int(slot[Slot.SESSION])
     if not session:
         return
+    datagram: bytes | None
     if kind == Kind.MEDIA:
         # What is older than the last packet would be out of order, and after a fence out of its time.
         if int(job[Job.TICK]) <= int(slot[Slot.LAST_TICK].astype("int64")):
             return
-        packet, protect = _rtp(slot, job, payload), lib.srtp_protect
-    elif kind == Kind.REPORT:
-        packet, protect = _report(slot, job, payload), lib.srtp_protect_rtcp
+        index = int(slot[Slot.SEQUENCE])
+        packet = _rtp(slot, job, payload)
+        if session == OWN_KEYS:
+            datagram = _seal(slot, packet, index)
+        else:
+            datagram = outlet.protect(lib.srtp_protect, session, packet)
     else:
-        packet, protect = payload, lib.srtp_protect_rtcp
-    datagram = outlet.protect(protect, session, packet)
+        packet = _report(slot, job, payload) if kind == Kind.REPORT else payload
+        if session == OWN_KEYS:
+            datagram = _seal_rtcp(slot, memory.rtcp_keys[i], packet)
+        else:
+            datagram = outlet.protect(lib.srtp_protect_rtcp, session, packet)
     if datagram is None:
         return
     slot[Slot.DATAGRAM_BYTES] += len(datagram)
@@ -98,8 +108,9 @@ def _rtp(slot: Words, job: Words, payload: bytes) -> bytes:
     marker = 0x80 if slot[Slot.SILENT] and not silent else 0
     sequence = int(slot[Slot.SEQUENCE])
     stamp = int(slot[Slot.STAMP]) + tick * 960 & 0xFFFFFFFF
-    header = _RTP.pack(0x80, marker | int(job[Job.PAYLOAD_TYPE]), sequence, stamp, int(slot[Slot.SSRC]))
-    slot[Slot.SEQUENCE] = sequence + 1 & 0xFFFF
+    kind = marker | int(job[Job.PAYLOAD_TYPE])
+    header = _RTP.pack(0x80, kind, sequence & 0xFFFF, stamp, int(slot[Slot.SSRC]))
+    slot[Slot.SEQUENCE] = sequence + 1
     slot[Slot.SILENT] = silent
     slot[Slot.LAST_TICK] = tick + int(job[Job.FRAMES]) - 1
     slot[Slot.PACKETS] += 1
@@ -113,6 +124,33 @@ def _report(slot: Words, job: Words, chunk: bytes) -> bytes:
     counts = int(slot[Slot.PACKETS]) & 0xFFFFFFFF, int(slot[Slot.OCTETS]) & 0xFFFFFFFF
     report = _REPORT.pack(0x80C80006, ssrc, int(job[Job.NTP]), stamp, *counts)
     return report + _SDES.pack(0x81CA0000 | (4 + len(chunk)) // 4, ssrc) + chunk
+
+
+def _seal(slot: Words, packet: bytes, index: int) -> bytes:
+    """RFC 7714, section 8: the nonce is made of SSRC, roll-over counter and sequence number."""
+    key, salt = _key_and_salt(slot[Slot.KEY :])
+    nonce = _nonce(slot, salt, index)
+    return packet[:12] + AESGCM(key).encrypt(nonce, packet[12:], packet[:12])
+
+
+def _seal_rtcp(slot: Words, keys: Words, packet: bytes) -> bytes:
+    """RFC 7714, section 9: the index, with the bit that says "encrypted", stands at the end and is authenticated."""
+    index = int(slot[Slot.RTCP_INDEX])
+    slot[Slot.RTCP_INDEX] = index + 1
+    key, salt = _key_and_salt(keys)
+    nonce = _nonce(slot, salt, index)
+    trailer = struct.pack("!I", 1 << 31 | index)
+    return packet[:8] + AESGCM(key).encrypt(nonce, packet[8:], packet[:8] + trailer) + trailer
+
+
+def _key_and_salt(words: Words) -> tuple[bytes, bytes]:
+    row = words.tobytes()
+    return row[:KEY], row[KEY : KEY + SALT]
+
+
+def _nonce(slot: Words, salt: bytes, index: int) -> bytes:
+    """Of 12 bytes (RFC 7714, sections 8.1 and 9.1): index and roll-over counter, or SRTCP index, fill the last six."""
+    return (int.from_bytes(salt, "big") ^ int(slot[Slot.SSRC]) << 48 ^ index).to_bytes(SALT, "big")
 
 
 class _Outlet:

@@ -18,6 +18,7 @@ import numpy as np
 
 from parola.media.fanout.layout import (
     LARGEST_PAYLOAD,
+    OWN_KEYS,
     RING,
     SLOTS,
     Job,
@@ -30,6 +31,7 @@ from parola.media.fanout.layout import (
     sockaddr,
 )
 from parola.rtp.srtp import Outbound
+from parola.rtp.srtp_keys import SessionKeys
 from parola.rtp.stun import Address
 
 Worker = Callable[[Memory, int, int], object]
@@ -55,6 +57,7 @@ class Sender:
         """What each row of the ring points at, kept alive."""
         self._free = list(range(SLOTS - 1, -1, -1))
         self._sessions: dict[int, Outbound] = {}
+        """Of those who are not sealed with `OWN_KEYS`."""
         self._retired: deque[tuple[int, int]] = deque()
         """(number of the job that retires it, slot)."""
         self._flushes: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -92,9 +95,9 @@ class Sender:
     def is_running(self) -> bool:
         return self._thread is not None
 
-    def add(self, session: Outbound, ssrc: int, first_sequence: int, first_timestamp: int) -> int:
-        """A slot for a listener, who gets nothing before `move` has said where to. Raises SenderFull.
-        `first_timestamp` is the RTP time of tick 0."""
+    def add(self, keys: SessionKeys | Outbound, ssrc: int, first_sequence: int, first_timestamp: int) -> int:
+        """A slot for a listener, who gets nothing before `move` has said where to. Raises SenderFull. `keys` are this
+        sender's alone from now on. `first_timestamp` is the RTP time of tick 0."""
         self._reclaim()
         if not self._free:
             raise SenderFull()
@@ -105,7 +108,11 @@ class Sender:
         row[Slot.STAMP] = first_timestamp
         row[Slot.SEQUENCE] = first_sequence
         row[Slot.SILENT] = 1
-        self._sessions[slot] = session
+        if isinstance(keys, SessionKeys):
+            row[Slot.KEY :] = np.frombuffer(keys.rtp + keys.rtp_salt + bytes(4), np.uint64)
+            self._memory.rtcp_keys[slot] = np.frombuffer(keys.rtcp + keys.rtcp_salt + bytes(4), np.uint64)
+        else:
+            self._sessions[slot] = keys
         return slot
 
     def move(self, slot: int, fd: int, address: Address) -> None:
@@ -116,7 +123,8 @@ class Sender:
         self._memory.addresses[slot, which, : len(packed)] = np.frombuffer(packed, np.uint8)
         row[Slot.PLACE] = place(fd, len(packed), which)
         if not row[Slot.SESSION]:
-            row[Slot.SESSION] = self._sessions[slot].address
+            session = self._sessions.get(slot)
+            row[Slot.SESSION] = OWN_KEYS if session is None else session.address
 
     def remove(self, slot: int) -> None:
         """After what is queued for it, nothing is sent there any more."""
@@ -214,8 +222,9 @@ class Sender:
         done = int(self._memory.state[State.DONE])
         while self._retired and self._retired[0][0] <= done:
             _, slot = self._retired.popleft()
-            self._memory.slots[slot, Slot.SESSION] = 0
-            del self._sessions[slot]
+            self._memory.slots[slot] = 0
+            self._memory.rtcp_keys[slot] = 0
+            self._sessions.pop(slot, None)
             self._free.append(slot)
 
 
