@@ -254,3 +254,50 @@ def test_an_overheard_check_pulls_nothing_to_another_address() -> None:
     assert server.handle(overheard, HOME, 0.2) is not None, "a retransmission from where it came from"
     assert server.handle(ice.request(0.3), ROAD, 0.3) is not None, "a check of the client's own"
     assert server.remote == ROAD
+
+
+def settled() -> tuple[IceLite, IceClient]:
+    """A connection whose consent checks are all alike, as a browser's are."""
+    server, peer = lite(), client()
+    server.handle(peer.request(0.0), HOME, 0.0)
+    server.settle()
+    assert server.handle_usual(peer.request(1.0), HOME, 1.0) is None, "nothing is usual before the first"
+    assert server.handle(peer.request(1.0), HOME, 1.0) is not None
+    return server, peer
+
+
+@given(st.binary(min_size=12, max_size=12), st.sampled_from([HOME, ("2001:db8::7", 5000)]))
+def test_the_quick_answer_is_the_answer(transaction_id: bytes, source: stun.Address) -> None:
+    mapped: dict[int, bytes] = {Attribute.XOR_MAPPED_ADDRESS: stun.xor_address(source, transaction_id)}
+    answer = stun.encode(Message(stun.BINDING, Class.SUCCESS, transaction_id, mapped), PASSWORD.encode())
+    assert stun.success(transaction_id, source, PASSWORD.encode()) == answer
+
+
+def test_a_check_like_the_last_one_is_consent_and_answered() -> None:
+    server, peer = settled()
+    check = peer.request(9.0)
+    answer = server.handle_usual(check, HOME, 9.0)
+    assert answer is not None
+    assert peer.handle_response(answer)
+    assert server.last_consent == 9.0
+
+
+def test_what_is_not_quite_the_usual_check_is_looked_at_with_care() -> None:
+    server, peer = settled()
+    check = peer.request(9.0)
+    for at in range(len(check)):
+        forged = check[:at] + bytes([check[at] ^ 1]) + check[at + 1 :]
+        assert server.handle_usual(forged, HOME, 9.0) is None, at
+    for other in (check[:-1], check + b"\0", check[:-8], b"", client("another-password-22-ch").request(9.0)):
+        assert server.handle_usual(other, HOME, 9.0) is None
+    assert server.handle_usual(check, ROAD, 9.0) is None, "from elsewhere it means something else"
+    assert server.handle_usual(peer.request(9.0, nominate=False), HOME, 9.0) is None
+    assert server.last_consent == 1.0
+
+
+def test_a_client_on_the_move_gets_no_quick_answer() -> None:
+    server, peer = settled()
+    server.handle(peer.request(9.0), ROAD, 9.0)
+    assert server.asking is not None
+    assert server.handle_usual(peer.request(9.0), HOME, 9.0) is None
+    assert server.handle_usual(peer.request(9.0), ROAD, 9.0) is None

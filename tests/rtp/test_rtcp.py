@@ -19,6 +19,7 @@ from parola.rtp.rtcp import (
     encode,
     ntp,
     parse_compound,
+    reports_about,
 )
 
 BLOCK = ReportBlock(0x01020304, 64, -3, 70_000, 12, 0xB7052000, 0x00054000)
@@ -219,3 +220,52 @@ def test_a_block_always_fits_its_fields():
         )
     encoded = encode(ReceiverReport(1, (statistics.report(1e9),)))
     assert struct.unpack_from("!H", encoded, 2)[0] == 7
+
+
+SSRCS = st.sampled_from([7, 8])
+BLOCKS = st.builds(
+    ReportBlock,
+    SSRCS,
+    *[st.integers(0, 255), st.integers(-(1 << 23), (1 << 23) - 1)],
+    *[st.integers(0, 2**32 - 1)] * 4,
+)
+REPORTS = st.lists(BLOCKS, max_size=4).map(tuple)
+COMPOUNDS = st.lists(
+    st.one_of(
+        st.builds(ReceiverReport, SSRCS, REPORTS),
+        st.builds(lambda reports: SenderReport(9, 1, 2, 3, 4, reports), REPORTS),
+        st.just(Sdes(7, "room")),
+        st.just(Bye((7,))),
+        st.just(Unknown(206, bytes(8))),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(COMPOUNDS)
+def test_what_is_said_about_a_stream_is_found_without_reading_the_rest(packets):
+    about = [
+        block
+        for packet in packets
+        if isinstance(packet, (ReceiverReport, SenderReport))
+        for block in packet.reports
+        if block.ssrc == 7
+    ]
+    assert reports_about(encode(*packets), 7) == about
+
+
+@given(COMPOUNDS, st.data())
+def test_a_compound_that_is_cut_off_or_bent_says_nothing_or_something_but_never_breaks(packets, data):
+    whole = encode(*packets)
+    for bent in (
+        whole[: data.draw(st.integers(0, len(whole)))],
+        whole[: (at := data.draw(st.integers(0, len(whole) - 1)))]
+        + data.draw(st.binary(min_size=1, max_size=1))
+        + whole[at + 1 :],
+    ):
+        try:
+            blocks = reports_about(bent, 7)
+        except RtcpError:
+            continue
+        assert all(block.ssrc == 7 for block in blocks)

@@ -80,7 +80,10 @@ class Listener:
         try:
             if self.stream.handle_reports(packet, now, self.room.unix(now)):
                 self.on_loss(self.stream.loss_256 / 256)
-                self.room.reported(self, now)
+                if (
+                    self.stream.loss_256
+                ):  # whose packets could be others otherwise is asked when their time has come
+                    self.room.reported(self, now)
         except rtcp.RtcpError:
             self.peer.dropped["rtcp_malformed"] += 1
 

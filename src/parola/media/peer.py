@@ -110,6 +110,13 @@ class Peer:
             self._send(*check)
         return True
 
+    def handle_consent(self, datagram: bytes, source: Address, now: float) -> bool:
+        """Answers a consent check like the last one; False where it is another, or none, and `handle_stun` decides."""
+        response = self.ice.handle_usual(datagram, source, now)
+        if response is not None:
+            self._send(response, source)
+        return response is not None
+
     def handle_stun_response(self, datagram: bytes, source: Address, now: float) -> bool:
         """Whether it shows that the client receives at `source`, where media goes from now on. The caller says
         `moved` when it knows the socket, too."""

@@ -73,17 +73,14 @@ class ProgramStream:
 
     def handle_reports(self, data: bytes, now: float, unix: float) -> bool:
         """Listens to what the listener says; True where it is about our stream. RtcpError goes to the caller."""
-        ours = False
-        for packet in rtcp.parse_compound(data):
-            if not isinstance(packet, (rtcp.ReceiverReport, rtcp.SenderReport)):
-                continue
-            for block in packet.reports:
-                if block.ssrc == self.numbers.ssrc:
-                    ours = self.reported = True
-                    self.loss_256, self.jitter = block.fraction_lost, block.jitter
-                    self._note_round_trip(block, unix)
-                    self._protect(block.fraction_lost, now)
-        return ours
+        blocks = rtcp.reports_about(data, self.numbers.ssrc)
+        for block in blocks:
+            self.reported = True
+            self.loss_256, self.jitter = block.fraction_lost, block.jitter
+            self._note_round_trip(block, unix)
+            if block.fraction_lost:
+                self._protect(block.fraction_lost, now)
+        return bool(blocks)
 
     def _note_round_trip(self, block: rtcp.ReportBlock, unix: float) -> None:
         """RFC 3550, section 6.4.1, in units of 1/65536 s; all three stamps come from one clock, ours."""

@@ -148,10 +148,11 @@ class Transport:
         self.packets_in += 1
         self.bytes_in += len(datagram)
         kind = demux.kind(datagram)
-        if kind == "stun":
-            self._receive_stun(index, datagram, source, now)
-            return
         peer = self._by_address.get((index, source))
+        if kind == "stun":
+            if peer is None or peer.closed or not peer.handle_consent(datagram, source, now):
+                self._receive_stun(index, datagram, source, now)
+            return
         if kind == "dtls" and (index, source) in self._claims:
             self._hear_claim((index, source), datagram, now)
         elif kind is None or peer is None or peer.closed:

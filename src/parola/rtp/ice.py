@@ -26,8 +26,9 @@ ASK_EVERY_S = 0.1
 ASKED_S = 3.0
 """A check that is not answered by then was lost, or went to somebody else."""
 
-_REMEMBERED = 32
-"""Answered requests whose senders are remembered: more than a minute of checks."""
+_REMEMBERED, _REMEMBERED_SETTLED = 32, 4
+"""Answered requests whose senders are remembered: until a handshake has proved where the client is, more checks than it
+takes; then a few, because no request moves media any more."""
 _UNKNOWN_LISTED = 8
 """Types named in an error; a short list keeps the answer shorter than the request."""
 
@@ -103,6 +104,7 @@ class IceLite:
         self._checks = _Checks(f"{client.ufrag}:{ufrag}", seed, role)
         self._client_key = client.password.encode("utf-8")
         self._settled = False
+        self._usual: bytes | None = None
         self._question: _Question | None = None
 
     def handle(self, datagram: bytes, source: Address, now: float) -> bytes | None:
@@ -127,8 +129,19 @@ class IceLite:
             # RFC 8445, section 6.1.1: with a lite peer the full agent controls. 487 makes it change its mind.
             return self._error(request, 487)
         self._follow(source, Attribute.USE_CANDIDATE in request.attributes, now)
-        mapped = stun.xor_address(source, request.transaction_id)
-        return self._answer(request, Class.SUCCESS, {Attribute.XOR_MAPPED_ADDRESS: mapped})
+        if self._settled and source == self.remote:
+            self._usual = stun.outline(datagram)
+        return stun.success(request.transaction_id, source, self._key)
+
+    def handle_usual(self, datagram: bytes, source: Address, now: float) -> bytes | None:
+        """The answer to a consent check that is the last one but for its number, from where media goes: a browser
+        sends no other for as long as it listens. None: `handle` has to look at it."""
+        if self._usual is None or source != self.remote or self._question is not None:
+            return None
+        if stun.outline(datagram) != self._usual or not stun.has_proofs(datagram, self._key):
+            return None
+        self.last_consent = now
+        return stun.success(stun.transaction_id(datagram), source, self._key)
 
     @property
     def asking(self) -> bytes | None:
@@ -175,7 +188,7 @@ class IceLite:
         """
         if self._answered.setdefault(transaction_id, source) != source:
             return False
-        if len(self._answered) > _REMEMBERED:
+        while len(self._answered) > (_REMEMBERED_SETTLED if self._settled else _REMEMBERED):
             del self._answered[next(iter(self._answered))]
         return True
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 SR, RR, SDES, BYE = 200, 201, 202, 203
 _BLOCK = struct.Struct("!IIIIII")
+_SSRC = struct.Struct("!I")
 _NTP_EPOCH = 2_208_988_800
 _CLOCK = 48_000
 _MAX_DROPOUT = 3000
@@ -76,25 +77,24 @@ Packet = SenderReport | ReceiverReport | Sdes | Bye | Unknown
 
 def parse_compound(data: bytes) -> list[Packet]:
     """Raises RtcpError."""
-    packets: list[Packet] = []
-    at = 0
-    while at < len(data):
-        if len(data) - at < 4 or data[at] >> 6 != 2:
-            raise RtcpError("no RTCP header")
-        count, packet_type = data[at] & 0x1F, data[at + 1]
-        end = at + 4 + 4 * struct.unpack_from("!H", data, at + 2)[0]
-        if end > len(data) or len(packets) == _MOST_PACKETS:
-            raise RtcpError("truncated, or too many packets")
-        body = data[at + 4 : end]
-        if data[at] & 0x20:
-            if end != len(data) or not body or not 0 < body[-1] <= len(body) or body[-1] % 4:
-                raise RtcpError("wrong padding")
-            body = body[: -body[-1]]
-        packets.append(_parse(packet_type, count, body))
-        at = end
-    if not packets:
-        raise RtcpError("empty")
-    return packets
+    return [_parse(kind, count, data[begin:end]) for kind, count, begin, end in _outlines(data)]
+
+
+def reports_about(data: bytes, ssrc: int) -> list[ReportBlock]:
+    """The report blocks about one stream in a compound packet, of whatever else it holds only the outline is read.
+    Raises RtcpError."""
+    found: list[ReportBlock] = []
+    for packet_type, count, begin, end in _outlines(data):
+        if packet_type in (SR, RR):
+            at = begin + (24 if packet_type == SR else 4)
+            if at + 24 * count > end:
+                raise RtcpError("truncated report")
+            found += [
+                _block(data, i)
+                for i in range(at, at + 24 * count, 24)
+                if _SSRC.unpack_from(data, i)[0] == ssrc
+            ]
+    return found
 
 
 def encode(*packets: Packet) -> bytes:
@@ -185,6 +185,28 @@ class ReceptionStatistics:
         )
 
 
+def _outlines(data: bytes) -> list[tuple[int, int, int, int]]:
+    """Of each packet its type, its count, and where its body begins and ends, padding apart."""
+    packets: list[tuple[int, int, int, int]] = []
+    at = 0
+    while at < len(data):
+        if len(data) - at < 4 or data[at] >> 6 != 2:
+            raise RtcpError("no RTCP header")
+        end = following = at + 4 + 4 * (data[at + 2] << 8 | data[at + 3])
+        if end > len(data) or len(packets) == _MOST_PACKETS:
+            raise RtcpError("truncated, or too many packets")
+        if data[at] & 0x20:
+            padding = data[end - 1]
+            if end != len(data) or not 0 < padding <= end - at - 4 or padding % 4:
+                raise RtcpError("wrong padding")
+            end -= padding
+        packets.append((data[at + 1], data[at] & 0x1F, at + 4, end))
+        at = following
+    if not packets:
+        raise RtcpError("empty")
+    return packets
+
+
 def _parse(packet_type: int, count: int, body: bytes) -> Packet:
     if packet_type == SR:
         if len(body) < 24 + 24 * count:
@@ -220,16 +242,14 @@ def _parse_sdes(body: bytes) -> Packet:
 
 
 def _blocks(body: bytes, at: int, count: int) -> tuple[ReportBlock, ...]:
-    blocks = []
-    for i in range(count):
-        ssrc, lost, highest, jitter, lsr, dlsr = _BLOCK.unpack_from(body, at + 24 * i)
-        cumulative = lost & 0xFFFFFF
-        blocks.append(
-            ReportBlock(
-                ssrc, lost >> 24, cumulative - ((cumulative & 0x800000) << 1), highest, jitter, lsr, dlsr
-            )
-        )
-    return tuple(blocks)
+    return tuple(_block(body, at + 24 * i) for i in range(count))
+
+
+def _block(data: bytes, at: int) -> ReportBlock:
+    ssrc, lost, highest, jitter, lsr, dlsr = _BLOCK.unpack_from(data, at)
+    cumulative = lost & 0xFFFFFF
+    signed = cumulative - ((cumulative & 0x800000) << 1)
+    return ReportBlock(ssrc, lost >> 24, signed, highest, jitter, lsr, dlsr)
 
 
 def _encode(packet: Packet) -> bytes:
