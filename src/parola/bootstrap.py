@@ -211,7 +211,6 @@ async def _media(settings: Settings, index: int) -> None:
             identity, transport, store, bus, projections, time.monotonic, senders, pace, most
         )
         await OrderDesk(process, bus).open()
-        _settle_memory()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

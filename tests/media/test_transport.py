@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 import time
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -196,3 +198,17 @@ async def test_a_taken_port_is_named() -> None:
     with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
         Transport.bind(["127.0.0.1"], port)
     taken.close()
+
+
+async def test_whoever_goes_leaves_nothing_to_a_collector(house: House) -> None:
+    peer, handler = weakref.ref(house.peer), house.handler
+    house.transport.remove(house.peer)
+    gc.collect()
+    gc.disable()
+    try:
+        house.peer.close("left")
+        del house.peer
+        assert peer() is None
+    finally:
+        gc.enable()
+    assert handler.reasons == ["left"]

@@ -56,6 +56,27 @@ class PeerStatistics:
     early_packets: int = 0
 
 
+class _Nobody:
+    """Whom a closed peer serves: it must not hold on to those who hold on to it, or only a collector would free them
+    (see `garbage`)."""
+
+    def connected(self, now: float) -> None: ...
+
+    def rtp(self, packet: bytes, now: float) -> None: ...
+
+    def rtcp(self, packet: bytes, now: float) -> None: ...
+
+    def moved(self) -> None: ...
+
+    def closed(self, reason: str) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
+def _discard(datagram: bytes, address: Address) -> None: ...
+
+
 class Peer:
     """`send` moves one datagram to an address; `ssrc` is ours; `now` is monotonic seconds throughout."""
 
@@ -221,7 +242,8 @@ class Peer:
         self.closed = True
         self._srtp = None
         self.ended[reason] += 1
-        self.handler.closed(reason)
+        handler, self.handler, self._send = self.handler, _NOBODY, _discard
+        handler.closed(reason)
 
     def _after_dtls(self, now: float) -> None:
         self._flush()

@@ -33,6 +33,7 @@ from parola.media.fanout import Sender
 from parola.media.fanout.layout import State
 from parola.media.fanout.sender import total
 from parola.media.figures import MediaFigures
+from parola.media.garbage import COLLECTED_EVERY_S, Garbage
 from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
@@ -133,6 +134,8 @@ class MediaProcess:
         self.transport.start()
         for sender in self.senders:
             sender.start()
+        garbage = Garbage(self.ticker.is_awake)
+        garbage.start()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._reports.run())
@@ -144,6 +147,7 @@ class MediaProcess:
                 group.create_task(self._every(_PEERS_EVERY_S, self._attach_all))
                 group.create_task(self._every(HEARTBEAT_S, self.meter.heartbeat))
                 group.create_task(self._every(MEASURED_EVERY_S, self.meter.measure))
+                group.create_task(self._every(COLLECTED_EVERY_S, garbage.collect))
                 group.create_task(self._every(_BEAT_EVERY_S, self._beat))
                 group.create_task(self._every(_PRESENCE_EVERY_S, self._reports.tell_presence))
                 group.create_task(self._every(_PRESENCE_HEADS_EVERY_S, self._reports.tell_presence_heads))

@@ -55,6 +55,10 @@ class Ticker:
         worst, self._late_s = self._late_s, 0.0
         return worst
 
+    def is_awake(self) -> bool:
+        """Whether any room sounds."""
+        return bool(self._timers)
+
     def stop(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
