@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,8 @@ from bench.listeners import sdp
 from bench.listeners.signalling import Local, NotRun, Remote
 from parola.client.api import Api
 from tests.e2e.house import House, children, give_floor
+
+_TRIES = 5
 
 
 class Parola:
@@ -94,11 +97,16 @@ class ParolaWay:
         if self._http is None:
             self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64))
         offer = sdp.offer(local, self._direction).encode()
-        async with self._http.post(self._url, data=offer, headers=self._headers) as answer:
-            text = await answer.text()
-            if answer.status != 201:
-                raise ConnectionRefusedError(f"{answer.status} {text[:200]}")
-            return sdp.answered(text), answer.headers["Location"]
+        for _ in range(_TRIES):
+            async with self._http.post(self._url, data=offer, headers=self._headers) as answer:
+                text = await answer.text()
+                if answer.status == 201:
+                    return sdp.answered(text), answer.headers["Location"]
+                if answer.status != 503:
+                    break
+            # As the page does.
+            await asyncio.sleep(float(answer.headers.get("Retry-After", 1)) * random.uniform(1, 1.5))
+        raise ConnectionRefusedError(f"{answer.status} {text[:200]}")
 
     async def leave(self, handle: object) -> None:
         assert self._http is not None

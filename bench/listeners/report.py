@@ -51,6 +51,7 @@ def markdown(sections: Sequence[Section], machine: str) -> str:
 def comparison(turns: Turns) -> str:
     """One row for each server; medians, with the least and the most in brackets."""
     columns: list[tuple[str, Callable[[list[Run]], str]]] = [
+        ("listeners", lambda runs: spread([r.joined for r in runs])),
         ("µs a packet", lambda runs: spread([r.us_per_packet for r in runs])),
         ("µs a listener-second", lambda runs: spread([r.us_per_listener_second for r in runs])),
         ("listeners a core", lambda runs: spread([r.per_core for r in runs])),

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bench.figures import Figure
 from bench.listeners.plot import Chart
 from bench.listeners.report import Section, Turns, bars, comparison, ratio_figure
-from bench.listeners.runs import Run
+from bench.listeners.runs import Plan, Run
 from bench.listeners.scenarios.options import Options, in_turns, known
 
 _ONE = ("parola-20", "parola", "livekit-tuned", "livekit", "janus-tuned", "janus", "icecast")
 _TEN = ("parola-20", "parola", "livekit-tuned")
-_TEN_LISTENERS = 100
-"""For ten speakers a server that forwards sends ten times as much, and must not be at its end."""
+_CROWDS = {"parola": 3000, "janus": 400, "janus-tuned": 700}
+_CROWD = 1000
+_CROWDS_OF_TEN = {"parola": 3000}
+_CROWD_OF_TEN = 100
+"""Each with the audience that fills most of a core: how many listeners a core bears is the question, and what a server
+spends on other things counts by what it is for so many. Who forwards sends ten times as much for ten speakers."""
 
 
 async def compare(options: Options) -> list[Section]:
     """One speaker, then ten of them; `--speakers` chooses one of both."""
     sections = []
+    rounds = options.or_else().rounds or 1
     if options.speakers in (None, 1):
-        chosen = options.or_else()
-        turns = await in_turns(options.servers or known(_ONE), chosen.plan(1), chosen.rounds or 1)
+        turns = await in_turns(options.servers or known(_ONE), _plan(options, 1, _CROWDS, _CROWD), rounds)
         sections.append(_section("One speaker", turns, _one_speaker(turns)))
     if options.speakers is None or options.speakers > 1:
-        chosen = options.or_else(listeners=_TEN_LISTENERS)
         speakers = options.speakers or 10
-        turns = await in_turns(options.servers or known(_TEN), chosen.plan(speakers), chosen.rounds or 1)
+        plan = _plan(options, speakers, _CROWDS_OF_TEN, _CROWD_OF_TEN)
+        turns = await in_turns(options.servers or known(_TEN), plan, rounds)
         title = f"{speakers} speakers at once, everybody hears all of them"
         sections.append(_section(title, turns, _ten_speakers(turns)))
     return sections
+
+
+def _plan(options: Options, speakers: int, crowds: dict[str, int], crowd: int) -> Callable[[str], Plan]:
+    def plan(name: str) -> Plan:
+        ours = "parola" if name.startswith("parola") else name
+        return options.or_else(listeners=crowds.get(ours, crowd)).plan(speakers)
+
+    return plan
 
 
 def _section(title: str, turns: Turns, figures: list[Figure]) -> Section:

@@ -59,8 +59,8 @@ def known(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in PAROLA or name in SERVERS)
 
 
-async def in_turns(names: Sequence[str], plan: Plan, rounds: int) -> Turns:
-    """A B C A B C: what drifts on the machine drifts for all of them."""
+async def in_turns(names: Sequence[str], plan: Callable[[str], Plan], rounds: int) -> Turns:
+    """A B C A B C: what drifts on the machine drifts for all of them. `plan` of each."""
     turns = Turns()
     labels: dict[str, str] = {}
     for number in range(rounds):
@@ -70,7 +70,7 @@ async def in_turns(names: Sequence[str], plan: Plan, rounds: int) -> Turns:
                 continue
             labels[name] = tested.name
             try:
-                run = await measure(tested, plan)
+                run = await measure(tested, plan(name))
             except NotRun as why:
                 turns.not_run[tested.name] = str(why)
                 continue
