@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from parola.media.fanout import Sender
-from parola.media.fanout.plain import work
+from parola.media.fanout import Sender, plain
 from parola.rtp.dtls import SrtpKeys
 from parola.rtp.rtp import RtpPacket
 from parola.rtp.srtp import Inbound, Outbound
@@ -52,7 +51,7 @@ def outlet() -> Iterator[socket.socket]:
 async def test_a_listener_who_joins_after_70_000_packets_decrypts_everything_and_so_does_the_first(
     outlet: socket.socket,
 ) -> None:
-    sender = Sender(work)
+    sender = Sender(plain.WORKER)
     sender.start()
     try:
         lines = [Line(sender, outlet.fileno(), b"1")]

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from parola.media.fanout import Sender, SenderFull, plain, sender, workers
-from parola.media.fanout.layout import BATCH, LARGEST_PAYLOAD, RING, State
-from parola.media.fanout.sender import Worker
+from parola.media.fanout.layout import BATCH, LARGEST_PAYLOAD, RING, State, Worker
 from parola.rtp import rtcp
 from parola.rtp.dtls import PROFILES, SrtpKeys
 from parola.rtp.rtp import RtpPacket
@@ -24,12 +23,12 @@ GCM = "SRTP_AEAD_AES_128_GCM"
 COMPILED = workers.choose(True, Path(".cache/compiled"))
 
 
-@pytest.fixture(params=["plain", "compiled"])
+@pytest.fixture(params=["plain", "compiled", "compiled, at once"])
 def worker(request: pytest.FixtureRequest) -> Worker:
     if request.param == "plain":
-        return plain.work
-    assert COMPILED is not plain.work, "numba is one of the dependencies"
-    return COMPILED
+        return plain.WORKER
+    assert COMPILED is not plain.WORKER, "numba is one of the dependencies"
+    return COMPILED if "at once" in request.param else Worker(COMPILED.thread)
 
 
 @asynccontextmanager
@@ -233,7 +232,7 @@ async def test_a_destination_that_cannot_be_reached_costs_the_others_nothing(wor
 
 async def test_both_workers_make_the_same_datagrams() -> None:
     wire = []
-    for worker in (plain.work, COMPILED):
+    for worker in (plain.WORKER, Worker(COMPILED.thread), COMPILED):
         ear, out = Ear(7), outlet()
         async with running(worker) as tested:
             slot = tested.add(ear.handed, ear.ssrc, 0xFFFD, 4_294_960_000)
@@ -244,14 +243,14 @@ async def test_both_workers_make_the_same_datagrams() -> None:
             await tested.flush()
         wire.append(list(ear.datagrams()))
     assert len(wire[0]) == 16
-    assert wire[0] == wire[1]
+    assert wire[0] == wire[1] == wire[2]
 
 
 async def test_a_ring_that_is_full_drops_counts_and_recovers() -> None:
     def asleep(memory: object, told: int, tell: int) -> None:
         return
 
-    tested = Sender(asleep)
+    tested = Sender(Worker(asleep))
     tested.start()
     for tick in range(RING + 5):
         tested.send(members(0), b"", 111, tick, 1, False)
@@ -285,7 +284,7 @@ def test_keys_are_handed_over_once_and_not_used_beside() -> None:
 
 
 async def test_waiting_for_a_sender_that_was_stopped_ends() -> None:
-    tested = Sender(plain.work)
+    tested = Sender(plain.WORKER)
     tested.start()
     tested.stop()
     await asyncio.wait_for(tested.flush(), 1)

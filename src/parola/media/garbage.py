@@ -21,7 +21,7 @@ class Garbage:
 
     def __init__(self, sounding: Callable[[], bool]) -> None:
         self._sounding = sounding
-        self._kept = 0
+        self._more = 0
 
     def start(self) -> None:
         gc.disable()
@@ -29,14 +29,14 @@ class Garbage:
 
     async def collect(self) -> None:
         """To be called every COLLECTED_EVERY_S."""
+        self._more += max(0, gc.get_count()[0])
         gc.collect(1)
         gc.freeze()
-        more = gc.get_freeze_count() - self._kept
-        if more > _A_LOT or (more > _A_LOT // 50 and not self._sounding()):
+        if self._more > _A_LOT or (self._more > _A_LOT // 50 and not self._sounding()):
             self._collect_all()
 
     def _collect_all(self) -> None:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._kept = gc.get_freeze_count()
+        self._more = 0

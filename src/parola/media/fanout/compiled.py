@@ -6,6 +6,8 @@ on what is sent, and why, stand in `plain`, which does the same.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba as nb
@@ -26,6 +28,7 @@ from parola.media.fanout.layout import (
     Memory,
     Slot,
     State,
+    Worker,
     call_addresses,
     cipher_context,
 )
@@ -102,7 +105,9 @@ def _now(calls: Any, scratch: Any) -> Any:
 
 
 @_njit
-def _push(calls: Any, fd: Any, count: Any, headers: Any, iovecs: Any, scratch: Any, state: Any) -> None:
+def _push(
+    calls: Any, fd: Any, count: Any, headers: Any, iovecs: Any, scratch: Any, state: Any, most_waits: Any
+) -> None:
     """Hands a batch to the kernel."""
     at, waits = 0, 0
     first, place = nb.uint64(headers.ctypes.data), nb.uint64(scratch.ctypes.data)
@@ -119,7 +124,7 @@ def _push(calls: Any, fd: Any, count: Any, headers: Any, iovecs: Any, scratch: A
         if error == _EINTR:
             continue
         if error in (_EAGAIN, _ENOBUFS):
-            if waits == WAITS:
+            if waits == most_waits:
                 state[_UNSENT_FULL] += nb.uint64(count - at)
                 return
             waits += 1
@@ -217,6 +222,7 @@ def _serve(
     headers: Any,
     scratch: Any,
     state: Any,
+    most_waits: Any,
 ) -> None:
     """One datagram to each member."""
     kind, size = job[_KIND], np.int64(job[_SIZE])
@@ -231,7 +237,7 @@ def _serve(
             continue
         where = slots[i, _PLACE]
         if filled > 0 and (filled == BATCH or where & nb.uint64(0xFFFFFFFF) != fd):
-            _push(calls, fd, filled, headers, iovecs, scratch, state)
+            _push(calls, fd, filled, headers, iovecs, scratch, state, most_waits)
             filled = 0
         fd = where & nb.uint64(0xFFFFFFFF)
         row = datagrams[filled]
@@ -257,7 +263,7 @@ def _serve(
         headers[filled, 1] = where >> nb.uint64(32) & nb.uint64(0xFFFF)
         filled += 1
     if filled > 0:
-        _push(calls, fd, filled, headers, iovecs, scratch, state)
+        _push(calls, fd, filled, headers, iovecs, scratch, state, most_waits)
 
 
 @_njit
@@ -311,16 +317,10 @@ def _retire(job: Any, slots: Any) -> None:
         slots[members[m], _SESSION] = nb.uint64(0)
 
 
-@nb.njit(
-    "int64(uint64[::1], uint64, int64, int64, uint64[:,::1], uint8[:,::1], uint64[:,::1], uint64[:,::1], "
-    "uint8[:,:,::1], uint8[:,::1], uint64[:,::1], uint64[:,::1], uint64[::1])",
-    nogil=True, cache=True, boundscheck=False,
-)  # fmt: skip
-def work(
+@_njit
+def _do_next(
     calls: Any,
     cipher: Any,
-    told: Any,
-    tell: Any,
     jobs: Any,
     payloads: Any,
     slots: Any,
@@ -330,9 +330,87 @@ def work(
     iovecs: Any,
     headers: Any,
     state: Any,
+    scratch: Any,
+    most_waits: Any,
+) -> Any:
+    """The next job of the ring; its kind. What it says of itself in `state` comes last."""
+    began = _now(calls, scratch)
+    row = np.int64(state[_DONE] % nb.uint64(RING))
+    job = jobs[row]
+    kind = job[_KIND]
+    if kind == _STOP:
+        return kind
+    if kind == _RETIRE:
+        _retire(job, slots)
+    elif kind != _FLUSH:
+        _serve(
+            calls, cipher, job, payloads[row], slots, rtcp_keys, addresses, datagrams, iovecs, headers, scratch,
+            state, most_waits,
+        )  # fmt: skip
+    ended = _now(calls, scratch)
+    state[_BUSY_NS] += ended - began
+    state[_LATE_NS] = max(state[_LATE_NS], ended - job[_QUEUED_NS])
+    state[_DONE] += nb.uint64(1)
+    return kind
+
+
+_MEMORY = (
+    "uint64[::1], uint64, uint64[:,::1], uint8[:,::1], uint64[:,::1], uint64[:,::1], uint8[:,:,::1], uint8[:,::1], "
+    "uint64[:,::1], uint64[:,::1], uint64[::1], uint64[::1]"
+)
+
+
+@nb.njit(f"void({_MEMORY})", nogil=True, cache=True, boundscheck=False)
+def once(
+    calls: Any,
+    cipher: Any,
+    jobs: Any,
+    payloads: Any,
+    slots: Any,
+    rtcp_keys: Any,
+    addresses: Any,
+    datagrams: Any,
+    iovecs: Any,
+    headers: Any,
+    state: Any,
+    scratch: Any,
+) -> None:
+    """One job, without waiting for anything."""
+    _do_next(
+        calls,
+        cipher,
+        jobs,
+        payloads,
+        slots,
+        rtcp_keys,
+        addresses,
+        datagrams,
+        iovecs,
+        headers,
+        state,
+        scratch,
+        0,
+    )
+
+
+@nb.njit(f"int64({_MEMORY}, int64, int64)", nogil=True, cache=True, boundscheck=False)
+def work(
+    calls: Any,
+    cipher: Any,
+    jobs: Any,
+    payloads: Any,
+    slots: Any,
+    rtcp_keys: Any,
+    addresses: Any,
+    datagrams: Any,
+    iovecs: Any,
+    headers: Any,
+    state: Any,
+    scratch: Any,
+    told: Any,
+    tell: Any,
 ) -> Any:
     """Works until it is told to stop, or nobody is left to tell it anything."""
-    scratch = np.zeros(8, np.uint64)
     news = np.zeros(64, np.uint8)
     while True:
         count = _call(calls[_READ], nb.uint64(told), nb.uint64(news.ctypes.data), nb.uint64(64), nb.uint64(0))
@@ -341,31 +419,33 @@ def work(
                 continue
             return 0
         for _ in range(count):
-            began = _now(calls, scratch)
-            row = np.int64(state[_DONE] % nb.uint64(RING))
-            job = jobs[row]
-            kind = job[_KIND]
+            kind = _do_next(
+                calls, cipher, jobs, payloads, slots, rtcp_keys, addresses, datagrams, iovecs, headers, state,
+                scratch, WAITS,
+            )  # fmt: skip
             if kind == _STOP:
                 return 1
-            if kind == _RETIRE:
-                _retire(job, slots)
-            elif kind != _FLUSH:
-                _serve(
-                    calls, cipher, job, payloads[row], slots, rtcp_keys, addresses, datagrams, iovecs, headers,
-                    scratch, state,
-                )  # fmt: skip
-            ended = _now(calls, scratch)
-            state[_BUSY_NS] += ended - began
-            state[_LATE_NS] = max(state[_LATE_NS], ended - job[_QUEUED_NS])
-            state[_DONE] += nb.uint64(1)
             if kind == _FLUSH:
                 _call(calls[_WRITE], nb.uint64(tell), nb.uint64(news.ctypes.data), nb.uint64(1), nb.uint64(0))
 
 
-def thread(memory: Memory, told: int, tell: int) -> None:
-    """As `plain.work`."""
+def _thread(memory: Memory, told: int, tell: int) -> None:
     with cipher_context() as cipher:
-        work(
-            call_addresses(), cipher, told, tell, memory.jobs, memory.payloads, memory.slots, memory.rtcp_keys,
-            memory.addresses, memory.datagrams, memory.iovecs, memory.headers, memory.state,
-        )  # fmt: skip
+        work(*_arguments(memory, cipher), told, tell)
+
+
+@contextlib.contextmanager
+def _hand(memory: Memory) -> Iterator[Callable[[], None]]:
+    with cipher_context() as cipher:
+        arguments = _arguments(memory, cipher)
+        yield lambda: once(*arguments)
+
+
+def _arguments(memory: Memory, cipher: int) -> tuple[Any, ...]:
+    return (
+        call_addresses(), cipher, memory.jobs, memory.payloads, memory.slots, memory.rtcp_keys, memory.addresses,
+        memory.datagrams, memory.iovecs, memory.headers, memory.state, np.zeros(8, np.uint64),
+    )  # fmt: skip
+
+
+WORKER = Worker(_thread, _hand)

@@ -13,8 +13,10 @@ import ctypes
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +132,15 @@ class State(IntEnum):
 
 
 STATE_WORDS = 8
+
+
+class Worker(NamedTuple):
+    """What does a sender's jobs."""
+
+    thread: Callable[[Memory, int, int], object]
+    """Does them until it is told to stop: (memory, pipe to read from, pipe to write to)."""
+    hand: Callable[[Memory], AbstractContextManager[Callable[[], object]]] | None = None
+    """Does the next one at once, on the thread that asks, while the other has none; where there is such a thing."""
 
 
 def place(fd: int, address_size: int, which: int) -> int:

@@ -26,6 +26,7 @@ from parola.media.fanout.layout import (
     Slot,
     State,
     Words,
+    Worker,
     unpack_place,
     unpack_sockaddr,
 )
@@ -40,7 +41,7 @@ _REPORT = struct.Struct("!IIQIII")
 _SDES = struct.Struct("!II")
 
 
-def work(memory: Memory, told: int, tell: int) -> None:
+def _work(memory: Memory, told: int, tell: int) -> None:
     """Works until it is told to stop. `told` brings a byte for each job, `tell` takes one for each flush."""
     outlet = _Outlet(memory.state)
     state = memory.state
@@ -193,3 +194,6 @@ class _Outlet:
     def close(self) -> None:
         for sock in self._sockets.values():
             sock.close()
+
+
+WORKER = Worker(_work)
