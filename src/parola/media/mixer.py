@@ -32,6 +32,7 @@ _KNEE = 0.9
 
 _DOWN = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, _FADE + 1) / _FADE)).astype(np.float32)
 _UP = (1 - _DOWN).astype(np.float32)
+_RISE = np.linspace(0, 1, FRAME, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,9 @@ def _ramp(before: float, after: float) -> Pcm | np.float32:
     """From one gain in dB to another over a frame."""
     if before == after:
         return np.float32(_linear(after))
-    return np.linspace(_linear(before), _linear(after), FRAME, dtype=np.float32)
+    begin, end = _linear(before), _linear(after)
+    ramp: Pcm = np.float32(begin) + np.float32(end - begin) * _RISE
+    return ramp
 
 
 def _linear(decibels: float) -> float:

@@ -12,6 +12,7 @@ discontinuous transmission) from packets that were lost on the way.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
 
@@ -122,7 +123,8 @@ class JitterBuffer:
         self._last_was_dtx = False
         self._concealed = 0
         self._held = 0
-        self._transits: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._transits: deque[tuple[float, float]] = deque()
+        self._ordered: list[float] = []
         self._fastest = 0.0
         self._stray: float | None = None
         self._lossy_until = float("-inf")
@@ -305,11 +307,11 @@ class JitterBuffer:
     def _measure(self, at: int, samples: int, arrival: float) -> None:
         """The target from the spread of transit times, but for the slowest in a hundred: an outlier or two are not
         worth a delay for all."""
-        transits = self._transits
+        transits, ordered = self._transits, self._ordered
+        while transits and (len(transits) == _WINDOW or arrival - transits[0][0] > _WINDOW_S):
+            del ordered[bisect_left(ordered, transits.popleft()[1])]
         transits.append((arrival, arrival - at / RATE))
-        while arrival - transits[0][0] > _WINDOW_S:
-            transits.popleft()
-        ordered = sorted(transit for _, transit in transits)
+        insort(ordered, transits[-1][1])
         self._fastest = ordered[0]
         needed = ordered[int(0.98 * (len(ordered) - 1))] - ordered[0] + _MARGIN_S
         if arrival < self._lossy_until:
@@ -328,6 +330,7 @@ class JitterBuffer:
             return False
         self.clear()
         self._transits.clear()
+        self._ordered.clear()
         self._newest = self._stray = None
         self.stats.resets += 1
         return True
