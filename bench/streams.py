@@ -10,7 +10,6 @@ import multiprocessing
 import sys
 import tempfile
 import time
-import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -21,6 +20,7 @@ from typing import Any
 from bench.figures import Figure, quantile, spread, table
 from bench.machine import describe
 from bench.scene import live_room, peer, talk
+from bench.ticks import late_ticks, worst_since
 from tests.e2e.house import House, children, handle_of, opened
 
 COUNT = 15_000
@@ -46,7 +46,7 @@ async def open_streams(house: House, count: int = COUNT) -> list[Figure]:
             assert await pages.stdout.readline() == b"open\n"
             opening_s = time.monotonic() - began
             each_kb = (_rss_kb(web) - before) / count
-            late_before = _late_ticks(house)
+            late_before = late_ticks(house.origin)
             await asyncio.sleep(0.5)  # to say its figures keeps a media process busy for some milliseconds
             first = len(listener.arrivals)
             web_cpu, media_cpu = _cpu_s(web), _cpu_s(media)
@@ -63,7 +63,7 @@ async def open_streams(house: House, count: int = COUNT) -> list[Figure]:
                     await asyncio.sleep(1.0)
             web_cpu, media_cpu = _cpu_s(web) - web_cpu, _cpu_s(media) - media_cpu
             arrivals = [arrival.at for arrival in listener.arrivals[first:]]
-            late = _worst_since(late_before, _late_ticks(house))
+            late = worst_since(late_before, late_ticks(house.origin))
         talking.cancel()
     gaps = [(b - a) * 1000 - PACKET_MS for a, b in pairwise(arrivals)]
     everyone = [wait for one in waits for wait in one]
@@ -123,26 +123,6 @@ def _tick(stop: Synchronized[int], out: Any) -> None:
         late.append((time.monotonic() - due) * 1000)
         due = max(due + 0.02, time.monotonic())
     out.send([max(late), quantile(late, 0.999)])
-
-
-def _late_ticks(house: House) -> dict[float, float]:
-    """The histogram of the ticks' lateness: how many were at most so many seconds late."""
-    with urllib.request.urlopen(house.origin + "/metrics", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
-    found = [line for line in lines if line.startswith("parola_media_tick_late_seconds_bucket")]
-    return {
-        float(line.partition('le="')[2].partition('"')[0]): float(line.rpartition(" ")[2]) for line in found
-    }
-
-
-def _worst_since(before: dict[float, float], after: dict[float, float]) -> float:
-    """The bound, in ms, of the highest bucket that has grown."""
-    total, worst = 0.0, 0.0
-    for bound in sorted(after):
-        grown = after[bound] - before.get(bound, 0.0)
-        if grown > total:
-            total, worst = grown, bound * 1000
-    return worst
 
 
 def _rss_kb(pid: int) -> float:

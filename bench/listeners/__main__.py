@@ -10,19 +10,26 @@ from pathlib import Path
 from bench.listeners.plot import svg
 from bench.listeners.report import Section, markdown
 from bench.listeners.scenarios.compare import compare
+from bench.listeners.scenarios.crowd import crowd, flash, load80, memory
+from bench.listeners.scenarios.limit import limit
 from bench.listeners.scenarios.options import PAROLA, Options
+from bench.listeners.scenarios.rooms import rooms
 from bench.machine import describe
 
 SCENARIOS: dict[str, Callable[[Options], Awaitable[list[Section]]]] = {
     "compare": compare,
+    "limit": limit,
+    "crowd": crowd,
+    "memory": memory,
+    "flash": flash,
+    "load80": load80,
+    "rooms": rooms,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench-listeners", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help=f"which: {', '.join(SCENARIOS)}; compare where none is named"
-    )
+    parser.add_argument("names", nargs="*", help=f"which: {', '.join(SCENARIOS)}; all where none is named")
     parser.add_argument("--listeners", type=int)
     parser.add_argument("--seconds", type=float, help="measured in each run")
     parser.add_argument("--rounds", type=int)
@@ -33,7 +40,7 @@ def main() -> None:
         "--out", type=Path, default=Path("build/bench-listeners"), help="without .md and .svg"
     )
     given = parser.parse_args()
-    names = given.names or ["compare"]
+    names = given.names or list(SCENARIOS)
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         parser.error(f"no such scenario: {', '.join(unknown)}")

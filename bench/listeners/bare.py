@@ -43,7 +43,7 @@ async def c_program(crowd: Crowd, listeners: int, payload_bytes: int, seconds: f
     return await _run(crowd, [str(program)], listeners, payload_bytes, seconds)
 
 
-async def kernel(crowd: Crowd, listeners: int, payload_bytes: int, seconds: float) -> Sent:
+async def sender(crowd: Crowd, listeners: int, payload_bytes: int, seconds: float) -> Sent:
     """Parola's sender by itself, in a process of its own."""
     return await _run(crowd, [sys.executable, "-m", KERNEL_MODULE], listeners, payload_bytes, seconds)
 

@@ -59,6 +59,13 @@ class Parola:
         return ParolaRoom(self.house.origin, str(room["id"]), stage)
 
 
+class MediaAlone(Parola):
+    """Charged for its media processes and nothing else."""
+
+    def pids(self) -> list[int]:
+        return self.media_pids()
+
+
 class ParolaRoom:
     """Whoever opens it has the floor, and gives it to the other speakers."""
 

@@ -87,12 +87,12 @@ def bars(turns: Turns, value: Callable[[Run], float]) -> list[Bar]:
     ]
 
 
-def ratio_figure(name: str, ratios: Sequence[float], least: float) -> list[Figure]:
+def ratio_figure(name: str, ratios: Sequence[float], least: float, unit: str = "×") -> list[Figure]:
     """Held against the least that it should be; nothing where one of the two was not run."""
     if not ratios:
         return []
     note = f"n {len(ratios)}, {number(min(ratios))}–{number(max(ratios))}"
-    return [Figure(name, statistics.median(ratios), "×", least, note, at_least=True)]
+    return [Figure(name, statistics.median(ratios), unit, least, note, at_least=True)]
 
 
 def _waits(runs: list[Run]) -> str:

@@ -21,7 +21,7 @@ SKIP_AFTER_S = 0.06
 STALL_S = 2.0
 """A process that stood still this long may have lost its rooms to another one in the meantime."""
 
-_LATE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.25, 1.0)
+_LATE_S = (0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1, 0.25, 1.0)
 
 
 class Ticking(Protocol):
