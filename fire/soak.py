@@ -61,7 +61,6 @@ async def soak(folder: Path, joins: int = JOINS, seconds: float = SECONDS) -> li
         early = [s for s in samples if settled_s <= s.at < settled_s + max(60.0, 0.2 * seconds)]
         late = [s for s in samples if s.at >= seconds - max(60.0, 0.2 * seconds)]
         rss = [statistics.median(s.rss_mb for s in part) for part in (early, late)]
-        # Clients keep connections open for a while, more of them whenever the machine stood still; what leaks stays.
         fds = [min(s.descriptors for s in part) for part in (early, late)]
         figures += [
             Figure(
@@ -130,7 +129,7 @@ class _Watch:
             for name, pid in self._processes():
                 status = Path(f"/proc/{pid}/status").read_text()
                 rss = next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmRSS"))
-                descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+                descriptors = len(os.listdir(f"/proc/{pid}/fd")) - _visited(self.house.http_port, pid)
                 self.samples.setdefault(name, []).append(
                     _Sample(loop.time() - begin, rss / 1024, descriptors)
                 )
@@ -140,3 +139,19 @@ class _Watch:
         below = children(self.house)
         yield "the media process", below["media"][0]
         yield "the web process", below["web"][0]
+
+
+def _visited(port: int, pid: int) -> int:
+    """Connections of HTTP clients: how many they keep open is their affair, and more whenever the machine stood still
+    (proc_pid_net(5): local address, state 01 is established, inode)."""
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == "01":
+                inodes.add(f"socket:[{fields[9]}]")
+    found = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += os.readlink(descriptor) in inodes
+    return found

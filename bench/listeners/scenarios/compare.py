@@ -12,12 +12,13 @@ from bench.listeners.scenarios.options import Options, in_turns, known
 
 _ONE = ("parola-20", "parola", "livekit-tuned", "livekit", "janus-tuned", "janus", "icecast")
 _TEN = ("parola-20", "parola", "livekit-tuned")
-_CROWDS = {"parola": 3000, "janus": 400, "janus-tuned": 700}
-_CROWD = 1000
-_CROWDS_OF_TEN = {"parola": 3000}
-_CROWD_OF_TEN = 100
-"""Each with the audience that fills most of a core: how many listeners a core bears is the question, and what a server
-spends on other things counts by what it is for so many. Who forwards sends ten times as much for ten speakers."""
+_CROWDS = {"parola-20": 3000, "parola": 8000, "janus": 300, "janus-tuned": 500}
+_CROWD = 500
+_CROWDS_OF_TEN = {"parola-20": 3000, "parola": 8000}
+_CROWD_OF_TEN = 50
+"""Each with about as many listeners as it serves without loss on a core, beside the generator on the other one: how many
+that are is the question, and what a server spends on other things counts by what it is for so many. Who forwards sends
+ten times as much for ten speakers."""
 
 
 async def compare(options: Options) -> list[Section]:
@@ -38,8 +39,7 @@ async def compare(options: Options) -> list[Section]:
 
 def _plan(options: Options, speakers: int, crowds: dict[str, int], crowd: int) -> Callable[[str], Plan]:
     def plan(name: str) -> Plan:
-        ours = "parola" if name.startswith("parola") else name
-        return options.or_else(listeners=crowds.get(ours, crowd)).plan(speakers)
+        return options.or_else(listeners=crowds.get(name, crowd)).plan(speakers)
 
     return plan
 
