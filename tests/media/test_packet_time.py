@@ -98,6 +98,17 @@ def test_a_process_that_suffers_at_its_longest_packets_keeps_to_them() -> None:
     assert packet_time.decide(10, 0.29, 200.0) == MEDIUM
 
 
+def test_where_the_load_is_not_of_packets_they_stay_short_and_come_back() -> None:
+    """Thirty rooms that are mixed for five listeners each fill a process, too."""
+    packet_time = PacketTime(PACE)
+    assert [packet_time.decide(5, 0.9, float(second), crowd=150) for second in range(10)] == [1] * 10
+    for second in range(30):
+        packet_time.decide(5, 0.15 + 0.75 / packet_time.frames, 100.0 + second, crowd=2500)
+    assert packet_time.frames == MEDIUM
+    assert packet_time.decide(5, 0.5, 200.0, crowd=2500) == MEDIUM, "with short ones it would be full"
+    assert packet_time.decide(5, 0.5, 300.0, crowd=150) == 1
+
+
 def test_load_and_audience_each_have_their_say() -> None:
     assert settled(PacketTime(PACE), 2000, CALM) == LONGEST
     assert settled(PacketTime(PACE), 300, 0.9 / MEDIUM) == MEDIUM
