@@ -1,10 +1,44 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const server = process.env['PAROLA_URL'] ?? 'http://localhost:8080';
+const WORKER = 'sw.js';
+
+/** Tells the service worker which build it belongs to and of what that consists. */
+function withBuild(): Plugin {
+  return {
+    name: 'parola:build',
+    enforce: 'post',
+    generateBundle(_, bundle) {
+      const worker = bundle[WORKER];
+      if (worker?.type !== 'chunk') throw new Error(`the build has no ${WORKER}`);
+      const files = readdirSync('public', { recursive: true, withFileTypes: true })
+        .filter((one) => one.isFile())
+        .map((one) => join(one.parentPath, one.name))
+        .sort();
+      const built = Object.keys(bundle).filter(
+        (name) => name.startsWith('assets/') && !name.endsWith('.map'),
+      );
+      const hash = createHash('sha256').update(worker.code);
+      for (const file of files) hash.update(file).update(readFileSync(file));
+      for (const one of Object.values(bundle))
+        if (one !== worker) hash.update(one.fileName).update(one.type === 'asset' ? one.source : one.code);
+      const kept = files.map((file) => file.replace('public', '')).filter((path) => !path.endsWith('.map'));
+      const parts = [...built.map((name) => `/${name}`), ...kept].sort();
+      worker.code = worker.code
+        .replace('__BUILD__', hash.digest('hex').slice(0, 16))
+        .replace('__PARTS__', JSON.stringify(parts));
+    },
+  };
+}
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), withBuild()],
   // Without this, Vitest would mount Svelte's server build.
   ...(process.env['VITEST'] ? { resolve: { conditions: ['browser'] } } : {}),
   build: {
@@ -13,6 +47,12 @@ export default defineConfig({
     // The page is served under `default-src 'self'`, which refuses data: addresses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { index: 'index.html', worker: 'src/offline/worker.ts' },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === 'worker' ? WORKER : 'assets/[name]-[hash].js'),
+      },
+    },
   },
   server: { proxy: { '/api': { target: server, changeOrigin: false } } },
   test: { include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], restoreMocks: true },

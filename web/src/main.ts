@@ -1,6 +1,7 @@
 import { mount } from 'svelte';
 
 import App from './App.svelte';
+import { keepForOffline } from './offline/register';
 import './style/tokens.css';
 import './style/base.css';
 
@@ -8,3 +9,4 @@ const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
 
 mount(App, { target });
+keepForOffline();
