@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -21,10 +22,14 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from parola.store.figures import StoreFigures
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
+_PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON")
+_SWITCHING_S = 5.0
+"""For the switch to WAL, which happens once in a database's life."""
+_RETRY_S = 0.02
 PATIENCE_S = 2.5
 """For one transaction on PostgreSQL, with the wait for a connection: a caller is to hear within three seconds."""
 _CONNECT_S = 2.0
@@ -202,7 +207,22 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
+    _switch_to_wal(cursor)
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Two who switch at once hold each other up, and SQLite tells one of them so without waiting, whatever its
+    busy_timeout: that one asks again."""
+    end = time.monotonic() + _SWITCHING_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            await_only(asyncio.sleep(_RETRY_S))
 
 
 def _begin_immediate(connection: Any) -> None:
