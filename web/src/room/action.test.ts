@@ -39,3 +39,9 @@ it('follows the voice once the floor is taken', () => {
 it('puts sound before all else when the browser holds it back', () => {
   expect(action(aRoom('bob', { offers: ['bob'] }), { blocked: true })).toBe('hear');
 });
+
+it('offers to go on where the sound is paused, but not instead of the microphone', () => {
+  expect(action(aRoom('bob'), { hushed: true })).toBe('hear');
+  const room = aRoom('bob', { speakers: [bob] });
+  expect(action(room, { hushed: true, voice: 'open' })).toBe('mute');
+});

@@ -20,13 +20,14 @@ export interface Situation {
   room: Room;
   listening: LinkState;
   blocked: boolean;
+  hushed?: boolean;
   voice: Voice;
 }
 
-export function mainAction({ room, listening, blocked, voice }: Situation): Action {
+export function mainAction({ room, listening, blocked, hushed, voice }: Situation): Action {
   const { you } = room;
   if (room.state === 'scheduled') return you.role === 'host' ? 'start' : 'wait';
-  if (blocked) return 'hear';
+  if (blocked || (hushed && voice === 'closed')) return 'hear';
   if (you.offered) return 'answer_offer';
   if (you.may_speak) {
     if (voice === 'closed') return 'take_floor';

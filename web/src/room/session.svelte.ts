@@ -62,6 +62,8 @@ export class RoomSession {
   listening = $state.raw<LinkState>({ kind: 'idle' });
   /** The browser wants a tap before it plays. */
   blocked = $state(false);
+  /** The sound is paused, by the listener or the phone. */
+  hushed = $state(false);
   speaking = $state.raw<LinkState>({ kind: 'idle' });
   fault = $state.raw<MicrophoneFault | null>(null);
   /** The browser is asking the person for the microphone. */
@@ -90,6 +92,7 @@ export class RoomSession {
       ...common,
       onState: (state) => this.onListening(state),
       onBlocked: (blocked) => (this.blocked = blocked),
+      onHushed: (hushed) => (this.hushed = hushed),
     });
     this.speak = (options.makeSpeaking ?? ((given) => new Speaking(given)))({
       ...common,
@@ -163,6 +166,17 @@ export class RoomSession {
   startListening = (): void => this.listen.start();
   stopListening = (): void => this.listen.stop();
   hear = (): Promise<void> => this.listen.hear();
+  hush = (): void => this.listen.hush();
+
+  /** Is one in the room with ears or voice, and not only reading along? */
+  get sounding(): boolean {
+    return this.listening.kind !== 'idle' || this.speaking.kind !== 'idle';
+  }
+
+  /** Ends the sound in both directions and goes on reading. */
+  leave(): void {
+    this.hangUp();
+  }
 
   /** What the server says of both connections; null where there is none, or no answer. */
   details = async (): Promise<Record<'listen' | 'speak', Details | null>> => {
