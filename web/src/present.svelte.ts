@@ -9,6 +9,9 @@ import { account, api, recognise } from './account.svelte';
 import { explain } from './language/problems';
 import { say } from './language/say.svelte';
 import { showNothing, showPlaying } from './media/controls';
+import { exposed } from './media/exposed';
+import { counted, QualityMeter, type Quality } from './media/quality';
+import { report } from './media/statistics';
 import { WakeLock } from './media/wakeLock';
 import { announce, notify } from './notices.svelte';
 import type { Room, RoomEvent } from './protocol/types';
@@ -19,7 +22,11 @@ class Present {
   /** The session of the room page on view. */
   onView = $state.raw<RoomSession | null>(null);
   sounding = $state.raw<RoomSession | null>(null);
+  /** How well it comes through, as long as it is connected. */
+  quality = $state<Quality>('good');
 }
+
+const LOOK_EVERY_MS = 2000;
 
 export const present = new Present();
 
@@ -84,6 +91,28 @@ export function accompany(): void {
 
   const awake = new WakeLock();
   $effect(() => (onStage ? awake.hold() : awake.release()));
+  $effect(() => (present.sounding ? watchQuality() : undefined));
+}
+
+/** Looks at both connections until the returned function is called; the worse of the two counts. */
+function watchQuality(): () => void {
+  const meters = { listen: new QualityMeter(), speak: new QualityMeter() };
+  const looked: Record<'listen' | 'speak', RTCPeerConnection | null> = { listen: null, speak: null };
+  const one = async (which: 'listen' | 'speak'): Promise<Quality> => {
+    const peer = exposed[which];
+    if (peer !== looked[which]) meters[which].begin();
+    looked[which] = peer;
+    return peer ? meters[which].look(Date.now(), counted(await report(peer))) : 'good';
+  };
+  const look = async () => {
+    const found: Quality[] = await Promise.all([one('listen'), one('speak')]).catch(() => []);
+    present.quality = found.includes('poor') ? 'poor' : 'good';
+  };
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    present.quality = 'good';
+  };
 }
 
 function begin(roomId: string, me: string | null): RoomSession {

@@ -5,7 +5,7 @@
  * room has the speaker unmuted; it exists only while one has the floor; and it is opened by `takeFloor` alone.
  */
 import { Microphone, MicrophoneError, type MicrophoneFault } from '../media/microphone';
-import type { LinkState } from '../media/link';
+import { CLOSED_PATIENCE_MS, type LinkState } from '../media/link';
 import { Listening } from '../media/whep';
 import { Speaking } from '../media/whip';
 import type { Api } from '../protocol/api';
@@ -52,6 +52,12 @@ export interface SessionOptions {
 const LEVELS_FADE_MS = 900;
 const LEVELS_FADE_MOST_MS = 6000;
 
+/** The stream's own watchdog stands still with a machine that sleeps; the clock on the wall does not. */
+const WAKE_LOOK_MS = 5000;
+const WAKE_SILENCE_MS = 40_000;
+/** So long after a stream has come back, what was closed in good order was closed by a restart. */
+const RESTART_MS = CLOSED_PATIENCE_MS + 2000;
+
 export class RoomSession {
   room = $state.raw<Room | null>(null);
   stream = $state.raw<StreamState>({ kind: 'connecting' });
@@ -81,6 +87,8 @@ export class RoomSession {
   private readonly events: EventStream;
   private fade: ReturnType<typeof setTimeout> | undefined;
   private levelsAt = -Infinity;
+  private opened = false;
+  private reopenedAt = -Infinity;
   private undo: (() => void)[] = [];
 
   constructor(private readonly options: SessionOptions) {
@@ -97,7 +105,9 @@ export class RoomSession {
     this.speak = (options.makeSpeaking ?? ((given) => new Speaking(given)))({
       ...common,
       onState: (state) => this.onSpeaking(state),
-      isElsewhere: () => this.stream.kind === 'open' && this.mayTalk,
+      // A stream that has just come back says that the server was restarted, not that another device speaks.
+      isElsewhere: () =>
+        this.stream.kind === 'open' && this.mayTalk && Date.now() - this.reopenedAt > RESTART_MS,
     });
     this.microphone = (options.makeMicrophone ?? ((lost) => new Microphone(lost)))(() => void this.onLost());
     this.events = new EventStream(`/api/rooms/${encodeURIComponent(roomId)}/events`, {
@@ -118,7 +128,9 @@ export class RoomSession {
     window.addEventListener('online', network);
     document.addEventListener('visibilitychange', shown);
     window.addEventListener('pagehide', leave);
+    const waking = setInterval(() => this.events.check(WAKE_SILENCE_MS), WAKE_LOOK_MS);
     this.undo = [
+      () => clearInterval(waking),
       () => window.removeEventListener('online', network),
       () => document.removeEventListener('visibilitychange', shown),
       () => window.removeEventListener('pagehide', leave),
@@ -320,11 +332,17 @@ export class RoomSession {
     else if (state.kind === 'connecting') this.away = this.away && { at: null };
     else {
       this.away = null;
-      if (state.kind === 'open') for (const { link } of [this.listen, this.speak]) link.retryNow();
+      if (state.kind === 'open') this.onOpen();
     }
     if (state.kind !== 'closed' || this.gone) return;
     if (state.problem) this.judge(state.problem);
     else if (this.room?.state === 'ended') this.leaveFor('ended');
+  }
+
+  private onOpen(): void {
+    if (this.opened) this.reopenedAt = Date.now();
+    this.opened = true;
+    for (const { link } of [this.listen, this.speak]) link.retryNow();
   }
 
   private judge(problem: Problem): void {

@@ -14,6 +14,7 @@ import { RoomSession } from './session.svelte';
 
 /** A connection that says what it is told to. */
 class FakeSound {
+  isElsewhere: () => boolean = () => false;
   onState: (state: LinkState) => void = () => undefined;
   readonly calls: string[] = [];
   link = {
@@ -88,8 +89,9 @@ async function enter(room: Room, me: string | null = 'bob') {
       listen.onState = onState;
       return listen as unknown as Listening;
     },
-    makeSpeaking: ({ onState }: SpeakingOptions) => {
+    makeSpeaking: ({ onState, isElsewhere }: SpeakingOptions) => {
       speak.onState = onState;
+      speak.isElsewhere = isElsewhere;
       return speak as unknown as Speaking;
     },
     makeMicrophone: () => microphone as unknown as Microphone,
@@ -271,6 +273,21 @@ it('is closed, and can be taken anew, once one speaks from elsewhere', async () 
   expect(microphone.track).toBeNull();
   await session.takeFloor();
   expect(session.voice).toBe('open');
+});
+
+it('takes a close in good order for a restart while the stream has just come back', async () => {
+  await enter(onStage());
+  expect(speak.isElsewhere()).toBe(true);
+  const before = answer;
+  answer = anAnswer();
+  before.end();
+  await settled();
+  expect(speak.isElsewhere()).toBe(false);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(session.stream.kind).toBe('open');
+  expect(speak.isElsewhere()).toBe(false);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(speak.isElsewhere()).toBe(true);
 });
 
 describe('what passes', () => {
