@@ -1,23 +1,24 @@
-"""What a server says of itself: how late its rooms ticked, and how full it is."""
+"""What a server says of itself: how late its rooms ticked, and how long it has been sending."""
 
 from __future__ import annotations
 
 import urllib.request
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 
 
 def late_ticks(origin: str) -> dict[float, float]:
     """Of all processes: how many ticks were at most so many seconds late."""
-    found: Counter[float] = Counter()
+    found: defaultdict[float, float] = defaultdict(float)
     for line in _lines(origin, "parola_media_tick_late_seconds_bucket"):
         found[float(line.partition('le="')[2].partition('"')[0])] += float(line.rpartition(" ")[2])
     return dict(found)
 
 
-def load(origin: str) -> float:
-    """Of the fullest media process: from 1 on it takes nobody more."""
-    return max(float(line.rpartition(" ")[2]) for line in _lines(origin, "parola_media_load_ratio"))
+def sending_s(origin: str) -> float:
+    """Seconds that the senders of all processes have worked."""
+    lines = _lines(origin, "parola_media_sender_busy_seconds_total")
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 def _lines(origin: str, name: str) -> list[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from bench.listeners.plot import svg
 from bench.listeners.report import Section, markdown
 from bench.listeners.scenarios.compare import compare
-from bench.listeners.scenarios.crowd import crowd, flash, load80, memory
+from bench.listeners.scenarios.crowd import crowd, flash, memory
 from bench.listeners.scenarios.limit import limit
+from bench.listeners.scenarios.nearly_full import load80
 from bench.listeners.scenarios.options import PAROLA, Options
 from bench.listeners.scenarios.rooms import rooms
 from bench.machine import describe

@@ -65,6 +65,11 @@ def memory_kb(pids: Sequence[int]) -> int:
     return sum(map(_resident_kb, pids))
 
 
+def first_thread_s(pid: int) -> float:
+    """Seconds of processor time of the thread that a process began with: in our own, of its event loop."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
 @cache
 def softirq_is_apart() -> bool:
     """Whether the kernel keeps softirq time out of the tasks' own. Where it does not say, it is charged twice rather

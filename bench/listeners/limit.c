@@ -54,12 +54,13 @@ static void seal(struct stream *s, const uint8_t *payload, int size, uint16_t se
 int main(int argc, char **argv) {
     if (argc != 7) return 2;
     uint32_t first = ntohl(inet_addr(argv[1]));
-    int port = atoi(argv[2]), count = atoi(argv[3]), size = atoi(argv[4]), ticks = atoi(argv[6]), full = 32 << 20;
+    int port = atoi(argv[2]), count = atoi(argv[3]), size = atoi(argv[4]), ticks = atoi(argv[6]), full = 32 << 20, whole = IP_PMTUDISC_PROBE;
     double tick_s = atof(argv[5]) / 1e6, late = 0;
     long sent = 0;
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     if (fd < 0 || size > LARGEST - HEADER - TAG) return 3;
     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &full, sizeof full);
+    setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof whole); /* as Parola: never cut, so never numbered */
     struct stream *streams = calloc(count, sizeof *streams);
     struct mmsghdr *messages = calloc(count, sizeof *messages);
     uint8_t key[16], *payload = malloc(size);

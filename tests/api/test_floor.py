@@ -55,6 +55,8 @@ TABLE: list[tuple[str, str, int, tuple[object, ...]]] = [
     ("DELETE", "/hands/me", 204, (OK, OK, OK, OK, REMOVED, GUEST)),
     ("DELETE", "/hands/hand", 204, (OK, OK, NO_MODERATOR, NO_MODERATOR, REMOVED, GUEST)),
     ("DELETE", "/hands/cohost2", 204, (OK, BELOW, NO_MODERATOR, NO_MODERATOR, REMOVED, GUEST)),
+    ("PUT", "/locks/hands", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("DELETE", "/locks/hands", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/floor/hand", 200, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/floor/listener", 202, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/floor/offered", 202, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
@@ -137,6 +139,27 @@ async def test_granted_by_a_raised_hand(web: WebProcess) -> None:
     }
 
 
+async def test_locked_hands(web: WebProcess) -> None:
+    path, people = await full_room(web)
+    host, hand, listener = people["host"], people["hand"], people["listener"]
+    async with listener.reads(path.rpartition("/")[2]) as stream:
+        assert (await stream.until("snapshot")).data["hands_locked"] is False
+        assert (await host.put(f"{path}/locks/hands")).status == 204
+        told = await stream.until("hands.locked")
+        assert told.data.keys() == {"seq", "at", "by"}
+        shown = (await listener.get(path)).json
+        assert shown["hands_locked"] is True
+        assert [h["handle"] for h in shown["hands"]] == ["hand"]
+        assert (await listener.put(f"{path}/hands/me")).said == (409, "hands_locked")
+        assert (await hand.put(f"{path}/hands/me")).status == 204
+        assert (await host.put(f"{path}/floor/hand")).json == {"state": "granted"}
+        assert (await host.delete(f"{path}/locks/hands")).status == 204
+        assert (await listener.put(f"{path}/hands/me")).status == 204
+        assert [t.kind for t in await stream.lasting_until(told.id + 3)] == [
+            "floor.granted", "hands.unlocked", "hand.raised",
+        ]  # fmt: skip
+
+
 async def test_offered_accepted_declined_withdrawn(web: WebProcess) -> None:
     ada, bob = await web.members("ada", "bob")
     path = f"/api/rooms/{await ada.opens()}"
@@ -160,6 +183,8 @@ async def test_a_repeated_command_adds_no_event(web: WebProcess) -> None:
     for who, method, call in (
         ("hand", "PUT", "/hands/me"),
         ("listener", "DELETE", "/hands/me"),
+        ("host", "PUT", "/locks/hands"),
+        ("host", "DELETE", "/locks/hands"),
         ("host", "PUT", "/floor/speaker"),
         ("host", "PUT", "/floor/offered"),
         ("host", "DELETE", "/floor/listener"),

@@ -14,7 +14,7 @@ from parola.domain.rooms.commands import TargetedCommand
 
 HOST = "host"
 PEOPLE = (HOST, "ada", "bob", "carla", "dora")
-SINGLE = (r.Start, r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll)
+SINGLE = (r.Start, r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands)
 TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
     r.Uninvite,
@@ -74,6 +74,11 @@ class RoomMachine(RuleBasedStateMachine):
         if isinstance(event, r.FloorGranted):
             assert event.account in self.granted_by_host, "a floor that the host never gave"
             assert event.account not in before.removed
+        if isinstance(event, r.HandRaised):
+            assert not before.hands_locked
+        if isinstance(event, r.HandsLocked | r.HandsUnlocked):
+            assert event.by == HOST, "nobody but the host locks"
+            assert self.room.hands == before.hands, "hands that are up stay"
         if isinstance(event, r.FloorRevoked | r.FloorDeclined | r.PersonRemoved):
             self.granted_by_host.discard(event.account)
         if isinstance(event, r.SpeakerUnmuted):

@@ -64,6 +64,8 @@ TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
     ("uninvite", r.Uninvite, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("raise a hand", r.RaiseHand, None, {"host": "has_floor", "cohost": _Y, "speaker": "has_floor", "listener": _Y}),
     ("lower a hand", r.LowerHand, None, {"host": _Y, "cohost": _Y, "speaker": _Y, "listener": _Y}),
+    ("lock hands", r.LockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("unlock hands", r.UnlockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
@@ -152,11 +154,41 @@ def test_hands_keep_their_order_through_everything() -> None:
     assert [hand.account for hand in queue.hands] == ["c", "d", "b"]
 
 
+def test_locked_hands_stay_up_and_no_other_goes_up() -> None:
+    locked = after(stage(), r.LockHands("host"))
+    assert locked.hands_locked
+    assert locked.hands == stage().hands
+    for who in ("lia", "cora", "olga"):
+        with pytest.raises(Conflict) as refused:
+            r.decide(locked, r.RaiseHand(who), NOW)
+        assert refused.value.code == "hands_locked"
+    assert r.decide(locked, r.RaiseHand("hanna"), NOW) == (), "it is up already"
+    assert r.decide(locked, r.LockHands("host"), NOW) == ()
+    assert after(locked, r.Grant("host", "hanna")).has_floor("hanna")
+    lowered = after(locked, r.LowerHand("hanna"))
+    with pytest.raises(Conflict):
+        r.decide(lowered, r.RaiseHand("hanna"), NOW)
+    assert after(lowered, r.UnlockHands("host"), r.RaiseHand("hanna")).has_hand("hanna")
+
+
+def test_hands_are_locked_before_a_room_starts() -> None:
+    started = after(room(starts_at=NOW + timedelta(days=1)), r.LockHands("host"), r.Start("host"))
+    with pytest.raises(Conflict):
+        r.decide(started, r.RaiseHand("lia"), NOW)
+
+
+def test_a_room_written_before_hands_could_be_locked_is_read() -> None:
+    written = r.encode_room(stage())
+    del written["hands_locked"]
+    assert r.decode_room(written) == stage()
+
+
 def test_an_ended_room_takes_no_command() -> None:
     ended = after(stage(), r.End("host"))
     for command in (
         r.RaiseHand("lia"), r.Grant("host", "hanna"), r.Mute("host", "sam"), r.End("host"), r.Remove("host", "lia"),
         r.Restore("host", "remo"), r.AddCohost("host", "lia"), r.Invite("host", "lia"), r.MuteAll("host"),
+        r.LockHands("host"), r.UnlockHands("host"),
     ):  # fmt: skip
         with pytest.raises(Conflict) as refused:
             r.decide(ended, command, NOW)
@@ -234,7 +266,8 @@ def _whole_history() -> list[r.Event]:
     events = list(r.create("room", "host", "A room", r.Access.INVITED, True, NOW, NOW))
     current = r.fold(None, events)
     for command in (
-        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host"), r.RaiseHand("ada"), r.LowerHand("ada"),
+        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host"), r.LockHands("host"), r.UnlockHands("host"),
+        r.RaiseHand("ada"), r.LowerHand("ada"),
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),
         r.RemoveCohost("host", "bob"), r.Remove("host", "ada"), r.Restore("host", "ada"), r.Uninvite("host", "bob"),

@@ -42,7 +42,8 @@ async def test_packets_grow_to_120_ms_and_shrink_again_and_nobody_hears_it() -> 
                 before = await guest.statistics()
                 async with contextlib.AsyncExitStack() as crowd:
                     for _ in range(3):
-                        await crowd.enter_async_context(peer(bob, room, "whep"))
+                        ear = await crowd.enter_async_context(peer(bob, room, "whep"))
+                        crowd.push_async_callback(bob.hang_up, ear.location)
                     await asyncio.sleep((LONGEST - 1) * CLIMB_EVERY_S + 5)
                     grown = await guest.statistics()
                     await asyncio.sleep(3)

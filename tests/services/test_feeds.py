@@ -73,6 +73,8 @@ def fold(snapshot: dict[str, Any], events: list[tuple[str, Any]]) -> dict[str, A
             room["hands"] = [*room["hands"], {**person, "raised_at": data["raised_at"]}]
         elif kind == "hand.lowered":
             room["hands"] = left["hands"]
+        elif kind in ("hands.locked", "hands.unlocked"):
+            room["hands_locked"] = kind == "hands.locked"
         elif kind == "floor.offered":
             room["offers"] = [*room["offers"], handle]
         elif kind == "floor.declined":
@@ -113,7 +115,7 @@ async def test_snapshot_and_events_give_the_next_snapshot(house: House, seed: in
     stream = Stream(house, people["ada"], room)
     kind, snapshot, _ = await stream.next()
     assert kind == "snapshot"
-    kinds = [r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll]
+    kinds = [r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands]
     about = [r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.Invite, r.Uninvite]
     for _ in range(60):
         by = people["ada"] if dice.random() < 0.6 else people[dice.choice(HANDLES)]

@@ -21,6 +21,7 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     seq: 2,
     speakers: [{ ...person('ada'), muted: false, connected: false }],
     hands: [],
+    hands_locked: false,
     offers: [],
     cohosts: [],
     audience: { count: 0 },

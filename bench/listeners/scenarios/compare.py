@@ -16,9 +16,9 @@ _CROWDS = {"parola-20": 3000, "parola": 8000, "janus": 300, "janus-tuned": 500}
 _CROWD = 500
 _CROWDS_OF_TEN = {"parola-20": 3000, "parola": 8000}
 _CROWD_OF_TEN = 50
-"""Each with about as many listeners as it serves without loss on a core, beside the generator on the other one: how many
-that are is the question, and what a server spends on other things counts by what it is for so many. Who forwards sends
-ten times as much for ten speakers."""
+"""Each with about as many listeners as it serves without loss on a core, beside the generator on the other one: how
+many that are is the question, and what a server spends on other things counts by what it is for so many. Who
+forwards sends ten times as much for ten speakers."""
 
 
 async def compare(options: Options) -> list[Section]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import statistics
 import time
+from collections import Counter
+from functools import partial
 
 from bench.figures import Figure, quantile
 from bench.figures import spread as spread_of
@@ -15,14 +18,11 @@ from bench.listeners.report import Section, Turns, comparison
 from bench.listeners.runs import Run, listen, measure, started, waits_ms
 from bench.listeners.scenarios.options import Options, line
 from bench.listeners.stage import talking
-from bench.ticks import late_ticks, load, share_since
 
 _CROWD = 10_000
 _SETTLE_S = 20.0
 """Packets are 120 ms long 15 s after they began to grow."""
 _SMALL, _LARGE = 1000, 4000
-_NEARLY_FULL = 3600
-"""About 80 % of what one sender thread does in 20 ms on the machine of the measurements."""
 _CALM, _FLASH, _FLASH_S = 300, 2000, 10.0
 
 
@@ -32,9 +32,9 @@ async def crowd(options: Options) -> list[Section]:
     run = await measure(Parola(), plan)
     print(f"  {line(run)}", flush=True)
     heard = run.listened.heard.delivered
-    ended = f"ended by: {run.failures[0][:160]}" if run.failures else "nothing ended it"
     note = (
-        f"packets of {heard.packet_ms:.0f} ms, {run.us_per_listener_second:.0f} µs a listener-second, {ended}"
+        f"packets of {heard.packet_ms:.0f} ms, {run.us_per_listener_second:.0f} µs a listener-second, "
+        f"{number(run.kb_per_listener)} KB a listener; {_end_of(run)}"
     )
     figures = [
         Figure(
@@ -51,45 +51,29 @@ async def crowd(options: Options) -> list[Section]:
 
 
 async def memory(options: Options) -> list[Section]:
-    """Resident, all processes together, over what they had before the first listener."""
-    runs = []
-    for listeners in (options.listeners,) if options.listeners else (_SMALL, _LARGE):
-        plan = options.or_else(listeners=listeners, settle_s=_SETTLE_S).plan()
-        runs.append(await measure(Parola(), plan))
-        print(f"  {line(runs[-1])}", flush=True)
-    last = runs[-1]
-    note = ", ".join(f"{run.joined:,}: {number(run.kb_per_listener)} KB" for run in runs)
-    if len(runs) > 1:
-        more = (last.full_kb - runs[0].full_kb) / (last.joined - runs[0].joined)
-        note += f"; each of those that came on top: {number(more)} KB"
-    figure = Figure("memory for each listener", last.kb_per_listener, "KB", 24, note)
-    return [Section("Memory", comparison(_turns(runs)), [figure])]
+    """Resident, all processes together, over what they had before the first listener; 30 s after the last one came."""
+    sizes = (options.listeners,) if options.listeners else (_SMALL, _LARGE)
+    turns, figures = Turns(), []
+    for make in (Parola, partial(Parola, 20)):
+        found: list[Run] = []
+        for listeners in sizes:
+            plan = options.or_else(listeners=listeners, settle_s=_SETTLE_S).plan()
+            runs = [await measure(make(), plan) for _ in range(options.rounds or 1)]
+            print(f"  {line(runs[-1])}", flush=True)
+            turns.runs[f"{runs[0].server}, {listeners:,}"] = runs
+            found.append(runs[-1])
+            figures.append(_memory_figure(runs, found[0]))
+    return [Section("Memory", comparison(turns), figures)]
 
 
-async def load80(options: Options) -> list[Section]:
-    """How late ticks come in a process that is nearly full, beside those of a process that does nothing else."""
-    plan = options.or_else(listeners=_NEARLY_FULL, seconds=30.0, settle_s=5.0).plan()
-    server = Parola(20)
-    async with started(server):
-        room = await server.room(1)
-        way = room.listening()
-        async with talking((room, 1)), gathered(plan.listeners, 1, 20) as crowd:
-            await crowd.join([way] * plan.listeners, 120.0, 16)
-            await asyncio.sleep(plan.settle_s)
-            before = late_ticks(server.house.origin)
-            listened = await listen(crowd, server, plan.seconds, 1)
-            full = load(server.house.origin)
-            late = share_since(before, late_ticks(server.house.origin), 0.999)
-            await way.close()
-        await room.close()
-    heard, bare = listened.heard.delivered, listened.ticker
-    note = (
-        f"{heard.listeners} listeners at 20 ms, load {full:.2f}, loss {heard.loss:.3%}; "
-        f"ticks {number(late)} ms (its bucket's bound), the bare ticker {number(bare.p999)} ms"
-    )
-    print(f"  {note}", flush=True)
-    figure = Figure("tick lateness p99.9 nearly full, above a bare ticker's", late - bare.p999, "ms", 5, note)
-    return [Section("Nearly full", f"- {note}", [figure])]
+def _memory_figure(runs: list[Run], fewest: Run) -> Figure:
+    last, each = runs[-1], [run.kb_per_listener for run in runs]
+    note = spread_of(each, "KB")
+    if last.joined > fewest.joined:
+        more = (last.full_kb - fewest.full_kb) / (last.joined - fewest.joined)
+        note += f"; each that came on top of {fewest.joined:,}: {number(more)} KB"
+    name = f"memory for each listener, {last.server}, {last.joined:,} listeners"
+    return Figure(name, statistics.median(each), "KB", 24, note)
 
 
 async def flash(options: Options) -> list[Section]:
@@ -125,6 +109,12 @@ async def flash(options: Options) -> list[Section]:
         ),
     ]  # fmt: skip
     return [Section("A flash crowd", "\n".join(f"- {f.line()}" for f in figures), figures)]
+
+
+def _end_of(run: Run) -> str:
+    """What kept the others out."""
+    why = Counter(failure[:100] for failure in run.failures).most_common(3)
+    return "; ".join(f"{count} times: {failure}" for failure, count in why) or "nobody was kept out"
 
 
 def _turns(runs: list[Run]) -> Turns:

@@ -48,6 +48,17 @@ async def dismiss_hand(request: Request, who: Member, room_id: str, handle: str)
     await _about(request, who, room_id, handle, rooms.DismissHand)
 
 
+@router.put("/locks/hands", status_code=204)
+async def lock_hands(request: Request, who: Member, room_id: str) -> None:
+    """Not below `hands`, where any word may be somebody's handle."""
+    await _command(request, who, room_id, rooms.LockHands)
+
+
+@router.delete("/locks/hands", status_code=204)
+async def unlock_hands(request: Request, who: Member, room_id: str) -> None:
+    await _command(request, who, room_id, rooms.UnlockHands)
+
+
 @router.post("/floor/accept", status_code=204)
 async def accept(request: Request, who: Member, room_id: str) -> None:
     await _command(request, who, room_id, rooms.Accept)

@@ -64,6 +64,7 @@ class RoomView(BaseModel):
     seq: int
     speakers: list[SpeakerView]
     hands: list[HandView]
+    hands_locked: bool
     offers: list[str]
     cohosts: list[str]
     audience: AudienceView

@@ -170,9 +170,9 @@ class EdgeRoom:
             self._seating.move_between(now)
         self._seating.review_due(now)
 
-    def pace(self, load: float, now: float) -> None:
+    def pace(self, load: float, now: float, crowd: int | None = None) -> None:
         """About once a second: how long this room's packets are from now on."""
-        self._seating.pace(load, now)
+        self._seating.pace(load, now, crowd)
 
     def close(self, reason: str) -> None:
         self._watched.remove_listener(self._changed)

@@ -45,7 +45,8 @@ class Packet:
 
     def payload(self, wanted: PacketClass) -> tuple[bytes, int]:
         """(payload, payload type) for a class of listeners."""
-        if wanted.red_pt is None or wanted.copies == 0 or self.is_silent:
+        is_full = len(self.opus) + red.PRIMARY_HEADER > LARGEST_PAYLOAD
+        if wanted.red_pt is None or wanted.copies == 0 or self.is_silent or is_full:
             return self.opus, wanted.opus_pt
         if wanted not in self._built:
             self._built[wanted] = red.encode(wanted.opus_pt, self.opus, self._copies(wanted.copies))

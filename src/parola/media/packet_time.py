@@ -18,6 +18,10 @@ seconds to expect it; 100 ms at once would be a hole."""
 MEDIUM = 3
 _BY_LOAD = ((1, 0.55), (MEDIUM, 0.75))
 """Frames, and the load of the process up to which they are taken: packets grow well before anybody is refused."""
+_LOAD_OF_A_LISTENER = 50 * 6e-6
+"""Of 50 packets a second, about 6 µs each (ADR 8)."""
+_WORTH_IT = 0.05
+"""What the longest packets have to take off the load."""
 _DOWN = 0.8
 """A step is taken back when less than this part of what it began at is left."""
 
@@ -43,11 +47,12 @@ class PacketTime:
     def __post_init__(self) -> None:
         self.frames = self.pace.fixed or self.frames
 
-    def decide(self, listeners: int, load: float, now: float) -> int:
-        """To be asked about once a second."""
+    def decide(self, listeners: int, load: float, now: float, crowd: int | None = None) -> int:
+        """To be asked about once a second. `crowd`: listeners of the whole process, in whatever rooms; None: so
+        many that the load is theirs alone."""
         if self.pace.fixed is not None:
             return self.pace.fixed
-        wanted = max(self._by_audience(listeners), self._by_load(load))
+        wanted = max(self._by_audience(listeners), self._by_load(load, crowd))
         if wanted < self.frames:
             self.frames = wanted  # what comes earlier than expected leaves no hole
         elif wanted > self.frames and now - self._climbed_at >= CLIMB_EVERY_S:
@@ -61,10 +66,14 @@ class PacketTime:
                 return frames
         return 1
 
-    def _by_load(self, load: float) -> int:
-        """The shortest packets that the process could bear. Load is taken to be packets, and nothing else: otherwise
-        what long packets have made bearable would call for short ones again."""
+    def _by_load(self, load: float, crowd: int | None) -> int:
+        """The shortest packets that the process could bear. What long packets have made bearable must not call for
+        short ones again; and where the load is not of packets, longer ones would help nobody."""
+        short = load * self.frames if crowd is None else min(load * self.frames, crowd * _LOAD_OF_A_LISTENER)
+        if short * (1 - 1 / LONGEST) < _WORTH_IT:
+            return 1
+        others = load - short / self.frames
         for frames, most in _BY_LOAD:
-            if load * self.frames / frames < (most if frames >= self.frames else most * _DOWN):
+            if others + short / frames < (most if frames >= self.frames else most * _DOWN):
                 return frames
         return LONGEST

@@ -315,7 +315,7 @@ class MediaProcess:
 
     async def _attach_all(self) -> None:
         for edge in list(self.edges.values()):
-            edge.pace(self.meter.load.value, self.monotonic())
+            edge.pace(self.meter.load.value, self.monotonic(), len(self.connections))
             await self.attach(edge)
             if not edge.listeners:
                 await self._drop_edge(edge)

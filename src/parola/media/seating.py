@@ -176,10 +176,10 @@ class Seating:
             if account_id in talkers and mix_minus(account_id) == output:
                 yield track
 
-    def pace(self, load: float, now: float) -> None:
-        """How long packets are from now on, at a process's `load` of 0 to 1."""
+    def pace(self, load: float, now: float, crowd: int | None = None) -> None:
+        """How long packets are from now on, at the `load`, of 0 to 1, of a process with a `crowd` of listeners."""
         audience = sum(lane.listeners for lane in self._lanes) - len(self._stage)
-        frames = self._packet_time.decide(audience, load, now)
+        frames = self._packet_time.decide(audience, load, now, crowd)
         self._short_frames = min(frames, MEDIUM if load >= BUSY else 1)
         for lane in self._lanes:
             for track in lane.tracks.get(_AUDIENCE, ()):

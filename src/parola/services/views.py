@@ -86,6 +86,7 @@ class Views:
                 for s in room.speakers
             ],
             "hands": [{**_person(people, h.account), "raised_at": instant(h.raised_at)} for h in room.hands],
+            "hands_locked": room.hands_locked,
             "offers": [_person(people, account)["handle"] for account in room.offers],
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
             "audience": {"count": self._audience.count(room)},

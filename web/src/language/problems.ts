@@ -9,6 +9,7 @@ const known: Record<string, Key> = {
   wrong_credentials: 'problem_wrong_credentials',
   not_signed_in: 'problem_not_signed_in',
   not_found: 'problem_not_found',
+  hands_locked: 'problem_hands_locked',
   host_only: 'problem_host_only',
   not_above: 'problem_not_above',
   not_confirmed: 'problem_not_confirmed',

@@ -48,6 +48,7 @@ export interface Room {
   seq: number;
   speakers: Speaker[];
   hands: Hand[];
+  hands_locked: boolean;
   offers: string[];
   cohosts: string[];
   audience: { count: number };

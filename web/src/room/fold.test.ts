@@ -36,6 +36,13 @@ describe('fold', () => {
     expect(room.you).toMatchObject({ role: 'listener', may_speak: false, muted: false });
   });
 
+  it('locks hands and opens them again, and leaves those that are up', () => {
+    const locked = after(aRoom(), null, anEvent(3, 'hand.raised', 'bob'), anEvent(4, 'hands.locked'));
+    expect(locked.hands_locked).toBe(true);
+    expect(locked.hands.map((one) => one.handle)).toEqual(['bob']);
+    expect(after(locked, null, anEvent(5, 'hands.unlocked')).hands_locked).toBe(false);
+  });
+
   it('offers, and takes the offer away by answer, withdrawal or grant', () => {
     const offered = after(aRoom('bob'), 'bob', anEvent(3, 'floor.offered', 'bob'));
     expect(offered.you.offered).toBe(true);
@@ -97,6 +104,7 @@ describe('fold', () => {
       anEvent(6, 'speaker.muted', 'bob'),
       anEvent(7, 'floor.granted', 'carla'),
       anEvent(8, 'hand.lowered', 'dora'),
+      anEvent(9, 'hands.locked'),
     ];
     const whole = after(aRoom('bob'), 'bob', ...events);
     for (let cut = 0; cut <= events.length; cut++) {

@@ -40,6 +40,10 @@ function evolve(room: Room, event: RoomEvent): Room {
       };
     case 'hand.lowered':
       return withoutHand(room, handle);
+    case 'hands.locked':
+      return { ...room, hands_locked: true };
+    case 'hands.unlocked':
+      return { ...room, hands_locked: false };
     case 'floor.offered':
       return { ...room, offers: [...withoutOffer(room, handle).offers, handle] };
     case 'floor.declined':

@@ -69,6 +69,16 @@ class Mute(TargetedCommand):
     __slots__ = ()
 
 
+class LockHands(Command):
+    """From now on no hand goes up; those that are up stay."""
+
+    __slots__ = ()
+
+
+class UnlockHands(Command):
+    __slots__ = ()
+
+
 class Remove(TargetedCommand):
     __slots__ = ()
 

@@ -66,7 +66,11 @@ def _raise_hand(room: Room, command: c.Command, now: datetime) -> Decided:
     _live(room)
     if room.has_floor(command.by):
         raise Conflict("has_floor", "You already have the floor.")
-    return () if room.has_hand(command.by) else _one(e.HandRaised, room, command, command.by, now)
+    if room.has_hand(command.by):
+        return ()
+    if room.hands_locked:
+        raise Conflict("hands_locked", "No hands are taken in this room now.")
+    return _one(e.HandRaised, room, command, command.by, now)
 
 
 def _lower_hand(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -79,6 +83,18 @@ def _dismiss_hand(room: Room, command: c.TargetedCommand, now: datetime) -> Deci
         _above(room, command)
     _live(room)
     return _one(e.HandLowered, room, command, command.target, now) if room.has_hand(command.target) else ()
+
+
+def _lock_hands(room: Room, command: c.Command, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    return () if room.hands_locked else (e.HandsLocked(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def _unlock_hands(room: Room, command: c.Command, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    return (e.HandsUnlocked(seq=room.seq + 1, at=now, by=command.by),) if room.hands_locked else ()
 
 
 def _grant(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
@@ -252,6 +268,8 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.RaiseHand: _raise_hand,
     c.LowerHand: _lower_hand,
     c.DismissHand: _dismiss_hand,
+    c.LockHands: _lock_hands,
+    c.UnlockHands: _unlock_hands,
     c.Grant: _grant,
     c.Accept: _accept,
     c.Decline: _decline,

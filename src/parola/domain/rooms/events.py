@@ -52,6 +52,16 @@ class HandLowered(PersonEvent):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsLocked(Event):
+    """No hand goes up after this; those that are up stay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsUnlocked(Event):
+    pass
+
+
 class FloorOffered(PersonEvent):
     __slots__ = ()
 
@@ -114,6 +124,8 @@ _NAMES: dict[type[Event], str] = {
     RoomEnded: "room.ended",
     HandRaised: "hand.raised",
     HandLowered: "hand.lowered",
+    HandsLocked: "hands.locked",
+    HandsUnlocked: "hands.unlocked",
     FloorOffered: "floor.offered",
     FloorDeclined: "floor.declined",
     FloorGranted: "floor.granted",

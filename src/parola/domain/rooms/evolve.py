@@ -47,6 +47,10 @@ def _apply(room: Room, event: e.Event) -> Room:
             return replace(room, hands=(*room.hands, Hand(event.account, event.at)))
         case e.HandLowered():
             return _without_hand(room, event.account)
+        case e.HandsLocked():
+            return replace(room, hands_locked=True)
+        case e.HandsUnlocked():
+            return replace(room, hands_locked=False)
         case e.FloorOffered():
             return replace(room, offers=(*room.offers, event.account))
         case e.FloorDeclined():

@@ -71,6 +71,7 @@ class Room:
     cohosts: tuple[str, ...] = ()
     removed: frozenset[str] = frozenset()
     invited: frozenset[str] = frozenset()
+    hands_locked: bool = False
 
     def speaker(self, account: str) -> Speaker | None:
         return next((s for s in self.speakers if s.account == account), None)
@@ -128,6 +129,7 @@ def encode_room(room: Room) -> dict[str, Any]:
         "cohosts": list(room.cohosts),
         "removed": sorted(room.removed),
         "invited": sorted(room.invited),
+        "hands_locked": room.hands_locked,
     }
 
 
@@ -150,6 +152,7 @@ def decode_room(data: dict[str, Any]) -> Room:
         cohosts=tuple(data["cohosts"]),
         removed=frozenset(data["removed"]),
         invited=frozenset(data["invited"]),
+        hands_locked=data.get("hands_locked", False),  # rooms written before hands could be locked
     )
 
 

@@ -1,0 +1,1 @@
+"""How many machines an audience needs: `python -m bench.scale`, out of what was measured."""
