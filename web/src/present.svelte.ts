@@ -16,6 +16,7 @@ import { WakeLock } from './media/wakeLock';
 import { announce, notify } from './notices.svelte';
 import type { Room, RoomEvent } from './protocol/types';
 import { RoomSession } from './room/session.svelte';
+import { talkBySpace } from './room/space';
 import { telling } from './room/telling';
 
 class Present {
@@ -58,7 +59,7 @@ export function turn(session: RoomSession, on: boolean): void {
 /** Whether there is sound, as `turn` means it. */
 export function isOn(session: RoomSession): boolean {
   if (session.voice === 'closed') return !session.hushed && !session.blocked;
-  return session.voice === 'open' || session.voice === 'opening';
+  return session.voice === 'open' || session.voice === 'ready' || session.voice === 'opening';
 }
 
 /** Keeps the sounding room in step with all the page knows; to be called once, by the page's root. */
@@ -92,6 +93,7 @@ export function accompany(): void {
   const awake = new WakeLock();
   $effect(() => (onStage ? awake.hold() : awake.release()));
   $effect(() => (present.sounding ? watchQuality() : undefined));
+  $effect(() => talkBySpace(() => (onStage ? present.sounding : null)));
 }
 
 /** Looks at both connections until the returned function is called; the worse of the two counts. */

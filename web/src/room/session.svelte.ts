@@ -2,9 +2,10 @@
  * One's presence in one room: what is known of it, listening, and speaking.
  *
  * The invariants: the microphone's track is enabled only while this page wishes it, nothing is on its way, and the
- * room has the speaker unmuted; it exists only while one has the floor; and it is opened by `takeFloor` alone.
+ * room has the speaker unmuted, and where one talks by holding a key, while it is held; it exists only while one has the floor; and it is opened by `takeFloor` alone.
  */
 import { Microphone, MicrophoneError, type MicrophoneFault } from '../media/microphone';
+import { recall, remember } from '../media/preferences';
 import { CLOSED_PATIENCE_MS, type LinkState } from '../media/link';
 import { Listening } from '../media/whep';
 import { Speaking } from '../media/whip';
@@ -27,6 +28,8 @@ export type Voice =
   /** No microphone is open here. */
   | 'closed'
   | 'open'
+  /** One talks by holding a key or a button, and holds none. */
+  | 'ready'
   /** On its way; the track is silent already. */
   | 'muting'
   | 'muted'
@@ -74,9 +77,11 @@ export class RoomSession {
   fault = $state.raw<MicrophoneFault | null>(null);
   /** The browser is asking the person for the microphone. */
   asking = $state(false);
-  deviceId = $state('');
+  deviceId = $state(recall().microphone);
+  pushToTalk = $state(recall().pushToTalk);
 
   private wish = $state<'open' | 'muted'>('open');
+  private held = $state(false);
   private pending = $state(false);
   private unconfirmed = $state(false);
   private me: string | null;
@@ -205,7 +210,8 @@ export class RoomSession {
     if (speaking.kind === 'idle' || (speaking.kind === 'failed' && speaking.at === null)) return 'closed';
     if (this.wish === 'muted') return this.pending ? 'muting' : this.unconfirmed ? 'unconfirmed' : 'muted';
     if (this.pending) return 'opening';
-    return this.room?.you.muted ? 'muted' : 'open';
+    if (this.room?.you.muted) return 'muted';
+    return this.pushToTalk && !this.held ? 'ready' : 'open';
   }
 
   get ownLevel(): number {
@@ -239,6 +245,7 @@ export class RoomSession {
     const me = this.me;
     if (me === null || this.speaking.kind === 'idle') return;
     this.wish = 'muted';
+    this.held = false;
     await this.exchangeMute(() => this.api.mute(this.options.roomId, me));
   }
 
@@ -255,7 +262,24 @@ export class RoomSession {
     }
   }
 
-  async changeMicrophone(deviceId: string): Promise<void> {
+  /** Talks while held; the room is asked for nothing, so that not a syllable is lost. */
+  talk(held: boolean): void {
+    this.held = held;
+    this.settleTrack();
+  }
+
+  choosePushToTalk(on: boolean): void {
+    this.pushToTalk = on;
+    remember({ pushToTalk: on });
+    this.talk(false);
+  }
+
+  chooseMicrophone(deviceId: string): Promise<void> {
+    remember({ microphone: deviceId });
+    return this.changeMicrophone(deviceId);
+  }
+
+  private async changeMicrophone(deviceId: string): Promise<void> {
     this.deviceId = deviceId;
     if (this.speaking.kind === 'idle') return;
     try {
@@ -270,6 +294,7 @@ export class RoomSession {
   }
 
   stopSpeaking(): void {
+    this.held = false;
     this.speak.stop();
     this.microphone.close();
     this.fault = null;
@@ -293,7 +318,9 @@ export class RoomSession {
 
   private settleTrack(): void {
     const { track } = this.microphone;
-    if (track) track.enabled = this.wish === 'open' && !this.pending && !this.room?.you.muted;
+    if (!track) return;
+    const silent = this.wish !== 'open' || this.pending || this.room?.you.muted;
+    track.enabled = !silent && (this.held || !this.pushToTalk);
   }
 
   private async onLost(): Promise<void> {

@@ -265,6 +265,59 @@ describe('coming back', () => {
   });
 });
 
+describe('talking while one holds a key', () => {
+  afterEach(() => localStorage.clear());
+
+  it('opens the track for as long, without asking the room, and is remembered', async () => {
+    await enter(onStage());
+    session.choosePushToTalk(true);
+    await session.takeFloor();
+    expect(session.voice).toBe('ready');
+    expect(microphone.track?.enabled).toBe(false);
+    session.talk(true);
+    expect(session.voice).toBe('open');
+    expect(microphone.track?.enabled).toBe(true);
+    session.talk(false);
+    expect(microphone.track?.enabled).toBe(false);
+    expect(mutes).toEqual([]);
+    session.close();
+    await enter(onStage());
+    expect(session.pushToTalk).toBe(true);
+  });
+
+  it('never talks through a mute, and not after it without being held anew', async () => {
+    await enter(onStage());
+    session.choosePushToTalk(true);
+    await session.takeFloor();
+    session.talk(true);
+    void session.mute();
+    expect(microphone.track?.enabled).toBe(false);
+    mutes.shift()?.done();
+    await settled();
+    session.talk(true);
+    expect(session.voice).toBe('muted');
+    expect(microphone.track?.enabled).toBe(false);
+    session.talk(false);
+    void session.unmute();
+    mutes.shift()?.done();
+    await settled();
+    expect(session.voice).toBe('ready');
+    expect(microphone.track?.enabled).toBe(false);
+    session.choosePushToTalk(false);
+    expect(session.voice).toBe('open');
+  });
+
+  it('does not outlast the floor', async () => {
+    await enter(onStage());
+    session.choosePushToTalk(true);
+    await session.takeFloor();
+    session.talk(true);
+    session.stopSpeaking();
+    await session.takeFloor();
+    expect(session.voice).toBe('ready');
+  });
+});
+
 it('is closed, and can be taken anew, once one speaks from elsewhere', async () => {
   await enter(onStage());
   await session.takeFloor();
