@@ -10,8 +10,9 @@ import { CLOSED_PATIENCE_MS, type LinkState } from '../media/link';
 import { Listening } from '../media/whep';
 import { Speaking } from '../media/whip';
 import type { Api } from '../protocol/api';
-import { EventStream, type StreamState } from '../protocol/events';
+import type { RoomEvents, StreamState } from '../protocol/events';
 import { Problem } from '../protocol/problem';
+import { eventsOf } from '../protocol/shared';
 import type { Message } from '../protocol/sse';
 import type { Details, Levels, Reconnect, Room, RoomEvent } from '../protocol/types';
 import { fold, withPresence, youIn } from './fold';
@@ -89,7 +90,7 @@ export class RoomSession {
   private readonly listen: Listening;
   private readonly speak: Speaking;
   private readonly microphone: Microphone;
-  private readonly events: EventStream;
+  private readonly events: RoomEvents;
   private fade: ReturnType<typeof setTimeout> | undefined;
   private levelsAt = -Infinity;
   private opened = false;
@@ -115,7 +116,7 @@ export class RoomSession {
         this.stream.kind === 'open' && this.mayTalk && Date.now() - this.reopenedAt > RESTART_MS,
     });
     this.microphone = (options.makeMicrophone ?? ((lost) => new Microphone(lost)))(() => void this.onLost());
-    this.events = new EventStream(`/api/rooms/${encodeURIComponent(roomId)}/events`, {
+    this.events = eventsOf(`/api/rooms/${encodeURIComponent(roomId)}`, {
       onMessage: (message) => this.onMessage(message),
       onState: (state) => this.onStream(state),
       ...(options.fetcher ? { fetcher: options.fetcher } : {}),
@@ -157,7 +158,7 @@ export class RoomSession {
     this.stopSpeaking();
     if (this.room) this.room = { ...this.room, you: youIn(this.room, me) };
     this.gone = null;
-    this.events.restart();
+    this.events.restart(true);
     this.listen.link.renew(false);
   }
 
