@@ -35,7 +35,7 @@ PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name co
 ARGS ?=
 SECONDS ?= 60
 
-.PHONY: help run test demo bench bench-listeners fire fuzz lint format dist dist-check lock clean
+.PHONY: help run test demo bench bench-web bench-listeners fire fuzz lint format dist dist-check lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 20
@@ -57,6 +57,10 @@ bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
 	$(BIN)/python -m bench $(ARGS)
+
+bench-web: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## what a phone loads from a shared link, and how soon it can be tapped
+	@$(BIN)/python -m tools.chromium
+	$(BIN)/python -m bench.web
 
 bench-listeners: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## what large audiences cost, beside other servers (ARGS="crowd --listeners 2000")
 	@$(BIN)/python -m tools.speech

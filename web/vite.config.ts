@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
@@ -37,8 +38,26 @@ function withBuild(): Plugin {
   };
 }
 
+/** Packs what a phone loads, once for all: `name.br` and `name.gz` beside each, where that is worth a name. */
+function packed(): Plugin {
+  return {
+    name: 'parola:packed',
+    enforce: 'post',
+    writeBundle({ dir = '' }) {
+      for (const one of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+        if (!one.isFile() || !/\.(js|css|html|svg|webmanifest)$/.test(one.name)) continue;
+        const file = join(one.parentPath, one.name);
+        const plain = readFileSync(file);
+        const small = { br: brotliCompressSync(plain), gz: gzipSync(plain, { level: 9 }) };
+        for (const [ending, bytes] of Object.entries(small))
+          if (bytes.length < 0.9 * plain.length) writeFileSync(`${file}.${ending}`, bytes);
+      }
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [svelte(), withBuild()],
+  plugins: [svelte(), withBuild(), packed()],
   // Without this, Vitest would mount Svelte's server build.
   ...(process.env['VITEST'] ? { resolve: { conditions: ['browser'] } } : {}),
   build: {

@@ -1,10 +1,12 @@
-"""The built page: one document for every address that people open, and its parts, which never change."""
+"""The built page: one document for every address that people open, and its parts, which never change. The build leaves
+packed ones beside them, so that nothing is packed while somebody waits."""
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import FileResponse, HTMLResponse, Response
 
@@ -12,6 +14,8 @@ from parola.domain.errors import NotFound
 
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"Cache-Control": "no-cache"}
+_PACKED = {"br": ".br", "gzip": ".gz"}
+"""Smallest first."""
 _NOT_BUILT = (
     "<!doctype html><title>Parola</title><p>The page is not built: <code>make run</code> builds it.</p>"
 )
@@ -29,12 +33,12 @@ register_url_convertor("beside_the_api", _BesideTheApi())
 def mount_page(app: FastAPI, folder: Path) -> None:
     document = folder / "index.html"
 
-    async def page() -> Response:
+    async def page(request: Request) -> Response:
         if not document.is_file():
             return HTMLResponse(_NOT_BUILT, 503)
-        return FileResponse(document, headers=_ALWAYS_ASK)
+        return _packed(request, document, _ALWAYS_ASK)
 
-    async def part(path: str) -> Response:
+    async def part(request: Request, path: str) -> Response:
         """Files below the folder, and nothing else, whatever the path says."""
         try:
             wanted = (folder / path).resolve()
@@ -43,8 +47,33 @@ def mount_page(app: FastAPI, folder: Path) -> None:
             found = False
         if not found:
             raise NotFound()
-        return FileResponse(wanted, headers=_FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
+        return _packed(request, wanted, _FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
 
     for address in ("/", "/r/{room_id}", "/styleguide", "/@{handle}"):
         app.add_api_route(address, page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/{path:beside_the_api}", part, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _packed(request: Request, wanted: Path, headers: dict[str, str]) -> Response:
+    """The smallest of what there is and the caller can unpack."""
+    media_type = mimetypes.guess_type(wanted.name)[0]
+    offered = [(coding, wanted.with_name(wanted.name + ending)) for coding, ending in _PACKED.items()]
+    offered = [(coding, file) for coding, file in offered if file.is_file()]
+    if not offered:
+        return FileResponse(wanted, headers=headers, media_type=media_type)
+    headers = {**headers, "Vary": "Accept-Encoding"}
+    accepted = _codings(request.headers.get("accept-encoding", ""))
+    for coding, file in offered:
+        if coding in accepted:
+            return FileResponse(file, headers={**headers, "Content-Encoding": coding}, media_type=media_type)
+    return FileResponse(wanted, headers=headers, media_type=media_type)
+
+
+def _codings(accepted: str) -> set[str]:
+    """What an Accept-Encoding names and does not refuse with a weight of nothing (RFC 9110, section 12.5.3)."""
+    found = set()
+    for one in accepted.lower().split(","):
+        coding, _, weight = (part.strip() for part in one.partition(";"))
+        if weight.removeprefix("q=").strip("0.") or not weight:
+            found.add(coding)
+    return found

@@ -86,3 +86,21 @@ it('asks again while it is open, and no longer', async () => {
   await vi.advanceTimersByTimeAsync(10_000);
   expect(ask).toHaveBeenCalledTimes(3);
 });
+
+it('tells a good connection from a poor one, and when it tries again', async () => {
+  const ask = vi.fn(async () => ({ listen: null, speak: null }));
+  const { rerender } = render(ConnectionState, { props: { state: { kind: 'connected' }, ask } });
+  const state = screen.getByTestId('connection-state');
+  expect(state.textContent).toContain('Listening');
+  await rerender({ quality: 'poor' });
+  expect(state.textContent).toContain('Poor connection');
+  expect(state.dataset['quality']).toBe('poor');
+  const waiting = { kind: 'reconnecting', reason: 'full', tries: 1, at: Date.now() + 3000 } as const;
+  await rerender({ state: waiting });
+  expect(state.textContent).toContain('Retrying in 3 s');
+  expect(state.dataset['quality']).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1100);
+  expect(state.textContent).toContain('Retrying in 2 s');
+  await rerender({ state: { ...waiting, at: null } });
+  expect(state.textContent).toContain('Reconnecting');
+});

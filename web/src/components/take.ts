@@ -10,6 +10,8 @@ export interface Take {
   accept(): void;
   decline(): void;
   takeFloor(): void;
+  /** Where one talks by holding something. */
+  talk(held: boolean): void;
   mute(): void;
   unmute(): void;
   settings(): void;

@@ -12,4 +12,13 @@ declare global {
 
 export const exposed: Exposed = { listen: null, speak: null };
 
+/** A room that was only read has nothing to take away from the one that sounds. */
+export function expose(
+  which: keyof Exposed,
+  before: RTCPeerConnection | null,
+  peer: RTCPeerConnection | null,
+): void {
+  if (peer || exposed[which] === before) exposed[which] = peer;
+}
+
 if (typeof window !== 'undefined') window.__parola = exposed;

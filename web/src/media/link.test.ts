@@ -200,6 +200,19 @@ describe('Link', () => {
     expect(peers).toHaveLength(2);
   });
 
+  it('comes at once after a close in good order when the server answers anew: it was restarted', async () => {
+    await connectedLink({ isElsewhere: () => true });
+    peer(0).closeByServer();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(peers).toHaveLength(1);
+    link.retryNow();
+    await settled();
+    peer(1).become('connected');
+    await vi.advanceTimersByTimeAsync(CLOSED_PATIENCE_MS);
+    expect(last()).toEqual({ kind: 'connected' });
+    expect(peers).toHaveLength(2);
+  });
+
   it('comes back after a close in good order when a reconnect follows', async () => {
     await connectedLink({ isElsewhere: () => true });
     peer(0).closeByServer();

@@ -65,6 +65,8 @@ export class Link {
   private next: Attempt | null = null;
   private wanted = false;
   private tries = 0;
+  /** Closed in good order, and waiting for a word from the server. */
+  private patient = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private state: LinkState = { kind: 'idle' };
   private readonly random: () => number;
@@ -98,7 +100,7 @@ export class Link {
   }
 
   stop(): void {
-    this.wanted = false;
+    this.wanted = this.patient = false;
     clearTimeout(this.timer);
     this.drop(this.next);
     this.drop(this.current);
@@ -120,11 +122,13 @@ export class Link {
 
   /** The server answers again: no need to wait for one's turn. */
   retryNow(): void {
-    if (this.wanted && this.state.kind === 'reconnecting' && this.state.at !== null) void this.attempt();
+    if (!this.wanted || this.state.kind !== 'reconnecting') return;
+    if (this.state.at !== null || this.patient) void this.attempt();
   }
 
   private async attempt(): Promise<void> {
     clearTimeout(this.timer);
+    this.patient = false;
     this.drop(this.next);
     let attempt: Attempt;
     try {
@@ -204,8 +208,10 @@ export class Link {
     const { isElsewhere } = this.options;
     if (!isElsewhere) return void this.attempt();
     clearTimeout(this.timer);
+    this.patient = true;
     this.timer = setTimeout(() => {
       if (!isElsewhere()) return void this.attempt();
+      this.patient = false;
       this.options.onPeer(null);
       this.show({ kind: 'failed', reason: 'elsewhere', at: null, problem: null });
     }, CLOSED_PATIENCE_MS);

@@ -13,16 +13,19 @@ export interface Figures {
   codec: string | null;
 }
 
-interface Entry {
+export interface Entry {
   type: string;
   [field: string]: unknown;
 }
 
 export async function figures(peer: RTCPeerConnection): Promise<Figures> {
-  const report = await peer.getStats();
+  return read(await report(peer));
+}
+
+export async function report(peer: RTCPeerConnection): Promise<Entry[]> {
   const entries: Entry[] = [];
-  report.forEach((entry: Entry) => entries.push(entry));
-  return read(entries);
+  (await peer.getStats()).forEach((entry: Entry) => entries.push(entry));
+  return entries;
 }
 
 export function read(entries: readonly Entry[]): Figures {

@@ -4,8 +4,9 @@ import { FakePeer, settled } from '../../tests/given';
 import { exposed } from './exposed';
 import { Listening } from './whep';
 
-class FakeAudio {
+class FakeAudio extends EventTarget {
   srcObject: unknown = null;
+  paused = true;
   refusal: Error | null = null;
   played: unknown[] = [];
   setAttribute = vi.fn();
@@ -14,12 +15,19 @@ class FakeAudio {
   async play() {
     this.played.push(this.srcObject);
     if (this.refusal) throw this.refusal;
+    this.paused = false;
+  }
+
+  pause() {
+    this.paused = true;
+    this.dispatchEvent(new Event('pause'));
   }
 }
 
 let audio: FakeAudio;
 let peers: FakePeer[];
 let blocked: boolean[];
+let hushed: boolean[];
 let directions: unknown[];
 let listening: Listening;
 
@@ -41,7 +49,7 @@ class ListeningPeer extends FakePeer {
 }
 
 beforeEach(() => {
-  [audio, peers, blocked, directions] = [new FakeAudio(), [], [], []];
+  [audio, peers, blocked, hushed, directions] = [new FakeAudio(), [], [], [], []];
   vi.stubGlobal('document', { body: { append: vi.fn() } });
   listening = new Listening({
     roomId: 'r1',
@@ -49,6 +57,7 @@ beforeEach(() => {
     hangUp: async () => undefined,
     onState: () => undefined,
     onBlocked: (now) => blocked.push(now),
+    onHushed: (now) => hushed.push(now),
     makePeer: () => {
       peers.push(new ListeningPeer());
       return (peers[peers.length - 1] as FakePeer).asPeer();
@@ -73,6 +82,14 @@ it('receives only, and plays what comes as soon as it comes', async () => {
   expect(exposed.listen).toBeNull();
 });
 
+it('leaves the exposed connection of another room alone when it ends without one of its own', async () => {
+  const sounding = new ListeningPeer().asPeer();
+  exposed.listen = sounding;
+  listening.stop();
+  expect(exposed.listen).toBe(sounding);
+  exposed.listen = null;
+});
+
 it('says when the browser wants a tap first, and plays after it', async () => {
   audio.refusal = new DOMException('', 'NotAllowedError');
   listening.start();
@@ -92,6 +109,43 @@ it('does not take a change of the stream for a refusal', async () => {
   peer(0).receive('program');
   await settled();
   expect(blocked).toEqual([]);
+});
+
+it('is silent from a pause until it is to be heard again, whatever connection comes', async () => {
+  listening.start();
+  await settled();
+  peer(0).receive('program');
+  peer(0).become('connected');
+  await settled();
+  listening.hush();
+  expect(hushed).toEqual([true]);
+  const before = audio.played.length;
+  vi.useFakeTimers();
+  listening.link.renew(false);
+  await vi.advanceTimersByTimeAsync(0);
+  vi.useRealTimers();
+  peer(1).receive('new');
+  peer(1).become('connected');
+  await settled();
+  expect(audio.srcObject).toBe('new');
+  expect(audio.played).toHaveLength(before);
+  await listening.hear();
+  expect(audio.played).toHaveLength(before + 1);
+  expect(hushed).toEqual([true, false]);
+});
+
+it('says so when the phone pauses the sound, and when it lets it go on', async () => {
+  listening.start();
+  await settled();
+  peer(0).receive('program');
+  audio.pause();
+  expect(hushed).toEqual([]);
+  peer(0).become('connected');
+  await settled();
+  audio.pause();
+  expect(hushed).toEqual([true]);
+  audio.dispatchEvent(new Event('playing'));
+  expect(hushed).toEqual([true, false]);
 });
 
 it('goes on playing the old stream until the new connection stands', async () => {

@@ -1,6 +1,6 @@
 /** Listening (WHEP): one receive-only connection that plays the room's program through an <audio> element. */
 import type { Exchange } from '../protocol/api';
-import { exposed } from './exposed';
+import { expose } from './exposed';
 import { Link, type LinkState } from './link';
 import { LOOK_EVERY_MS, Stall } from './stall';
 
@@ -11,6 +11,8 @@ export interface ListeningOptions {
   onState(state: LinkState): void;
   /** The browser refuses to play before someone taps, or does so no longer. */
   onBlocked(blocked: boolean): void;
+  /** The sound was paused: by its listener, or by a phone that rings. */
+  onHushed?(hushed: boolean): void;
   makePeer?: () => RTCPeerConnection;
   makeAudio?: () => HTMLAudioElement;
 }
@@ -21,11 +23,14 @@ export class Listening {
   private readonly stall = new Stall();
   private carrying: RTCPeerConnection | null = null;
   private looking: ReturnType<typeof setInterval> | undefined;
+  private hushed = false;
   readonly link: Link;
 
   constructor(private readonly options: ListeningOptions) {
     this.audio = (options.makeAudio ?? (() => document.createElement('audio')))();
     this.audio.setAttribute('playsinline', '');
+    this.audio.addEventListener('pause', () => this.onPause());
+    this.audio.addEventListener('playing', () => this.say(false));
     this.link = new Link({
       prepare: (peer) => this.prepare(peer),
       exchange: (offer) => options.exchange(options.roomId, 'whep', offer),
@@ -50,11 +55,19 @@ export class Listening {
     this.link.stop();
     this.audio.srcObject = null;
     this.audio.remove();
+    this.say(false);
     this.options.onBlocked(false);
+  }
+
+  /** Silent until `hear`; the connection stands, so that the sound of that moment is there at once. */
+  hush(): void {
+    this.say(true);
+    this.audio.pause();
   }
 
   /** Plays after all, within a tap. */
   async hear(): Promise<void> {
+    this.say(false);
     try {
       await this.audio.play();
       this.options.onBlocked(false);
@@ -78,10 +91,22 @@ export class Listening {
     if (this.stall.look(performance.now(), source?.rtpTimestamp ?? null)) this.link.renew(false);
   }
 
+  /** The element pauses also where its stream ends or is exchanged; then nobody meant it. */
+  private onPause(): void {
+    if (!this.audio.srcObject || this.carrying?.connectionState !== 'connected') return;
+    if (this.streams.get(this.carrying) === this.audio.srcObject && this.audio.paused) this.say(true);
+  }
+
+  private say(hushed: boolean): void {
+    if (hushed === this.hushed) return;
+    this.hushed = hushed;
+    this.options.onHushed?.(hushed);
+  }
+
   private carry(peer: RTCPeerConnection | null): void {
     if (peer !== this.carrying) this.stall.begin();
+    expose('listen', this.carrying, peer);
     this.carrying = peer;
-    exposed.listen = peer;
     if (peer) this.play(peer);
   }
 
@@ -89,7 +114,7 @@ export class Listening {
     const stream = this.streams.get(peer);
     if (!stream || this.audio.srcObject === stream) return;
     this.audio.srcObject = stream;
-    void this.hear();
+    if (!this.hushed) void this.hear();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Speaking (WHIP, RFC 9725): one send-only connection that carries one microphone's track. */
 import type { Exchange } from '../protocol/api';
-import { exposed } from './exposed';
+import { expose } from './exposed';
 import { Link, type LinkState } from './link';
 
 export interface SpeakingOptions {
@@ -14,6 +14,7 @@ export interface SpeakingOptions {
 
 export class Speaking {
   private track: MediaStreamTrack | null = null;
+  private carrying: RTCPeerConnection | null = null;
   private readonly senders = new Set<RTCRtpSender>();
   readonly link: Link;
 
@@ -24,7 +25,8 @@ export class Speaking {
       hangUp: (location) => options.hangUp(location),
       onState: (state) => options.onState(state),
       onPeer: (peer) => {
-        exposed.speak = peer;
+        expose('speak', this.carrying, peer);
+        this.carrying = peer;
       },
       isElsewhere: () => options.isElsewhere(),
       ...(options.makePeer ? { makePeer: options.makePeer } : {}),

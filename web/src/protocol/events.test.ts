@@ -117,3 +117,16 @@ describe('EventStream', () => {
     expect(asked).toEqual([null, null]);
   });
 });
+
+it('comes back soon after a sleep in which its own watchdog stood still too', async () => {
+  const [first, second] = [anAnswer(), anAnswer()];
+  answers = [first, second];
+  stream.open();
+  await settled();
+  stream.check(40_000);
+  expect(asked).toHaveLength(1);
+  vi.setSystemTime(Date.now() + 3_600_000);
+  stream.check(40_000);
+  await settled();
+  expect(asked).toHaveLength(2);
+});

@@ -20,15 +20,31 @@ export type StreamState =
 export interface StreamOptions {
   onMessage(message: Message): void;
   onState(state: StreamState): void;
+  /** Whenever anything at all comes, a keep-alive too. */
+  onAlive?(): void;
+  /** The id of the last lasting event that is known already. */
+  after?: string | null;
   fetcher?: typeof fetch;
   random?: () => number;
   now?: () => number;
 }
 
-/** The server sends a comment every 15 s; after two and a half of them missing, nothing is there any more. */
-const SILENCE_MS = 38_000;
+/** What a room's page follows, whoever reads it from the server. */
+export interface RoomEvents {
+  open(): void;
+  close(): void;
+  /** Tries at once instead of waiting: the network is back, or the page awake. */
+  retryNow(): void;
+  /** As retryNow, unless there was life within `withinMs`. */
+  check(withinMs: number): void;
+  /** Begins anew with a snapshot; `asOther`: because one is somebody else now. */
+  restart(asOther?: boolean): void;
+}
 
-export class EventStream {
+/** The server sends a comment every 15 s; after two and a half of them missing, nothing is there any more. */
+export const SILENCE_MS = 38_000;
+
+export class EventStream implements RoomEvents {
   private lastId: string | null = null;
   private tries = 0;
   private retryMs: number | null = null;
@@ -45,6 +61,7 @@ export class EventStream {
     private readonly url: string,
     private readonly options: StreamOptions,
   ) {
+    this.lastId = options.after ?? null;
     this.fetcher = options.fetcher ?? ((input, init) => fetch(input, init));
     this.random = options.random ?? Math.random;
     this.now = options.now ?? Date.now;
@@ -56,6 +73,12 @@ export class EventStream {
 
   close(): void {
     this.finish(null);
+  }
+
+  /** Closes without a word: somebody else reads on. */
+  abandon(): void {
+    this.closed = true;
+    this.stop();
   }
 
   /** Tries at once instead of waiting: the network is back, or the page awake. */
@@ -128,6 +151,7 @@ export class EventStream {
 
   private alive(): void {
     this.heardAt = this.now();
+    this.options.onAlive?.();
     clearTimeout(this.watchdog);
     this.watchdog = setTimeout(() => this.retryNow(), SILENCE_MS);
   }

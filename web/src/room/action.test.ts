@@ -36,6 +36,19 @@ it('follows the voice once the floor is taken', () => {
   expect(action(room, { voice: 'muted' })).toBe('unmute');
 });
 
+it('keeps the button to talk by while it is held', () => {
+  const room = aRoom('bob', { speakers: [bob] });
+  expect(action(room, { voice: 'ready', pushToTalk: true })).toBe('talk');
+  expect(action(room, { voice: 'open', pushToTalk: true })).toBe('talk');
+  expect(action(room, { voice: 'muted', pushToTalk: true })).toBe('unmute');
+});
+
 it('puts sound before all else when the browser holds it back', () => {
   expect(action(aRoom('bob', { offers: ['bob'] }), { blocked: true })).toBe('hear');
+});
+
+it('offers to go on where the sound is paused, but not instead of the microphone', () => {
+  expect(action(aRoom('bob'), { hushed: true })).toBe('hear');
+  const room = aRoom('bob', { speakers: [bob] });
+  expect(action(room, { hushed: true, voice: 'open' })).toBe('mute');
 });

@@ -8,6 +8,7 @@ export type Action =
   | 'hear'
   | 'answer_offer'
   | 'take_floor'
+  | 'talk'
   | 'mute'
   | 'unmute'
   | 'listen'
@@ -20,16 +21,19 @@ export interface Situation {
   room: Room;
   listening: LinkState;
   blocked: boolean;
+  hushed?: boolean;
   voice: Voice;
+  pushToTalk?: boolean;
 }
 
-export function mainAction({ room, listening, blocked, voice }: Situation): Action {
+export function mainAction({ room, listening, blocked, hushed, voice, pushToTalk }: Situation): Action {
   const { you } = room;
   if (room.state === 'scheduled') return you.role === 'host' ? 'start' : 'wait';
-  if (blocked) return 'hear';
+  if (blocked || (hushed && voice === 'closed')) return 'hear';
   if (you.offered) return 'answer_offer';
   if (you.may_speak) {
     if (voice === 'closed') return 'take_floor';
+    if (voice === 'ready' || (voice === 'open' && pushToTalk)) return 'talk';
     return voice === 'open' || voice === 'opening' ? 'mute' : 'unmute';
   }
   if (listening.kind === 'idle') return 'listen';

@@ -2,15 +2,17 @@
  * One's presence in one room: what is known of it, listening, and speaking.
  *
  * The invariants: the microphone's track is enabled only while this page wishes it, nothing is on its way, and the
- * room has the speaker unmuted; it exists only while one has the floor; and it is opened by `takeFloor` alone.
+ * room has the speaker unmuted, and where one talks by holding a key, while it is held; it exists only while one has the floor; and it is opened by `takeFloor` alone.
  */
 import { Microphone, MicrophoneError, type MicrophoneFault } from '../media/microphone';
-import type { LinkState } from '../media/link';
+import { recall, remember } from '../media/preferences';
+import { CLOSED_PATIENCE_MS, type LinkState } from '../media/link';
 import { Listening } from '../media/whep';
 import { Speaking } from '../media/whip';
 import type { Api } from '../protocol/api';
-import { EventStream, type StreamState } from '../protocol/events';
+import type { RoomEvents, StreamState } from '../protocol/events';
 import { Problem } from '../protocol/problem';
+import { eventsOf } from '../protocol/shared';
 import type { Message } from '../protocol/sse';
 import type { Details, Levels, Reconnect, Room, RoomEvent } from '../protocol/types';
 import { fold, withPresence, youIn } from './fold';
@@ -27,6 +29,8 @@ export type Voice =
   /** No microphone is open here. */
   | 'closed'
   | 'open'
+  /** One talks by holding a key or a button, and holds none. */
+  | 'ready'
   /** On its way; the track is silent already. */
   | 'muting'
   | 'muted'
@@ -52,6 +56,12 @@ export interface SessionOptions {
 const LEVELS_FADE_MS = 900;
 const LEVELS_FADE_MOST_MS = 6000;
 
+/** The stream's own watchdog stands still with a machine that sleeps; the clock on the wall does not. */
+const WAKE_LOOK_MS = 5000;
+const WAKE_SILENCE_MS = 40_000;
+/** So long after a stream has come back, what was closed in good order was closed by a restart. */
+const RESTART_MS = CLOSED_PATIENCE_MS + 2000;
+
 export class RoomSession {
   room = $state.raw<Room | null>(null);
   stream = $state.raw<StreamState>({ kind: 'connecting' });
@@ -62,13 +72,17 @@ export class RoomSession {
   listening = $state.raw<LinkState>({ kind: 'idle' });
   /** The browser wants a tap before it plays. */
   blocked = $state(false);
+  /** The sound is paused, by the listener or the phone. */
+  hushed = $state(false);
   speaking = $state.raw<LinkState>({ kind: 'idle' });
   fault = $state.raw<MicrophoneFault | null>(null);
   /** The browser is asking the person for the microphone. */
   asking = $state(false);
-  deviceId = $state('');
+  deviceId = $state(recall().microphone);
+  pushToTalk = $state(recall().pushToTalk);
 
   private wish = $state<'open' | 'muted'>('open');
+  private held = $state(false);
   private pending = $state(false);
   private unconfirmed = $state(false);
   private me: string | null;
@@ -76,9 +90,11 @@ export class RoomSession {
   private readonly listen: Listening;
   private readonly speak: Speaking;
   private readonly microphone: Microphone;
-  private readonly events: EventStream;
+  private readonly events: RoomEvents;
   private fade: ReturnType<typeof setTimeout> | undefined;
   private levelsAt = -Infinity;
+  private opened = false;
+  private reopenedAt = -Infinity;
   private undo: (() => void)[] = [];
 
   constructor(private readonly options: SessionOptions) {
@@ -90,14 +106,17 @@ export class RoomSession {
       ...common,
       onState: (state) => this.onListening(state),
       onBlocked: (blocked) => (this.blocked = blocked),
+      onHushed: (hushed) => (this.hushed = hushed),
     });
     this.speak = (options.makeSpeaking ?? ((given) => new Speaking(given)))({
       ...common,
       onState: (state) => this.onSpeaking(state),
-      isElsewhere: () => this.stream.kind === 'open' && this.mayTalk,
+      // A stream that has just come back says that the server was restarted, not that another device speaks.
+      isElsewhere: () =>
+        this.stream.kind === 'open' && this.mayTalk && Date.now() - this.reopenedAt > RESTART_MS,
     });
     this.microphone = (options.makeMicrophone ?? ((lost) => new Microphone(lost)))(() => void this.onLost());
-    this.events = new EventStream(`/api/rooms/${encodeURIComponent(roomId)}/events`, {
+    this.events = eventsOf(`/api/rooms/${encodeURIComponent(roomId)}`, {
       onMessage: (message) => this.onMessage(message),
       onState: (state) => this.onStream(state),
       ...(options.fetcher ? { fetcher: options.fetcher } : {}),
@@ -115,7 +134,9 @@ export class RoomSession {
     window.addEventListener('online', network);
     document.addEventListener('visibilitychange', shown);
     window.addEventListener('pagehide', leave);
+    const waking = setInterval(() => this.events.check(WAKE_SILENCE_MS), WAKE_LOOK_MS);
     this.undo = [
+      () => clearInterval(waking),
       () => window.removeEventListener('online', network),
       () => document.removeEventListener('visibilitychange', shown),
       () => window.removeEventListener('pagehide', leave),
@@ -137,7 +158,7 @@ export class RoomSession {
     this.stopSpeaking();
     if (this.room) this.room = { ...this.room, you: youIn(this.room, me) };
     this.gone = null;
-    this.events.restart();
+    this.events.restart(true);
     this.listen.link.renew(false);
   }
 
@@ -163,6 +184,17 @@ export class RoomSession {
   startListening = (): void => this.listen.start();
   stopListening = (): void => this.listen.stop();
   hear = (): Promise<void> => this.listen.hear();
+  hush = (): void => this.listen.hush();
+
+  /** Is one in the room with ears or voice, and not only reading along? */
+  get sounding(): boolean {
+    return this.listening.kind !== 'idle' || this.speaking.kind !== 'idle';
+  }
+
+  /** Ends the sound in both directions and goes on reading. */
+  leave(): void {
+    this.hangUp();
+  }
 
   /** What the server says of both connections; null where there is none, or no answer. */
   details = async (): Promise<Record<'listen' | 'speak', Details | null>> => {
@@ -179,7 +211,8 @@ export class RoomSession {
     if (speaking.kind === 'idle' || (speaking.kind === 'failed' && speaking.at === null)) return 'closed';
     if (this.wish === 'muted') return this.pending ? 'muting' : this.unconfirmed ? 'unconfirmed' : 'muted';
     if (this.pending) return 'opening';
-    return this.room?.you.muted ? 'muted' : 'open';
+    if (this.room?.you.muted) return 'muted';
+    return this.pushToTalk && !this.held ? 'ready' : 'open';
   }
 
   get ownLevel(): number {
@@ -213,6 +246,7 @@ export class RoomSession {
     const me = this.me;
     if (me === null || this.speaking.kind === 'idle') return;
     this.wish = 'muted';
+    this.held = false;
     await this.exchangeMute(() => this.api.mute(this.options.roomId, me));
   }
 
@@ -229,7 +263,24 @@ export class RoomSession {
     }
   }
 
-  async changeMicrophone(deviceId: string): Promise<void> {
+  /** Talks while held; the room is asked for nothing, so that not a syllable is lost. */
+  talk(held: boolean): void {
+    this.held = held;
+    this.settleTrack();
+  }
+
+  choosePushToTalk(on: boolean): void {
+    this.pushToTalk = on;
+    remember({ pushToTalk: on });
+    this.talk(false);
+  }
+
+  chooseMicrophone(deviceId: string): Promise<void> {
+    remember({ microphone: deviceId });
+    return this.changeMicrophone(deviceId);
+  }
+
+  private async changeMicrophone(deviceId: string): Promise<void> {
     this.deviceId = deviceId;
     if (this.speaking.kind === 'idle') return;
     try {
@@ -244,6 +295,7 @@ export class RoomSession {
   }
 
   stopSpeaking(): void {
+    this.held = false;
     this.speak.stop();
     this.microphone.close();
     this.fault = null;
@@ -267,7 +319,9 @@ export class RoomSession {
 
   private settleTrack(): void {
     const { track } = this.microphone;
-    if (track) track.enabled = this.wish === 'open' && !this.pending && !this.room?.you.muted;
+    if (!track) return;
+    const silent = this.wish !== 'open' || this.pending || this.room?.you.muted;
+    track.enabled = !silent && (this.held || !this.pushToTalk);
   }
 
   private async onLost(): Promise<void> {
@@ -306,11 +360,17 @@ export class RoomSession {
     else if (state.kind === 'connecting') this.away = this.away && { at: null };
     else {
       this.away = null;
-      if (state.kind === 'open') for (const { link } of [this.listen, this.speak]) link.retryNow();
+      if (state.kind === 'open') this.onOpen();
     }
     if (state.kind !== 'closed' || this.gone) return;
     if (state.problem) this.judge(state.problem);
     else if (this.room?.state === 'ended') this.leaveFor('ended');
+  }
+
+  private onOpen(): void {
+    if (this.opened) this.reopenedAt = Date.now();
+    this.opened = true;
+    for (const { link } of [this.listen, this.speak]) link.retryNow();
   }
 
   private judge(problem: Problem): void {

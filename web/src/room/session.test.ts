@@ -14,6 +14,7 @@ import { RoomSession } from './session.svelte';
 
 /** A connection that says what it is told to. */
 class FakeSound {
+  isElsewhere: () => boolean = () => false;
   onState: (state: LinkState) => void = () => undefined;
   readonly calls: string[] = [];
   link = {
@@ -88,8 +89,9 @@ async function enter(room: Room, me: string | null = 'bob') {
       listen.onState = onState;
       return listen as unknown as Listening;
     },
-    makeSpeaking: ({ onState }: SpeakingOptions) => {
+    makeSpeaking: ({ onState, isElsewhere }: SpeakingOptions) => {
       speak.onState = onState;
+      speak.isElsewhere = isElsewhere;
       return speak as unknown as Speaking;
     },
     makeMicrophone: () => microphone as unknown as Microphone,
@@ -263,6 +265,59 @@ describe('coming back', () => {
   });
 });
 
+describe('talking while one holds a key', () => {
+  afterEach(() => localStorage.clear());
+
+  it('opens the track for as long, without asking the room, and is remembered', async () => {
+    await enter(onStage());
+    session.choosePushToTalk(true);
+    await session.takeFloor();
+    expect(session.voice).toBe('ready');
+    expect(microphone.track?.enabled).toBe(false);
+    session.talk(true);
+    expect(session.voice).toBe('open');
+    expect(microphone.track?.enabled).toBe(true);
+    session.talk(false);
+    expect(microphone.track?.enabled).toBe(false);
+    expect(mutes).toEqual([]);
+    session.close();
+    await enter(onStage());
+    expect(session.pushToTalk).toBe(true);
+  });
+
+  it('never talks through a mute, and not after it without being held anew', async () => {
+    await enter(onStage());
+    session.choosePushToTalk(true);
+    await session.takeFloor();
+    session.talk(true);
+    void session.mute();
+    expect(microphone.track?.enabled).toBe(false);
+    mutes.shift()?.done();
+    await settled();
+    session.talk(true);
+    expect(session.voice).toBe('muted');
+    expect(microphone.track?.enabled).toBe(false);
+    session.talk(false);
+    void session.unmute();
+    mutes.shift()?.done();
+    await settled();
+    expect(session.voice).toBe('ready');
+    expect(microphone.track?.enabled).toBe(false);
+    session.choosePushToTalk(false);
+    expect(session.voice).toBe('open');
+  });
+
+  it('does not outlast the floor', async () => {
+    await enter(onStage());
+    session.choosePushToTalk(true);
+    await session.takeFloor();
+    session.talk(true);
+    session.stopSpeaking();
+    await session.takeFloor();
+    expect(session.voice).toBe('ready');
+  });
+});
+
 it('is closed, and can be taken anew, once one speaks from elsewhere', async () => {
   await enter(onStage());
   await session.takeFloor();
@@ -271,6 +326,21 @@ it('is closed, and can be taken anew, once one speaks from elsewhere', async () 
   expect(microphone.track).toBeNull();
   await session.takeFloor();
   expect(session.voice).toBe('open');
+});
+
+it('takes a close in good order for a restart while the stream has just come back', async () => {
+  await enter(onStage());
+  expect(speak.isElsewhere()).toBe(true);
+  const before = answer;
+  answer = anAnswer();
+  before.end();
+  await settled();
+  expect(speak.isElsewhere()).toBe(false);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(session.stream.kind).toBe('open');
+  expect(speak.isElsewhere()).toBe(false);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(speak.isElsewhere()).toBe(true);
 });
 
 describe('what passes', () => {
