@@ -1,13 +1,15 @@
 """More people come than a media process can serve: those who are there hear on, the others are told to come later.
 
 The listeners are real ones, who only do not read what they get: for them to hear would take more of this machine than
-to speak to them takes of the server.
+to speak to them takes of the server. Packets are of 20 ms, the dearest: with longer ones the process is full only with
+more people than one test can bring.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections import Counter
@@ -20,15 +22,15 @@ from fire.neighbour import GAP_LIMIT_MS, neighbour
 from parola.client.api import Api, ProtocolError
 from tests.e2e.house import House, children, opened, people
 
-JOINS_A_SECOND = 30
-MOST = 1500
+JOINS_A_SECOND = 50
+MOST = 8000
 REFUSED_FOR_S = 8.0
 LOSS_LIMIT = 0.001
 AGAIN_LIMIT_S = 10.0
 
 
 async def pressure(folder: Path) -> list[Figure]:
-    with _own_core() as cores, opened(House(folder)) as house:
+    with _own_core() as cores, opened(House(folder, environment={"PAROLA_PACKET_MS": "20"})) as house:
         (media,) = children(house)["media"]
         for thread in Path(f"/proc/{media}/task").iterdir():
             os.sched_setaffinity(int(thread.name), cores)
@@ -63,10 +65,10 @@ async def pressure(folder: Path) -> list[Figure]:
             ),
             Figure(
                 "pressure: the refusal itself",
-                quantile(crowd.answers_s, 0.95) * 1000,
+                quantile(crowd.answers_s or [math.inf], 0.95) * 1000,
                 "ms",
                 1000,
-                spread([s * 1000 for s in crowd.answers_s], "ms"),
+                spread([s * 1000 for s in crowd.answers_s or [math.inf]], "ms"),
             ),
             Figure(
                 "pressure: joins work again after half of the crowd has gone",

@@ -23,6 +23,7 @@ JOINS = 20_000
 SECONDS = 600.0
 SETTLED_S = 120.0
 STAYS_S = 1.0
+AT_ONCE = 100
 _LOOK_EVERY_S = 2.0
 
 
@@ -36,6 +37,7 @@ async def soak(folder: Path, joins: int = JOINS, seconds: float = SECONDS) -> li
             peer(ada, room_id, "whip") as mouth,
         ):
             talking = asyncio.create_task(talk(mouth))
+            await _fill_the_pool(carla, room_id)
             async with neighbour(house.origin) as near:
                 crowd = _Crowd(carla, room_id)
                 watch = _Watch(house)
@@ -108,6 +110,13 @@ class _Crowd:
                         await self._api.hang_up(ear.location)
         except (ProtocolError, aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failed.append(f"{type(error).__name__} {error}"[:80])
+
+
+async def _fill_the_pool(api: Api, room_id: str) -> None:
+    """The database's connections are opened as calls first meet one another, and then kept: that is done before it is
+    looked whether descriptors become more."""
+    for _ in range(5):
+        await asyncio.gather(*(api.call("GET", f"/api/rooms/{room_id}") for _ in range(AT_ONCE)))
 
 
 @dataclass(frozen=True, slots=True)
