@@ -28,7 +28,7 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
     assert signed_in.json["account"] == account
     assert signed_in.json["token"] != up.json["token"]
     ada = Person(web, token=signed_in.json["token"])
-    assert (await ada.get("/api/me")).json == {**account, "bio": ""}
+    assert (await ada.get("/api/me")).json == {**account, "bio": "", "listen_unseen": False}
     assert (await ada.delete("/api/sessions/current")).status == 204
     assert (await ada.get("/api/me")).said == (401, "not_signed_in")
     other = Person(web, token=up.json["token"])
@@ -79,7 +79,9 @@ async def test_following(web: WebProcess) -> None:
         "followers": 1,
         "following": 0,
         "live_room": None,
+        "followed": False,
     }
+    assert (await ada.get("/api/accounts/bob")).json["followed"]
     assert (await web.guest.get("/api/accounts/ada")).json["following"] == 1
     for _ in range(2):
         assert (await ada.delete("/api/accounts/bob/follow")).status == 204
@@ -98,6 +100,26 @@ async def test_a_profile_shows_the_live_room_to_those_who_may_enter(web: WebProc
     assert (await web.guest.get("/api/accounts/ada")).json["live_room"] is None
     await ada.put(f"/api/rooms/{room}/removed/bob")
     assert (await bob.get("/api/accounts/ada")).json["live_room"] is None
+
+
+async def test_people_are_found_by_handle_and_name(web: WebProcess) -> None:
+    bob, *_ = await web.members("bob", "zoe_bobbin", "carla")
+    await bob.patch("/api/me", json={"name": "Röbert Ångström"})
+
+    async def found(q: str, **more: object) -> list[str]:
+        answer = await web.guest.get("/api/accounts", params={"q": q, **more})
+        return [one["handle"] for one in answer.json["people"]]
+
+    assert await found("bob") == ["bob", "zoe_bobbin"], "those first whose handle begins with it"
+    assert await found("robert angs") == ["bob"]
+    assert await found("RÖBERT") == ["bob"]
+    assert await found("ngstr") == ["bob"]
+    assert await found("o", limit=1) == ["bob"]
+    assert await found("%") == await found("  ") == []
+    assert (await web.guest.get("/api/accounts", params={"q": "a" * 101})).said == (422, "invalid")
+    assert (await web.guest.get("/api/accounts")).said == (422, "invalid")
+    await bob.patch("/api/me", json={"name": "Bob"})
+    assert await found("robert") == []
 
 
 class TestInvites:

@@ -21,7 +21,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from parola.domain import rooms as r
-from parola.store import Head, Store, upgrade
+from parola.store import Head, Store, Wanted, upgrade
 from parola.store.migrate import revisions
 from parola.store.tables import metadata
 from tests.database import DATABASES, driven
@@ -137,7 +137,7 @@ async def opened(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 async def _listed(store: Store, viewer: str | None) -> list[str]:
-    return [room.id for room in (await store.rooms.page(r.Lifecycle.LIVE, viewer, None, 10)).rooms]
+    return [room.id for room in (await store.rooms.page(Wanted(r.Lifecycle.LIVE), viewer, None, 10)).rooms]
 
 
 async def _tables(engine: AsyncEngine) -> list[sa.Table]:

@@ -14,7 +14,7 @@ import pytest
 
 from parola.domain import rooms as r
 from parola.domain.errors import Forbidden
-from parola.store import BadCursor, HandleTaken, Store, upgrade
+from parola.store import BadCursor, HandleTaken, Store, Wanted, upgrade
 from parola.store.rooms import Seen
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -130,7 +130,7 @@ async def test_lists_show_exactly_what_the_gate_lets_in(store: Store) -> None:
                 entered.append(room.id)
         listed, cursor = [], None
         while True:
-            page = await store.rooms.page(r.Lifecycle.LIVE, viewer, cursor, 7)
+            page = await store.rooms.page(Wanted(r.Lifecycle.LIVE), viewer, cursor, 7)
             listed += [room.id for room in page.rooms]
             cursor = page.next
             if cursor is None:
@@ -141,13 +141,13 @@ async def test_lists_show_exactly_what_the_gate_lets_in(store: Store) -> None:
 async def test_a_cursor_is_not_moved_by_new_rooms(store: Store) -> None:
     for i in range(5):
         await add_room(store, f"room{i}", minute=i)
-    first = await store.rooms.page(r.Lifecycle.LIVE, None, None, 2)
+    first = await store.rooms.page(Wanted(r.Lifecycle.LIVE), None, None, 2)
     await add_room(store, "newest", minute=99)
-    second = await store.rooms.page(r.Lifecycle.LIVE, None, first.next, 2)
+    second = await store.rooms.page(Wanted(r.Lifecycle.LIVE), None, first.next, 2)
     assert [x.id for x in (*first.rooms, *second.rooms)] == ["room4", "room3", "room2", "room1"]
     for cursor in ("", "%", "aGVsbG8", "OTk5"):
         with pytest.raises(BadCursor):
-            await store.rooms.page(r.Lifecycle.LIVE, None, cursor, 2)
+            await store.rooms.page(Wanted(r.Lifecycle.LIVE), None, cursor, 2)
 
 
 async def test_ownership_is_taken_by_one_and_its_epoch_never_comes_back(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from parola.api.caller import address, caller, clear_cookie, commanding, services, set_cookie
@@ -39,6 +39,7 @@ class SignIn(Body):
 class MeChange(Body):
     name: str | None = None
     bio: str | None = None
+    listen_unseen: bool | None = None
 
 
 class AccountView(BaseModel):
@@ -54,12 +55,24 @@ class SessionView(BaseModel):
 
 class MeView(AccountView):
     bio: str
+    listen_unseen: bool
 
 
-class ProfileView(MeView):
+class FoundView(BaseModel):
+    handle: str
+    name: str
+
+
+class PeopleView(BaseModel):
+    people: list[FoundView]
+
+
+class ProfileView(AccountView):
+    bio: str
     followers: int
     following: int
     live_room: str | None
+    followed: bool
 
 
 @router.post("/accounts", status_code=201)
@@ -90,7 +103,18 @@ async def me(who: Who) -> MeView:
 
 @router.patch("/me")
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
-    return _me(await services(request).people.update(who, body.name, body.bio))
+    return _me(await services(request).people.update(who, body.name, body.bio, body.listen_unseen))
+
+
+@router.get("/accounts")
+async def search(
+    request: Request,
+    _: Who,
+    q: Annotated[str, Query(max_length=100)],
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> PeopleView:
+    found = await services(request).people.search(q, limit)
+    return PeopleView(people=[FoundView(handle=one.handle, name=one.name) for one in found])
 
 
 @router.get("/accounts/{handle}")
@@ -105,6 +129,7 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         followers=found.counts.followers,
         following=found.counts.following,
         live_room=found.live_room,
+        followed=found.followed,
     )
 
 
@@ -126,4 +151,10 @@ def _begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionV
 
 
 def _me(account: Account) -> MeView:
-    return MeView(id=account.id, handle=account.handle, name=account.name, bio=account.bio)
+    return MeView(
+        id=account.id,
+        handle=account.handle,
+        name=account.name,
+        bio=account.bio,
+        listen_unseen=account.listen_unseen,
+    )

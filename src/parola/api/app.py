@@ -77,8 +77,16 @@ def make_app(
     )
     app.state.services = services
     problems.install(app)
-    for module in (accounts, rooms, floor, events, connections, health):
-        app.include_router(module.router)
+    for router in (
+        accounts.router,
+        rooms.people,
+        rooms.router,
+        floor.router,
+        events.router,
+        connections.router,
+        health.router,
+    ):
+        app.include_router(router)
     mount_page(app, page)
     app.add_middleware(Guard, services=services)
     return app

@@ -12,12 +12,20 @@ from parola.api.accounts import Body
 from parola.api.caller import caller, commanding, services
 from parola.domain import rooms
 from parola.domain.errors import Invalid
+from parola.domain.rooms import Lifecycle
+from parola.domain.search import fold
 from parola.services.caller import Caller
+from parola.store import Wanted
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"])
+people = APIRouter(prefix="/api/accounts", tags=["rooms"])
 
 Who = Annotated[Caller, Depends(caller)]
 Member = Annotated[Caller, Depends(commanding)]
+State = Literal["scheduled", "live", "ended"]
+Words = Annotated[str, Query(max_length=100)]
+Cursor = Annotated[str | None, Query(max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 class NewRoom(Body):
@@ -43,6 +51,10 @@ class HandView(PersonView):
 
 class AudienceView(BaseModel):
     count: int
+
+
+class SeenView(AudienceView):
+    people: list[PersonView]
 
 
 class YouView(BaseModel):
@@ -90,19 +102,36 @@ async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
 async def list_rooms(
     request: Request,
     who: Who,
-    state: Literal["scheduled", "live", "ended"] = "live",
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    state: State = "live",
+    q: Words = "",
+    following: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Any:
-    here = services(request)
-    page = await here.rooms.page(who, state, cursor, limit)
-    return {"rooms": await here.views.rooms(page.rooms, who), "next": page.next}
+    followed_by = who.signed_in().account.id if following else None
+    wanted = Wanted(Lifecycle(state), fold(q), followed_by=followed_by)
+    return await _page(request, who, wanted, cursor, limit)
+
+
+@people.get("/{handle}/rooms", response_model=RoomPage)
+async def rooms_of(
+    request: Request, who: Who, handle: str, state: State = "ended", cursor: Cursor = None, limit: Limit = 50
+) -> Any:
+    host = await services(request).people.find(handle)
+    return await _page(request, who, Wanted(Lifecycle(state), host=host.id), cursor, limit)
 
 
 @router.get("/{room_id}", response_model=RoomView)
 async def show_room(request: Request, who: Who, room_id: str) -> Any:
     here = services(request)
     return await here.views.room(await here.gate.enter(who, room_id), who)
+
+
+@router.get("/{room_id}/audience")
+async def show_audience(request: Request, who: Who, room_id: str, limit: Limit = 50) -> SeenView:
+    here = services(request)
+    room = await here.gate.enter(who, room_id)
+    return SeenView.model_validate(await here.views.audience(room, limit))
 
 
 @router.post("/{room_id}/start", response_model=RoomView)
@@ -117,6 +146,12 @@ async def end_room(request: Request, who: Member, room_id: str) -> Any:
     here = services(request)
     carried = await here.rooms.command(who, room_id, rooms.End)
     return await here.views.room(carried.room, who)
+
+
+async def _page(request: Request, who: Caller, wanted: Wanted, cursor: str | None, limit: int) -> Any:
+    here = services(request)
+    page = await here.rooms.page(who, wanted, cursor, limit)
+    return {"rooms": await here.views.rooms(page.rooms, who), "next": page.next}
 
 
 def _parse_instant(text: str | None) -> datetime | None:

@@ -74,6 +74,11 @@ class Audience:
         here = self._rooms.get(room.id)
         return here.count(room) if here is not None else 0
 
+    def some(self, room: Room, most: int) -> list[str]:
+        """Accounts of the count, those first who came first."""
+        here = self._rooms.get(room.id)
+        return here.some(room, most) if here is not None else []
+
     def connected_speakers(self, room_id: str) -> frozenset[str]:
         here = self._rooms.get(room_id)
         return here.connected_speakers if here is not None else frozenset()

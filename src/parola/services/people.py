@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 from parola.domain import people
 from parola.domain.errors import Invalid, NotFound
+from parola.domain.search import fold
 from parola.services.caller import Caller
 from parola.store import Account, FollowCounts, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`live_room` is an id only where the viewer may enter."""
+    """`live_room` is an id only where the viewer may enter; `followed` is whether the viewer follows."""
 
     account: Account
     counts: FollowCounts
     live_room: str | None
+    followed: bool
 
 
 class People:
@@ -37,14 +39,22 @@ class People:
         account = await self.find(handle)
         counts = await self._store.accounts.follow_counts(account.id)
         live = await self._store.rooms.live_room_of(account.id, caller.account_id)
-        return Profile(account, counts, live)
+        viewer = caller.account_id
+        followed = viewer is not None and await self._store.accounts.follows(viewer, account.id)
+        return Profile(account, counts, live, followed)
 
-    async def update(self, caller: Caller, name: str | None, bio: str | None) -> Account:
+    async def search(self, words: str, limit: int) -> list[Account]:
+        """Nobody for no words."""
+        wanted = fold(words)
+        return await self._store.accounts.search(wanted, limit) if wanted else []
+
+    async def update(
+        self, caller: Caller, name: str | None, bio: str | None, listen_unseen: bool | None
+    ) -> Account:
         member = caller.signed_in()
         name = people.parse_name(name) if name is not None else None
         bio = people.parse_bio(bio) if bio is not None else None
-        await self._store.accounts.update(member.account.id, name, bio)
-        return (await self._store.accounts.by_ids([member.account.id]))[member.account.id]
+        return await self._store.accounts.update(member.account, name, bio, listen_unseen)
 
     async def follow(self, caller: Caller, handle: str) -> None:
         member, account = caller.signed_in(), await self.find(handle)

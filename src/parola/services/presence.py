@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from parola.bus.messages import PresenceChanged, Present
 from parola.domain.rooms import Room
@@ -64,6 +65,11 @@ class RoomPresence:
         """Listening people without the floor: an account once, each guest's connection once."""
         with_floor = sum(speaker.account in self._accounts for speaker in room.speakers)
         return self._guests + len(self._accounts) - with_floor
+
+    def some(self, room: Room, most: int) -> list[str]:
+        """Accounts of the count, those first who came first."""
+        with_floor = {speaker.account for speaker in room.speakers}
+        return list(islice((id for id in self._accounts if id not in with_floor), most))
 
     @property
     def connected_speakers(self) -> frozenset[str]:

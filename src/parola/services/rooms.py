@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import prometheus_client as prometheus
 import structlog
@@ -20,7 +20,7 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
 from parola.services.clock import Clock
-from parola.store import BadCursor, Page, SeqConflict, Store
+from parola.store import BadCursor, Page, SeqConflict, Store, Wanted
 
 _log = structlog.get_logger(__name__)
 
@@ -28,6 +28,7 @@ _TRIES = 20
 SETTLE_TIMEOUT_S = 2.0
 _SILENCE_S = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
 _ASK_AGAIN_S = 0.1
+_OVERDUE = timedelta(hours=1)
 _SILENCING = (
     rooms.FloorRevoked,
     rooms.SpeakerMuted,
@@ -90,10 +91,13 @@ class Rooms:
         await self._store.rooms.create(room, events)
         return room
 
-    async def page(self, caller: Caller, state: str, cursor: str | None, limit: int) -> Page:
-        """Raises Invalid for a cursor that is not ours."""
+    async def page(self, caller: Caller, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+        """What is long overdue to start is shown among its host's rooms alone. Raises Invalid for a cursor that is not
+        ours."""
+        if wanted.state is Lifecycle.SCHEDULED and wanted.host is None:
+            wanted = replace(wanted, since=int((self._now() - _OVERDUE).timestamp() * 1000))
         try:
-            return await self._store.rooms.page(Lifecycle(state), caller.account_id, cursor, limit)
+            return await self._store.rooms.page(wanted, caller.account_id, cursor, limit)
         except BadCursor as error:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
 

@@ -13,6 +13,8 @@ from parola.services.caller import Caller
 from parola.store import Account, Store
 
 _MOST_HANDLES = 10_000
+_LOOKED_THROUGH = 3
+"""Listeners for each one that is shown: some of them stay unseen."""
 
 
 def instant(at: datetime | None) -> str | None:
@@ -42,6 +44,12 @@ class Views:
         listed = list(rooms)
         people = await self._people(listed)
         return [{**self._room(room, people), "you": you(room, caller)} for room in listed]
+
+    async def audience(self, room: Room, most: int) -> dict[str, Any]:
+        """How many listen, and some of them who let themselves be seen."""
+        accounts = await self._store.accounts.by_ids(self._audience.some(room, most * _LOOKED_THROUGH))
+        seen = [_person(accounts, id) for id, account in accounts.items() if not account.listen_unseen]
+        return {"count": self._audience.count(room), "people": seen[:most]}
 
     async def events(self, events: Iterable[Event]) -> list[dict[str, Any]]:
         """Lasting events. Whom the host invites is between the two: those say only that something was done."""

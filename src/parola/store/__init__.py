@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
-from parola.store.rooms import BadCursor, Head, Lease, Leases, Page, Rooms, Seen, SeqConflict
+from parola.store.rooms import BadCursor, Head, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Invites, Session, Sessions
 
 _WRITTEN_LATELY_S = 3.0
@@ -63,5 +64,6 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Wanted",
     "upgrade",
 ]

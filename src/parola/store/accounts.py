@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from parola.domain.search import fold
 from parola.store.database import Database
 from parola.store.tables import accounts, follows
 
@@ -24,6 +26,8 @@ class Account:
     name: str
     bio: str
     password_hash: str
+    listen_unseen: bool = False
+    """Whether they stay out of the audience that others see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,18 @@ class Accounts:
 
     async def add(self, id: str, handle: str, name: str, password_hash: str, now: datetime) -> Account:
         """Raises HandleTaken."""
-        values = {"id": id, "handle": handle, "name": name, "bio": "", "password_hash": password_hash}
+        values: dict[str, Any] = {
+            "id": id,
+            "handle": handle,
+            "name": name,
+            "bio": "",
+            "password_hash": password_hash,
+        }
         try:
             async with self._database.write() as connection:
-                await connection.execute(insert(accounts).values(**values, created_at=now.isoformat()))
+                await connection.execute(
+                    insert(accounts).values(**values, search=_words(handle, name), created_at=now.isoformat())
+                )
         except IntegrityError as error:
             raise HandleTaken(handle) from error
         return Account(**values)
@@ -49,7 +61,7 @@ class Accounts:
     async def by_handle(self, handle: str) -> Account | None:
         async with self._database.read() as connection:
             row = (await connection.execute(select(accounts).where(accounts.c.handle == handle))).first()
-        return _account(row) if row is not None else None
+        return account_of(row) if row is not None else None
 
     async def by_ids(self, ids: Iterable[str]) -> dict[str, Account]:
         wanted = sorted(set(ids))
@@ -57,13 +69,36 @@ class Accounts:
             return {}
         async with self._database.read() as connection:
             rows = (await connection.execute(select(accounts).where(accounts.c.id.in_(wanted)))).all()
-        return {row.id: _account(row) for row in rows}
+        return {row.id: account_of(row) for row in rows}
 
-    async def update(self, id: str, name: str | None, bio: str | None) -> None:
-        changes = {key: value for key, value in (("name", name), ("bio", bio)) if value is not None}
-        if changes:
-            async with self._database.write() as connection:
-                await connection.execute(update(accounts).where(accounts.c.id == id).values(**changes))
+    async def update(
+        self, account: Account, name: str | None, bio: str | None, listen_unseen: bool | None
+    ) -> Account:
+        """The account with what is not None in place of what was."""
+        wanted = {"name": name, "bio": bio, "listen_unseen": listen_unseen}
+        changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+        if not changes:
+            return account
+        after = replace(account, **changes)
+        changes["search"] = _words(after.handle, after.name)
+        async with self._database.write() as connection:
+            await connection.execute(update(accounts).where(accounts.c.id == account.id).values(**changes))
+        return after
+
+    async def search(self, words: str, limit: int) -> list[Account]:
+        """Whose handle or name has `words`, folded, in it; those first where one of the two begins with them."""
+        at_the_start = or_(
+            accounts.c.search.startswith(words, autoescape=True),
+            accounts.c.search.contains("\n" + words, autoescape=True),
+        )
+        query = (
+            select(accounts)
+            .where(accounts.c.search.contains(words, autoescape=True))
+            .order_by(case((at_the_start, 0), else_=1), accounts.c.handle)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [account_of(row) for row in await connection.execute(query)]
 
     async def follow(self, follower: str, followed: str) -> None:
         if await self.follows(follower, followed):
@@ -92,5 +127,10 @@ class Accounts:
         return FollowCounts(row[0], row[1])
 
 
-def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.id, row.handle, row.name, row.bio, row.password_hash)
+def account_of(row: Row[Any]) -> Account:
+    """From a row that has all columns of the table."""
+    return Account(row.id, row.handle, row.name, row.bio, row.password_hash, row.listen_unseen)
+
+
+def _words(handle: str, name: str) -> str:
+    return f"{handle}\n{fold(name)}"

@@ -1,4 +1,4 @@
-"""Rooms as events with a snapshot beside them, and which process mixes them.
+"""Rooms as events with a snapshot beside them, and which process mixes them; finding some among many.
 
 Invariant: events of a room are appended only behind the seq on which they were decided; whoever comes second gets
 SeqConflict and nothing is written. Events, snapshot and the people's side table change in one transaction.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,8 +27,9 @@ from parola.domain.rooms import (
     encode_event,
     encode_room,
 )
+from parola.domain.search import fold
 from parola.store.database import Database
-from parola.store.tables import follows, leases, room_events, room_people, rooms
+from parola.store.tables import accounts, follows, room_events, room_people, rooms
 
 _MOST_IN_ONE_QUERY = 500
 _CURSOR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -53,6 +54,25 @@ class Seen:
 
     room: Room
     follows_host: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rooms: those in `state`, and of these only what else is asked for.
+
+    `words` are folded and stand in the title, or in the host's name or handle; `followed_by` follows the host; `since`
+    is the earliest start, in milliseconds since 1970.
+    """
+
+    state: Lifecycle
+    words: str = ""
+    host: str | None = None
+    followed_by: str | None = None
+    since: int | None = None
+
+    @property
+    def soonest_first(self) -> bool:
+        return self.state is Lifecycle.SCHEDULED
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +119,7 @@ class Rooms:
     async def load_for(self, id: str, viewer: str | None) -> Seen | None:
         """None for whom the room does not exist. One query whatever the answer, and nothing is read of a room that may
         not be known, so that the time tells nothing."""
-        following = exists().where(
-            and_(follows.c.follower == (viewer or ""), follows.c.followed == rooms.c.host)
-        )
-        query = select(rooms.c.snapshot, following.label("follows_host"))
+        query = select(rooms.c.snapshot, _follows_host(viewer or "").label("follows_host"))
         query = query.where(rooms.c.id == id, _may_know(viewer))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
@@ -127,15 +144,18 @@ class Rooms:
                 found.update({r.id: Head(r.seq, r.owner, r.epoch) for r in await connection.execute(query)})
         return found
 
-    async def page(self, state: Lifecycle, viewer: str | None, cursor: str | None, limit: int) -> Page:
-        """Rooms that `viewer` (None: a guest) may enter, the newest first. Raises BadCursor."""
-        query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot).where(rooms.c.state == state.value)
-        query = query.where(_may_enter(viewer))
+    async def page(self, wanted: Wanted, viewer: str | None, cursor: str | None, limit: int) -> Page:
+        """Rooms that `viewer` (None: a guest) may enter, the newest first; of those to come, the soonest. Raises
+        BadCursor."""
+        query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot)
+        query = query.where(_is_wanted(wanted), _may_enter(viewer))
+        place = tuple_(rooms.c.listed_at, rooms.c.id)
         if cursor is not None:
-            listed_at, id = _parse_cursor(cursor)
-            earlier = and_(rooms.c.listed_at == listed_at, rooms.c.id < id)
-            query = query.where(or_(rooms.c.listed_at < listed_at, earlier))
-        query = query.order_by(rooms.c.listed_at.desc(), rooms.c.id.desc()).limit(limit + 1)
+            last_seen = tuple_(*map(literal, _parse_cursor(cursor)))
+            query = query.where(place > last_seen if wanted.soonest_first else place < last_seen)
+        for column in (rooms.c.listed_at, rooms.c.id):
+            query = query.order_by(column if wanted.soonest_first else column.desc())
+        query = query.limit(limit + 1)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         more = len(rows) > limit
@@ -167,64 +187,10 @@ class Rooms:
         return expected_epoch + 1 if result.rowcount else None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """`beat` counts upward for as long as the process lives; `load` is 0..1 and more: from 1 on it takes nobody new."""
-
-    process_id: str
-    machine: str
-    beat: int
-    load: float
-
-    @property
-    def is_full(self) -> bool:
-        return self.load >= 1.0
-
-
-class Leases:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def beat(self, process_id: str, machine: str, load: float) -> None:
-        mine = leases.c.process_id == process_id
-        async with self._database.write() as connection:
-            values = {"beat": leases.c.beat + 1, "load": load}
-            result = await connection.execute(update(leases).where(mine).values(values))
-            if not result.rowcount:
-                await connection.execute(
-                    insert(leases).values(process_id=process_id, machine=machine, beat=1, load=load)
-                )
-
-    async def touch(self, process_id: str) -> None:
-        """A lease that begins and ends in one transaction, so that nobody ever sees it."""
-        async with self._database.write() as connection:
-            values = {"process_id": process_id, "machine": "", "beat": 0, "load": 0.0}
-            await connection.execute(insert(leases).values(**values))
-            await connection.execute(delete(leases).where(leases.c.process_id == process_id))
-
-    async def all(self) -> list[Lease]:
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(leases))
-            return [Lease(row.process_id, row.machine, row.beat, row.load) for row in rows]
-
-    async def release(self, process_id: str) -> None:
-        """Ends a lease, and the ownership of its rooms; their epochs stay, so that nobody takes an old one up again."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(leases).where(leases.c.process_id == process_id))
-            await connection.execute(update(rooms).where(rooms.c.owner == process_id).values(owner=None))
-
-    async def release_machine(self, machine: str) -> None:
-        """Ends all leases of a machine: none of its processes can still live when it starts."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(leases.c.process_id).where(leases.c.machine == machine))
-            gone = [row.process_id for row in rows]
-        for process_id in gone:
-            await self.release(process_id)
-
-
 def _columns(room: Room) -> dict[str, object]:
     return {
         "title": room.title,
+        "search": fold(room.title),
         "access": room.access.value,
         "guests": room.guests,
         "state": room.state.value,
@@ -256,6 +222,26 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
             await connection.execute(insert(room_people).values(**values))
 
 
+def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
+    conditions = [rooms.c.state == wanted.state.value]
+    if wanted.words:
+        by_host = exists().where(
+            accounts.c.id == rooms.c.host, accounts.c.search.contains(wanted.words, autoescape=True)
+        )
+        conditions.append(or_(rooms.c.search.contains(wanted.words, autoescape=True), by_host))
+    if wanted.host is not None:
+        conditions.append(rooms.c.host == wanted.host)
+    if wanted.followed_by is not None:
+        conditions.append(_follows_host(wanted.followed_by))
+    if wanted.since is not None:
+        conditions.append(rooms.c.listed_at >= wanted.since)
+    return and_(*conditions)
+
+
+def _follows_host(account_id: str) -> ColumnElement[bool]:
+    return exists().where(follows.c.follower == account_id, follows.c.followed == rooms.c.host)
+
+
 def _may_enter(viewer: str | None) -> ColumnElement[bool]:
     """`domain.rooms.check_entry` as a condition over many rooms."""
     known = _may_know(viewer)
@@ -266,12 +252,11 @@ def _may_know(viewer: str | None) -> ColumnElement[bool]:
     """`domain.rooms.may_know` likewise."""
     if viewer is None:
         return and_(rooms.c.access == Access.OPEN.value, rooms.c.guests.is_(True))
-    following = exists().where(and_(follows.c.follower == viewer, follows.c.followed == rooms.c.host))
     return or_(
         rooms.c.access == Access.OPEN.value,
         rooms.c.host == viewer,
         _is(viewer, "invited", "cohost"),
-        and_(rooms.c.access == Access.FOLLOWERS.value, following),
+        and_(rooms.c.access == Access.FOLLOWERS.value, _follows_host(viewer)),
     )
 
 
@@ -300,4 +285,4 @@ def _parse_cursor(cursor: str) -> tuple[int, str]:
     return number, id
 
 
-__all__ = ["BadCursor", "Head", "Lease", "Leases", "Page", "Rooms", "Seen", "SeqConflict"]
+__all__ = ["BadCursor", "Head", "Page", "Rooms", "Seen", "SeqConflict", "Wanted"]

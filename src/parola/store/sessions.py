@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
 
-from parola.store.accounts import Account
+from parola.store.accounts import Account, account_of
 from parola.store.database import Database
 from parola.store.tables import accounts, invites, sessions
 
@@ -39,7 +39,7 @@ class Sessions:
             row = (await connection.execute(query)).first()
         if row is None:
             return None
-        return Session(row.session_id, Account(row.id, row.handle, row.name, row.bio, row.password_hash))
+        return Session(row.session_id, account_of(row))
 
     async def end(self, id: str) -> None:
         async with self._database.write() as connection:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData(
@@ -36,7 +37,10 @@ accounts = Table(
     Column("bio", Text, nullable=False, default=""),
     Column("password_hash", Text, nullable=False),
     Column("created_at", String(40), nullable=False),
+    Column("search", Text, nullable=False, server_default=""),
+    Column("listen_unseen", Boolean, nullable=False, server_default=false()),
 )
+"""`search` is the handle, and on the next line the name as `domain.search` folds it."""
 
 sessions = Table(
     "sessions",
@@ -77,6 +81,7 @@ rooms = Table(
     Column("snapshot", Text, nullable=False),
     Column("owner", _ID, nullable=True, index=True),
     Column("epoch", Integer, nullable=False, default=0),
+    Column("search", Text, nullable=False, server_default=""),
     Index("ix_rooms_listing", "state", "listed_at", "id"),
 )
 
