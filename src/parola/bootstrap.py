@@ -22,6 +22,7 @@ from parola.api.app import Services, make_app
 from parola.api.door import Door, Porter
 from parola.api.limiting import OPEN_CONNECTIONS, Limits
 from parola.api.metrics import Metrics
+from parola.api.sharing import Cards
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
@@ -116,6 +117,7 @@ def make_services(
     gate = Gate(store, projections)
     views = Views(store, audience, settings.public_url)
     feeds = Feeds(store, bus, projections, audience, views)
+    people = People(store)
     rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
     signalling = Signalling(store, bus, gate, projections, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
@@ -126,13 +128,14 @@ def make_services(
         audience=audience,
         gate=gate,
         sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
-        people=People(store),
+        people=people,
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
         views=views,
         limits=Limits(settings.limits != "off", time.monotonic),
         metrics=Metrics(settings.machine, settings.child, (store.figures, *common(bus), *counting)),
+        cards=Cards(store, gate, audience, people, settings.public_url),
         public_url=settings.public_url,
         needs_media=True,
     )

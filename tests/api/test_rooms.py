@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.web_process import BASE, WebProcess
+from parola.domain import rooms
+from parola.domain.rooms import Access
+from tests.web_process import BASE, NOW, Person, WebProcess
 
 
 def soon() -> str:
@@ -239,3 +241,92 @@ async def test_a_scheduled_room_is_in_the_future(web: WebProcess) -> None:
     for bad in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00", "soon", "", "9999-12-31T23:59:59-12:00"):
         assert (await ada.post("/api/rooms", json={"title": "T", "starts_at": bad})).said == (422, "invalid")
     assert await ada.opens(starts_at=soon())
+
+
+class TestFinding:
+    async def _found(self, who: Person, path: str = "/api/rooms", **asked: object) -> list[str]:
+        answer = await who.get(path, params=asked)
+        assert answer.status == 200, answer.content
+        return [room["title"] for room in answer.json["rooms"]]
+
+    async def test_by_title_or_host_without_case_and_accents(self, web: WebProcess) -> None:
+        ada, bob, carla = await web.members("ada", "bob", "carla")
+        await bob.patch("/api/me", json={"name": "Zoë Straße"})
+        await ada.opens(title="Perché no? 100 % Università")
+        await bob.opens(title="Bread")
+        await carla.opens(title="Bread, in private", access="invited")
+        assert await self._found(web.guest, q="PERCHE") == ["Perché no? 100 % Università"]
+        assert await self._found(web.guest, q="universita\u0300") == ["Perché no? 100 % Università"]
+        assert await self._found(web.guest, q="100 %") == ["Perché no? 100 % Università"]
+        assert await self._found(web.guest, q="1%a") == []
+        assert await self._found(web.guest, q="zoe strasse") == ["Bread"]
+        assert await self._found(web.guest, q="bob") == ["Bread"]
+        assert await self._found(web.guest, q="bread") == ["Bread"], "what one may not enter is not found"
+        assert await self._found(carla, q="bread") == ["Bread, in private", "Bread"]
+        assert await self._found(web.guest, q="  ", limit=1) == ["Bread"]
+        assert (await web.guest.get("/api/rooms", params={"q": "a" * 101})).said == (422, "invalid")
+
+    async def test_of_those_one_follows(self, web: WebProcess) -> None:
+        ada, bob, carla = await web.members("ada", "bob", "carla")
+        await ada.opens(title="Ada's")
+        await bob.opens(title="Bob's")
+        await carla.put("/api/accounts/ada/follow")
+        assert await self._found(carla, following=True) == ["Ada's"]
+        assert await self._found(bob, following=True) == []
+        assert (await web.guest.get("/api/rooms", params={"following": True})).said == (401, "not_signed_in")
+
+    async def test_those_of_one_account(self, web: WebProcess) -> None:
+        ada, bob = await web.members("ada", "bob")
+        for title, access in (("First", "open"), ("Second", "followers"), ("Third", "open")):
+            room = await ada.opens(title=title, access=access)
+            await ada.post(f"/api/rooms/{room}/end")
+        await ada.opens(title="Now")
+        await bob.opens(title="Bob's")
+        path = "/api/accounts/ada/rooms"
+        assert await self._found(web.guest, path) == ["Third", "First"]
+        assert await self._found(ada, path) == ["Third", "Second", "First"]
+        assert await self._found(bob, path, state="live") == ["Now"]
+        first = (await ada.get(path, params={"limit": 2})).json
+        assert await self._found(ada, path, cursor=first["next"]) == ["First"]
+        assert (await ada.get("/api/accounts/nobody/rooms")).said == (404, "not_found")
+
+    async def test_what_comes_is_listed_soonest_first_and_what_is_overdue_by_its_host_alone(
+        self, web: WebProcess
+    ) -> None:
+        ada = await web.member("ada")
+        for title, hours in (("Later", 30), ("Sooner", 20), ("Last", 40)):
+            await ada.opens(title=title, starts_at=(datetime.now(UTC) + timedelta(hours=hours)).isoformat())
+        created = rooms.create(
+            "old", ada.id, "Overdue", Access.OPEN, True, datetime(2026, 1, 2, tzinfo=UTC), NOW
+        )
+        await web.store.rooms.create(rooms.fold(None, created), created)
+        assert await self._found(web.guest, state="scheduled") == ["Sooner", "Later", "Last"]
+        first = (await web.guest.get("/api/rooms", params={"state": "scheduled", "limit": 2})).json
+        assert await self._found(web.guest, state="scheduled", cursor=first["next"]) == ["Last"]
+        assert (await self._found(ada, "/api/accounts/ada/rooms", state="scheduled"))[0] == "Overdue"
+
+
+class TestAudience:
+    async def test_members_are_seen_who_let_themselves_be_seen(self, web: WebProcess) -> None:
+        ada, bob, carla, dan = await web.members("ada", "bob", "carla", "dan")
+        room = await ada.opens()
+        path = f"/api/rooms/{room}/audience"
+        assert (await web.guest.get(path)).json == {"count": 0, "people": []}
+        for person in (ada, bob, carla, dan, web.guest):
+            await person.connects(room)
+        assert (await carla.patch("/api/me", json={"listen_unseen": True})).json["listen_unseen"] is True
+        assert (await carla.get("/api/me")).json["listen_unseen"] is True
+        await web.media.tell_presence(room)
+        bob_and_dan = [{"handle": "bob", "name": "Bob"}, {"handle": "dan", "name": "Dan"}]
+        assert (await web.guest.get(path)).json == {"count": 4, "people": bob_and_dan}
+        assert (await web.guest.get(path, params={"limit": 1})).json == {
+            "count": 4,
+            "people": bob_and_dan[:1],
+        }
+
+    async def test_it_is_for_those_who_may_enter(self, web: WebProcess) -> None:
+        ada, bob = await web.members("ada", "bob")
+        room = await ada.opens(access="invited")
+        assert (await bob.get(f"/api/rooms/{room}/audience")).said == (404, "not_found")
+        await ada.put(f"/api/rooms/{room}/invited/bob")
+        assert (await bob.get(f"/api/rooms/{room}/audience")).status == 200

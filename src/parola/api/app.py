@@ -9,11 +9,12 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, problems, rooms
+from parola.api import accounts, connections, events, floor, health, problems, rooms, sharing
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
 from parola.api.page import mount_page
+from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -44,6 +45,7 @@ class Services:
     views: Views
     limits: Limits
     metrics: Metrics
+    cards: Cards
     public_url: str
     needs_media: bool
 
@@ -84,9 +86,10 @@ def make_app(
         floor.router,
         events.router,
         connections.router,
+        sharing.router,
         health.router,
     ):
         app.include_router(router)
-    mount_page(app, page)
+    mount_page(app, page, services.cards, services.public_url)
     app.add_middleware(Guard, services=services)
     return app

@@ -3,6 +3,7 @@ packed ones beside them, so that nothing is packed while somebody waits."""
 
 from __future__ import annotations
 
+import gzip
 import mimetypes
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI, Request
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from parola.api.sharing import Cards, language_of, with_card
 from parola.domain.errors import NotFound
 
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -30,13 +32,21 @@ class _BesideTheApi(PathConvertor):
 register_url_convertor("beside_the_api", _BesideTheApi())
 
 
-def mount_page(app: FastAPI, folder: Path) -> None:
+def mount_page(app: FastAPI, folder: Path, cards: Cards | None = None, public_url: str = "") -> None:
+    """`cards` are what links to rooms and people look like elsewhere; without them all documents are one."""
     document = folder / "index.html"
 
     async def page(request: Request) -> Response:
         if not document.is_file():
             return HTMLResponse(_NOT_BUILT, 503)
-        return _packed(request, document, _ALWAYS_ASK)
+        language = language_of(request.headers.get("accept-language", ""))
+        card = await cards.of(request.url.path, language) if cards is not None else None
+        if card is None:
+            return _packed(request, document, _ALWAYS_ASK)
+        text = with_card(document.read_text("utf-8"), card, public_url)
+        return _packed_now(
+            request, text.encode(), {**_ALWAYS_ASK, "Vary": "Accept-Encoding, Accept-Language"}
+        )
 
     async def part(request: Request, path: str) -> Response:
         """Files below the folder, and nothing else, whatever the path says."""
@@ -67,6 +77,12 @@ def _packed(request: Request, wanted: Path, headers: dict[str, str]) -> Response
         if coding in accepted:
             return FileResponse(file, headers={**headers, "Content-Encoding": coding}, media_type=media_type)
     return FileResponse(wanted, headers=headers, media_type=media_type)
+
+
+def _packed_now(request: Request, document: bytes, headers: dict[str, str]) -> Response:
+    if "gzip" in _codings(request.headers.get("accept-encoding", "")):
+        document, headers = gzip.compress(document, 6), {**headers, "Content-Encoding": "gzip"}
+    return HTMLResponse(document, headers=headers)
 
 
 def _codings(accepted: str) -> set[str]:

@@ -47,8 +47,9 @@ class Views:
 
     async def audience(self, room: Room, most: int) -> dict[str, Any]:
         """How many listen, and some of them who let themselves be seen."""
-        accounts = await self._store.accounts.by_ids(self._audience.some(room, most * _LOOKED_THROUGH))
-        seen = [_person(accounts, id) for id, account in accounts.items() if not account.listen_unseen]
+        ids = self._audience.some(room, most * _LOOKED_THROUGH)
+        accounts = await self._store.accounts.by_ids(ids)
+        seen = [_person(accounts, id) for id in ids if id in accounts and not accounts[id].listen_unseen]
         return {"count": self._audience.count(room), "people": seen[:most]}
 
     async def events(self, events: Iterable[Event]) -> list[dict[str, Any]]:
