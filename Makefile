@@ -35,7 +35,12 @@ PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name co
 ARGS ?=
 SECONDS ?= 60
 
-.PHONY: help run test demo bench bench-web bench-listeners fire fuzz lint format dist dist-check lock clean
+# What has sound in it is heard alone, one after the other; all else shares the processor.
+UNIT          := $(BIN)/python -m pytest -m "not e2e" --numprocesses 2
+END_TO_END    := $(BIN)/python -m pytest -m e2e
+ON_POSTGRESQL := --database postgresql --database-only
+
+.PHONY: help run test test-postgresql demo bench bench-web bench-listeners fire fuzz lint format dist dist-check lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 20
@@ -51,7 +56,18 @@ test: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## every test (ARGS="tests/rtp -k red" for 
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
 	cd web && npm test
+ifeq ($(ARGS),)
+	$(UNIT)
+	$(END_TO_END)
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
+
+test-postgresql: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## whatever has a database, on a real PostgreSQL
+	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m tools.speech
+	$(UNIT) $(ON_POSTGRESQL)
+	$(END_TO_END) $(ON_POSTGRESQL)
 
 bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
 	@$(BIN)/python -m tools.chromium

@@ -211,7 +211,7 @@ async def test_below_the_api_there_is_no_page_and_no_method_for_it(web: WebProce
     ("method", "path"),
     [
         ("PUT", "/api/accounts"),
-        ("GET", "/api/accounts"),
+        ("PATCH", "/api/accounts"),
         ("PUT", "/api/rooms"),
         ("DELETE", "/api/me"),
         ("POST", "/api/rooms/a/mutes"),
