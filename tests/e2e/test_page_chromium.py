@@ -75,6 +75,7 @@ async def test_hand_floor_mute_revoke(house: House, chrome: Browser, english: Pc
         assert np.abs((await listener.take()).astype(int)).max() > 1000
         assert trace(as_float(english), as_float(await guest.take())) < 0.25
 
+        await host.tap(f"face-{bob_handle}")
         await host.tap(f"mute-{bob_handle}")
         await guest.sees("unmute")
         await asyncio.sleep(0.5)
@@ -85,6 +86,7 @@ async def test_hand_floor_mute_revoke(house: House, chrome: Browser, english: Pc
         await asyncio.sleep(2)
         assert np.abs((await listener.take()).astype(int)).max() > 1000
 
+        await host.tap(f"face-{bob_handle}")
         await host.tap(f"revoke-{bob_handle}")
         await guest.sees("raise-hand")
         await asyncio.sleep(0.5)

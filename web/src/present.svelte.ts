@@ -31,11 +31,11 @@ const LOOK_EVERY_MS = 2000;
 
 export const present = new Present();
 
-/** The session of a room whose page comes into view: the one that sounds already, or a new one. */
-export function visit(roomId: string, me: string | null): RoomSession {
+/** The session of a room whose page comes into view: the one that sounds already, or a new one. `me`: where known. */
+export function visit(roomId: string, me: string | null | undefined): RoomSession {
   const { onView, sounding } = present;
   const known = [onView, sounding].find((one) => one?.roomId === roomId && !one.gone);
-  known?.identify(me);
+  if (me !== undefined) known?.identify(me);
   const session = known ?? begin(roomId, me);
   if (onView !== session && onView !== sounding) onView?.close();
   present.onView = session;
@@ -117,7 +117,7 @@ function watchQuality(): () => void {
   };
 }
 
-function begin(roomId: string, me: string | null): RoomSession {
+function begin(roomId: string, me: string | null | undefined): RoomSession {
   const session = new RoomSession({ roomId, api, me, onEvent: tell, onStranger: () => void recognise() });
   session.open();
   return session;

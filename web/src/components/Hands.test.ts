@@ -3,6 +3,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { afterEach, expect, it, vi } from 'vitest';
 
 import { aRoom, AT, person } from '../../tests/given';
+import type { Room } from '../protocol/types';
 import Hands from './Hands.svelte';
 import type { Lead } from './lead';
 
@@ -10,14 +11,15 @@ afterEach(cleanup);
 
 const hands = ['eva', 'bob'].map((handle) => ({ ...person(handle), raised_at: AT }));
 
-function show(me: string, cohosts: string[] = []) {
-  const lead = { grant: vi.fn(), dismiss: vi.fn(), remove: vi.fn() };
-  const room = aRoom(me, { hands, cohosts });
-  render(Hands, { props: { room, lead: lead as unknown as Lead, me } });
-  return lead;
+function show(me: string, given: Partial<Room> = {}) {
+  const lead = { grant: vi.fn() };
+  const onpick = vi.fn();
+  const room = aRoom(me, { hands, ...given });
+  render(Hands, { props: { room, lead: lead as unknown as Lead, me, onpick } });
+  return { lead, onpick };
 }
 
-it('shows hands in their order to everyone, and what to do with them to those who lead', async () => {
+it('shows hands in their order to everyone, and lets the host give the floor', async () => {
   show('bob');
   expect(screen.getAllByRole('listitem').map((one) => one.dataset['testid'])).toEqual([
     'hand-eva',
@@ -25,14 +27,27 @@ it('shows hands in their order to everyone, and what to do with them to those wh
   ]);
   expect(screen.queryByTestId('grant-eva')).toBeNull();
   cleanup();
-  const lead = show('ada');
+  const { lead } = show('ada');
   await fireEvent.click(screen.getByTestId('grant-eva'));
   expect(lead.grant).toHaveBeenCalledWith(hands[0]);
 });
 
-it('lets a co-host dismiss and remove, but not grant', () => {
-  show('carla', ['carla']);
+it('opens the person behind a hand, for a co-host who grants nothing as well', async () => {
+  const { onpick } = show('carla', { cohosts: ['carla'] });
   expect(screen.queryByTestId('grant-eva')).toBeNull();
-  expect(screen.getByTestId('dismiss-eva').getAttribute('aria-label')).toBe('Dismiss the hand of Eva');
-  expect(screen.getByTestId('remove-eva')).toBeTruthy();
+  await fireEvent.click(screen.getByTestId('hand-of-eva'));
+  expect(onpick).toHaveBeenCalledWith(hands[0]);
+});
+
+it('says how long each has waited', () => {
+  const raised = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+  const at = (handle: string, seconds: number) => ({ ...person(handle), raised_at: raised(seconds) });
+  show('ada', { hands: [at('eva', 7300), at('bob', 125), at('kim', 70), at('lea', 5), at('mia', -30)] });
+  const said = screen.getAllByRole('listitem').map((one) => one.querySelector('.hint')?.textContent);
+  expect(said).toEqual(['waiting 2 hours', 'waiting 2 minutes', 'waiting 1 minute', 'just now', 'just now']);
+});
+
+it('says that hands are locked', () => {
+  show('bob', { hands_locked: true });
+  expect(screen.getByTestId('hands-locked').textContent).toContain('takes no hands');
 });

@@ -13,5 +13,6 @@ export interface Lead {
   removeCohost(person: Person): void;
   invite(person: Person): void;
   muteAll(): void;
+  lockHands(locked: boolean): void;
   end(): void;
 }

@@ -18,6 +18,7 @@ export function leading(id: () => string, attempt: Attempt): Lead {
     revoke: (person) => void attempt(() => api.revoke(id(), person.handle)),
     mute: (person) => void attempt(() => api.mute(id(), person.handle)),
     muteAll: () => void attempt(() => api.muteAll(id())),
+    lockHands: (locked) => void attempt(() => (locked ? api.lockHands(id()) : api.unlockHands(id()))),
     addCohost: (person) => void attempt(() => api.addCohost(id(), person.handle)),
     removeCohost: (person) => void attempt(() => api.removeCohost(id(), person.handle)),
     end: () => void attempt(() => api.end(id())),

@@ -15,4 +15,6 @@ export interface Take {
   mute(): void;
   unmute(): void;
   settings(): void;
+  /** Opens what leads the room. */
+  lead(): void;
 }

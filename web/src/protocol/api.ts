@@ -3,7 +3,7 @@
  * `Unreachable` (no answer). The session is the server's cookie; no token is kept here.
  */
 import { Problem, Unreachable } from './problem';
-import type { Access, Account, Details, Profile, Room, RoomPage } from './types';
+import type { Access, Account, Details, Faces, Profile, Room, RoomPage } from './types';
 
 export interface Connection {
   answer: string;
@@ -59,6 +59,7 @@ export class Api {
     );
 
   room = (id: string) => this.json<Room>('GET', room(id));
+  audience = (id: string, most: number) => this.json<Faces>('GET', `${room(id, 'audience')}?limit=${most}`);
   start = (id: string) => this.json<Room>('POST', room(id, 'start'));
   end = (id: string) => this.json<Room>('POST', room(id, 'end'));
   invite = (id: string, handle: string) => this.call('PUT', room(id, 'invited', handle));
@@ -68,6 +69,8 @@ export class Api {
 
   raiseHand = (id: string) => this.call('PUT', room(id, 'hands', 'me'));
   lowerHand = (id: string) => this.call('DELETE', room(id, 'hands', 'me'));
+  lockHands = (id: string) => this.call('PUT', room(id, 'locks', 'hands'));
+  unlockHands = (id: string) => this.call('DELETE', room(id, 'locks', 'hands'));
   dismissHand = (id: string, handle: string) => this.call('DELETE', room(id, 'hands', handle));
   accept = (id: string) => this.call('POST', room(id, 'floor', 'accept'));
   decline = (id: string) => this.call('POST', room(id, 'floor', 'decline'));

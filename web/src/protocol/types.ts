@@ -58,6 +58,12 @@ export interface Room {
   you: You;
 }
 
+/** How many listen without the floor, and some of them who let themselves be seen. */
+export interface Faces {
+  count: number;
+  people: Person[];
+}
+
 /** How a media connection fares, as the server sees it. A null is what is not known yet, or not of this kind. */
 export interface Details {
   kind: 'whep' | 'whip';

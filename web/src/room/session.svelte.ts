@@ -41,7 +41,8 @@ export type Voice =
 export interface SessionOptions {
   roomId: string;
   api: Api;
-  me: string | null;
+  /** undefined while that is not known yet: the room is followed all the same. */
+  me: string | null | undefined;
   /** After each lasting event was folded. */
   onEvent?(event: RoomEvent, before: Room, after: Room): void;
   /** The server takes us for somebody else than `me`: that session has ended, or another has begun. */
@@ -85,7 +86,7 @@ export class RoomSession {
   private held = $state(false);
   private pending = $state(false);
   private unconfirmed = $state(false);
-  private me: string | null;
+  private me: string | null | undefined;
   private readonly api: Api;
   private readonly listen: Listening;
   private readonly speak: Speaking;
@@ -154,7 +155,9 @@ export class RoomSession {
   /** Somebody has signed in or out in the middle: the same room, seen and heard as another caller. */
   identify(me: string | null): void {
     if (me === this.me) return;
+    const isNews = this.me !== undefined || (this.room !== null && isGuest(this.room) !== (me === null));
     this.me = me;
+    if (!isNews) return;
     this.stopSpeaking();
     if (this.room) this.room = { ...this.room, you: youIn(this.room, me) };
     this.gone = null;
@@ -172,7 +175,7 @@ export class RoomSession {
   }
 
   get handle(): string | null {
-    return this.me;
+    return this.me ?? null;
   }
 
   private get mayTalk(): boolean {
@@ -243,7 +246,7 @@ export class RoomSession {
 
   /** Silent here at once; said to be silent only when the room has answered. */
   async mute(): Promise<void> {
-    const me = this.me;
+    const me = this.handle;
     if (me === null || this.speaking.kind === 'idle') return;
     this.wish = 'muted';
     this.held = false;
@@ -251,7 +254,7 @@ export class RoomSession {
   }
 
   async unmute(): Promise<void> {
-    const me = this.me;
+    const me = this.handle;
     if (me === null || this.speaking.kind === 'idle' || this.pending) return;
     this.wish = 'open';
     try {
@@ -402,7 +405,7 @@ export class RoomSession {
     const again = this.room !== null;
     this.room = room;
     if (room.state === 'ended') return this.leaveFor('ended');
-    if ((room.you.role === 'guest') !== (this.me === null)) this.options.onStranger?.();
+    if (this.me !== undefined && isGuest(room) !== (this.me === null)) this.options.onStranger?.();
     this.afterChange();
     if (!again) return;
     // The server could not resume: it has been away, and the media connections may have gone with it.
@@ -413,7 +416,7 @@ export class RoomSession {
   private onLasting(event: RoomEvent): void {
     const before = this.room;
     if (!before) return;
-    const folded = fold(before, event, this.me);
+    const folded = fold(before, event, this.handle);
     if (folded.kind === 'gap') return this.events.restart();
     if (folded.kind === 'known') return;
     this.room = folded.room;
@@ -455,4 +458,8 @@ export class RoomSession {
     for (const { link } of [this.listen, this.speak])
       if (connections === 'all' || link.isNamed(connections)) link.renew(true, after_ms);
   }
+}
+
+function isGuest(room: Room): boolean {
+  return room.you.role === 'guest';
 }

@@ -72,6 +72,7 @@ let mutes: { done: () => void; refuse: (error: Error) => void; what: string }[];
 let seq: number;
 let asked: (location: string) => Promise<Details>;
 
+/** `unknown`: as a page opens, the room may answer before it is known who is here. */
 async function enter(room: Room, me: string | null = 'bob') {
   answer = anAnswer();
   const api = new Api();
@@ -83,7 +84,7 @@ async function enter(room: Room, me: string | null = 'bob') {
   session = new RoomSession({
     roomId: 'r1',
     api,
-    me,
+    me: me === 'unknown' ? undefined : me,
     fetcher: (async () => answer.response) as unknown as typeof fetch,
     makeListening: ({ onState }: ListeningOptions) => {
       listen.onState = onState;
@@ -128,6 +129,22 @@ beforeEach(() => {
 afterEach(() => {
   session.close();
   vi.useRealTimers();
+});
+
+describe('who one is', () => {
+  it('is no news where the room said the same before', async () => {
+    await enter(aRoom('bob'), 'unknown');
+    expect(session.room?.you.role).toBe('listener');
+    session.identify('bob');
+    expect(listen.calls).toEqual([]);
+    expect(session.handle).toBe('bob');
+  });
+
+  it('begins anew where the room took one for somebody else', async () => {
+    await enter(aRoom(null), 'unknown');
+    session.identify('bob');
+    expect(listen.calls).toEqual(['renew false 0']);
+  });
 });
 
 describe('the floor', () => {

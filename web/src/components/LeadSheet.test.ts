@@ -1,0 +1,61 @@
+// @vitest-environment jsdom
+import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { aRoom } from '../../tests/given';
+import type { Room } from '../protocol/types';
+import LeadSheet from './LeadSheet.svelte';
+import type { Lead } from './lead';
+
+beforeEach(() => {
+  HTMLDialogElement.prototype.showModal = vi.fn();
+  HTMLDialogElement.prototype.close = vi.fn();
+});
+afterEach(cleanup);
+
+function show(me: string, given: Partial<Room> = {}) {
+  const lead = new Proxy({} as Record<string, ReturnType<typeof vi.fn>>, {
+    get: (known, name: string) => (known[name] ??= vi.fn()),
+  });
+  const onclose = vi.fn();
+  render(LeadSheet, {
+    props: { open: true, room: aRoom(me, given), lead: lead as unknown as Lead, onclose },
+  });
+  return { lead, onclose };
+}
+
+it('ends a room only when asked twice', async () => {
+  const { lead, onclose } = show('ada');
+  await fireEvent.click(screen.getByTestId('end'));
+  expect(lead['end']).not.toHaveBeenCalled();
+  await fireEvent.click(screen.getByTestId('end-cancel'));
+  await fireEvent.click(screen.getByTestId('end'));
+  await fireEvent.click(screen.getByTestId('end-confirm'));
+  expect(lead['end']).toHaveBeenCalledOnce();
+  expect(onclose).toHaveBeenCalledOnce();
+});
+
+it('locks hands and unlocks them', async () => {
+  const { lead } = show('ada');
+  await fireEvent.click(screen.getByTestId('lock-hands'));
+  expect(lead['lockHands']).toHaveBeenCalledWith(true);
+  cleanup();
+  const again = show('ada', { hands_locked: true });
+  await fireEvent.click(screen.getByTestId('lock-hands'));
+  expect(again.lead['lockHands']).toHaveBeenCalledWith(false);
+});
+
+it('keeps from a co-host what is the host’s alone', () => {
+  show('carla', { cohosts: ['carla'], access: 'followers' });
+  for (const label of ['person-grant', 'person-invite', 'person-cohost', 'lock-hands', 'end'])
+    expect(screen.queryByTestId(label)).toBeNull();
+  for (const label of ['person-remove', 'person-restore', 'mute-all'])
+    expect(screen.getByTestId(label)).toBeTruthy();
+});
+
+it('reads a handle however it is typed', async () => {
+  const { lead } = show('ada');
+  await fireEvent.input(screen.getByTestId('person-handle'), { target: { value: ' @Bob ' } });
+  await fireEvent.click(screen.getByTestId('person-remove'));
+  expect(lead['remove']).toHaveBeenCalledWith({ handle: 'bob', name: '@bob' });
+});
