@@ -49,12 +49,17 @@ def mount_page(app: FastAPI, folder: Path, cards: Cards | None = None, public_ur
         )
 
     async def part(request: Request, path: str) -> Response:
-        """Files below the folder, and nothing else, whatever the path says."""
+        """Files below the folder, and nothing else, whatever the path says. Who followed a link that leads nowhere
+        gets the page, which says so."""
         try:
             wanted = (folder / path).resolve()
             found = wanted.is_relative_to(folder.resolve()) and wanted.is_file()
         except (OSError, ValueError):  # longer than a name may be, or with a NUL in it
             found = False
+        if not found and document.is_file() and _is_followed(request, path):
+            nowhere = _packed(request, document, _ALWAYS_ASK)
+            nowhere.status_code = 404
+            return nowhere
         if not found:
             raise NotFound()
         return _packed(request, wanted, _FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
@@ -62,6 +67,10 @@ def mount_page(app: FastAPI, folder: Path, cards: Cards | None = None, public_ur
     for address in ("/", "/r/{room_id}", "/styleguide", "/@{handle}"):
         app.add_api_route(address, page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/{path:beside_the_api}", part, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _is_followed(request: Request, path: str) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not path.startswith("assets/")
 
 
 def _packed(request: Request, wanted: Path, headers: dict[str, str]) -> Response:

@@ -8,6 +8,8 @@ it('makes initials of any name', () => {
   expect(initials('maria de la cruz', 'm')).toBe('MC');
   expect(initials('', 'ada')).toBe('A');
   expect(initials('  👩‍🚀 Sally ', 's')).toBe('👩‍🚀S');
+  expect(initials('<b>Bold</b> (Co.)', 'b')).toBe('BC');
+  expect(initials('…', 'b')).toBe('…');
   expect(initials('ß', 's')).toHaveLength(2);
 });
 
