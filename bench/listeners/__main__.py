@@ -32,6 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench-listeners", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"which: {', '.join(SCENARIOS)}; all where none is named")
     parser.add_argument("--listeners", type=int)
+    parser.add_argument(
+        "--large", type=int, help="of compare where Parola chooses its packet time; 10,000 or --listeners"
+    )
     parser.add_argument("--seconds", type=float, help="measured in each run")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--settle", type=float, help="seconds between the last join and the measured time")
@@ -47,7 +50,7 @@ def main() -> None:
         parser.error(f"no such scenario: {', '.join(unknown)}")
     options = Options(
         given.listeners, given.seconds, given.rounds, given.settle, given.speakers,
-        tuple(given.servers.split(",")) if given.servers else None,
+        tuple(given.servers.split(",")) if given.servers else None, given.large,
     )  # fmt: skip
     machine = describe()
     print(machine, flush=True)

@@ -139,6 +139,7 @@ def _enter(stream, sequence, timestamp, at, lateness, longest):
     stream.gap = max(stream.gap, at - stream.last_at)
     if ahead == 1 and 0 < units <= longest:
         # How long a packet's sound is, its successor says: it was due when the last sample of it had been.
+        stream.length = units
         transit = stream.last_at - (stream.timestamp + units) * 1_000_000 // 48
         stream.anchor = min(stream.anchor, transit)
         lateness[_bin(transit - stream.anchor)] += 1

@@ -1,7 +1,9 @@
 """What was delivered, held against what was offered: the tables at the beginning of a time and at its end.
 
 Sequence numbers show what was lost on the way, and timestamps what a server left out; but one that falls behind does
-neither. So each stream's sound is held against the time that has passed: what was offered is the time itself.
+neither. So each stream's sound is held against the time that has passed: what was offered is the time itself. A packet
+comes when the last of its sound has been, so sound and time are both taken to the end of a packet: packets that have
+grown meanwhile would seem to be behind by as much otherwise.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def reckon(
     begun_at = np.where(fresh | (begin_ns - old["last_at"] > _LATE_NS), begin_ns, old["last_at"])
     ended_at = np.where(end_ns - new["last_at"] > _LATE_NS, end_ns, new["last_at"])
     time_ms = (ended_at - begun_at) / 1e6
-    units = new["timestamp"] - np.where(fresh, new["first_timestamp"], old["timestamp"])
+    units = _sound_end(new) - np.where(fresh, new["first_timestamp"], _sound_end(old))
     skipped_ms = (new["skipped"] - old["skipped"]) / 48
     behind_ms = time_ms - units / 48
     # What was late already when the time began is made up within it, and is no more offered than came.
@@ -114,6 +116,13 @@ def reckon(
             lateness_quantile(lateness, 1.0),
         ),
     )
+
+
+def _sound_end(streams: Table) -> NDArray[np.int64]:
+    """Timestamps behind the last sample that came. A packet that begins to be longer counts as long as the one before,
+    and is 20 ms behind at most, which is late and not missing."""
+    end: NDArray[np.int64] = streams["timestamp"] + streams["length"]
+    return end
 
 
 def _over(values: NDArray[np.float64]) -> tuple[float, float, float]:

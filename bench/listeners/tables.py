@@ -25,6 +25,7 @@ STREAM = np.dtype(
         ("recent", np.uint64),
         ("first_timestamp", np.int64),
         ("timestamp", np.int64),
+        ("length", np.int64),
         ("skipped", np.int64),
         ("first_at", np.int64),
         ("last_at", np.int64),
@@ -34,10 +35,11 @@ STREAM = np.dtype(
     ],
     align=True,
 )
-"""One stream. `first` and `highest` sequence number; `timestamp` and `last_at` belong to the highest; `recent`: a bit
-for each of the 64 numbers up to the highest; `skipped`: timestamp units between neighbouring packets beyond what one
-packet can hold; `gap`: the longest time between arrivals; `anchor`: the shortest (arrival - end of the packet's sound);
-`jitter` as in RFC 3550, section 6.4.1, in nanoseconds."""
+"""One stream. `first` and `highest` sequence number; `timestamp` and `last_at` belong to the highest; `length`:
+timestamp units of the packet before, which its successor has shown, and the best guess at the highest's own; `recent`:
+a bit for each of the 64 numbers up to the highest; `skipped`: timestamp units between neighbouring packets beyond what
+one packet can hold; `gap`: the longest time between arrivals; `anchor`: the shortest (arrival - end of the packet's
+sound); `jitter` as in RFC 3550, section 6.4.1, in nanoseconds."""
 
 LISTENER = np.dtype(
     [

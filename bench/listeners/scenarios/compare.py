@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bench.figures import Figure
 from bench.listeners.plot import Chart
@@ -12,13 +13,16 @@ from bench.listeners.scenarios.options import Options, in_turns, known
 
 _ONE = ("parola-20", "parola", "livekit-tuned", "livekit", "janus-tuned", "janus", "icecast")
 _TEN = ("parola-20", "parola", "livekit-tuned")
-_CROWDS = {"parola-20": 3000, "parola": 8000, "janus": 300, "janus-tuned": 500}
+_FREE = "parola"
+_CROWDS = {"parola-20": 3000, "janus": 300, "janus-tuned": 500}
 _CROWD = 500
-_CROWDS_OF_TEN = {"parola-20": 3000, "parola": 8000}
+_CROWDS_OF_TEN = {"parola-20": 3000}
 _CROWD_OF_TEN = 50
 """Each with about as many listeners as it serves without loss on a core, beside the generator on the other one: how
 many that are is the question, and what a server spends on other things counts by what it is for so many. Who
 forwards sends ten times as much for ten speakers."""
+_LARGE = 10_000
+"""For Parola where it chooses its packet time: it chooses the longest in a large room, and this is one."""
 
 
 async def compare(options: Options) -> list[Section]:
@@ -39,6 +43,9 @@ async def compare(options: Options) -> list[Section]:
 
 def _plan(options: Options, speakers: int, crowds: dict[str, int], crowd: int) -> Callable[[str], Plan]:
     def plan(name: str) -> Plan:
+        if name == _FREE:
+            large = options.large or options.listeners or _LARGE
+            return replace(options, listeners=large).or_else().plan(speakers)
         return options.or_else(listeners=crowds.get(name, crowd)).plan(speakers)
 
     return plan

@@ -21,7 +21,7 @@ PAROLA: dict[str, Callable[[], Server]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """None: as the scenario sees fit."""
+    """None: as the scenario sees fit. `large`: the listeners of `compare` where Parola chooses its packet time."""
 
     listeners: int | None = None
     seconds: float | None = None
@@ -29,6 +29,7 @@ class Options:
     settle_s: float | None = None
     speakers: int | None = None
     servers: tuple[str, ...] | None = None
+    large: int | None = None
 
     def or_else(
         self, listeners: int = 400, seconds: float = 10.0, rounds: int = 3, settle_s: float = 11.0

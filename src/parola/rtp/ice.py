@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from parola.rtp import stun
+from parola.rtp.consent import Usual, usual
 from parola.rtp.stun import Address, Attribute, Class, Message, StunError
 
 CONSENT_S = 30.0
@@ -104,7 +105,7 @@ class IceLite:
         self._checks = _Checks(f"{client.ufrag}:{ufrag}", seed, role)
         self._client_key = client.password.encode("utf-8")
         self._settled = False
-        self._usual: bytes | None = None
+        self._usual: Usual | None = None
         self._question: _Question | None = None
 
     def handle(self, datagram: bytes, source: Address, now: float) -> bytes | None:
@@ -130,18 +131,19 @@ class IceLite:
             return self._error(request, 487)
         self._follow(source, Attribute.USE_CANDIDATE in request.attributes, now)
         if self._settled and source == self.remote:
-            self._usual = stun.outline(datagram)
+            self._usual = usual(datagram, source, self._key)
         return stun.success(request.transaction_id, source, self._key)
 
     def handle_usual(self, datagram: bytes, source: Address, now: float) -> bytes | None:
         """The answer to a consent check that is the last one but for its number, from where media goes: a browser
         sends no other for as long as it listens. None: `handle` has to look at it."""
-        if self._usual is None or source != self.remote or self._question is not None:
+        last = self._usual
+        if last is None or source != last.source or self._question is not None:
             return None
-        if stun.outline(datagram) != self._usual or not stun.has_proofs(datagram, self._key):
-            return None
-        self.last_consent = now
-        return stun.success(stun.transaction_id(datagram), source, self._key)
+        answer = last.answer(datagram)
+        if answer is not None:
+            self.last_consent = now
+        return answer
 
     @property
     def asking(self) -> bytes | None:
@@ -173,7 +175,7 @@ class IceLite:
             return False
         if not response.check_integrity(self._client_key):
             return False
-        self._question = None
+        self._question = self._usual = None  # what was usual names the old address
         self.remote, self.last_consent = source, now
         return True
 

@@ -22,10 +22,14 @@ Address = tuple[str, int]
 
 MAGIC_COOKIE = 0x2112A442
 BINDING = 0x001
+BINDING_SUCCESS = 0x0101
+"""The type of its answer, method and class in one (RFC 8489, section 5)."""
 HEADER_BYTES = 20
 LARGEST = 1500
 """Bytes. A connectivity check has about a hundred, and RFC 8489, section 6.1, wants one datagram unfragmented."""
 
+HEAD = struct.Struct("!HHI")
+"""A header without its transaction id: type, length, cookie."""
 _HEADER = struct.Struct("!HHI12s")
 _ATTRIBUTE = struct.Struct("!HH")
 _FINGERPRINT_XOR = 0x5354554E
@@ -75,12 +79,9 @@ _CRC = struct.Struct("!I")
 # Plain numbers and members at hand: this is done for every check of every listener.
 _CLASSES = {int(known): known for known in Class}
 _FINGERPRINT, _INTEGRITY = int(Attribute.FINGERPRINT), int(Attribute.MESSAGE_INTEGRITY)
-_MAPPED_ADDRESS, _SUCCESS = int(Attribute.XOR_MAPPED_ADDRESS), 0x0101
+_MAPPED_ADDRESS = int(Attribute.XOR_MAPPED_ADDRESS)
 _INTEGRITY_HEAD, _FINGERPRINT_HEAD = _ATTRIBUTE.pack(_INTEGRITY, 20), _ATTRIBUTE.pack(_FINGERPRINT, 4)
-_PROOF_HEADS = _INTEGRITY_HEAD + _FINGERPRINT_HEAD
 _LENGTH = struct.Struct("!H")
-_PROOFS = 4 + _INTEGRITY_BYTES + 8
-"""Bytes of MESSAGE-INTEGRITY and FINGERPRINT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,32 +182,20 @@ def local_ufrag(datagram: bytes) -> str | None:
     return None
 
 
-def outline(datagram: bytes) -> bytes | None:
-    """What a message says, without its transaction id and the bytes of the two proofs, MESSAGE-INTEGRITY and
-    FINGERPRINT, that it ends with; None where it ends otherwise."""
-    if len(datagram) < HEADER_BYTES + _PROOFS:
-        return None
-    heads = datagram[-_PROOFS : -_PROOFS + 4] + datagram[-8:-4]
-    return datagram[:8] + datagram[HEADER_BYTES:-_PROOFS] if heads == _PROOF_HEADS else None
-
-
-def has_proofs(datagram: bytes, password: bytes) -> bool:
-    """Whether both proofs are right, where `outline` has found them."""
-    covered = datagram[:2] + _LENGTH.pack(len(datagram) - HEADER_BYTES - 8) + datagram[4:-_PROOFS]
-    return datagram[-4:] == _fingerprint(datagram[:-8]) and hmac.compare_digest(
-        datagram[4 - _PROOFS : -8], hmac.digest(password, covered, hashlib.sha1)
-    )
-
-
 def success(transaction_id: bytes, source: Address, password: bytes) -> bytes:
     """The answer to a binding request from `source`: what `encode` would make of it, in half the time."""
     mapped = xor_address(source, transaction_id)
     attribute = _ATTRIBUTE.pack(_MAPPED_ADDRESS, len(mapped)) + mapped
     size = len(attribute) + 4 + _INTEGRITY_BYTES
-    covered = _HEADER.pack(_SUCCESS, size, MAGIC_COOKIE, transaction_id) + attribute
+    covered = _HEADER.pack(BINDING_SUCCESS, size, MAGIC_COOKIE, transaction_id) + attribute
     tag = hmac.digest(password, covered, hashlib.sha1)
     covered = b"".join((covered[:2], _LENGTH.pack(size + 8), covered[4:], _INTEGRITY_HEAD, tag))
     return covered + _FINGERPRINT_HEAD + _fingerprint(covered)
+
+
+def mapped_attribute(source: Address) -> bytes:
+    """XOR-MAPPED-ADDRESS with its head, as the answer to a check has it whose transaction id is all zero."""
+    return _encode_attribute(_MAPPED_ADDRESS, xor_address(source, bytes(12)))
 
 
 def xor_address(address: Address, transaction_id: bytes) -> bytes:
