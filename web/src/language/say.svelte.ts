@@ -67,8 +67,9 @@ export function day(time: string): string {
 
 /** Day and time of what is to come; the year only where it is another one. */
 export function soon(time: string, now: number = Date.now()): string {
-  const at = new Date(time);
-  const year = at.getFullYear() === new Date(now).getFullYear() ? {} : ({ year: 'numeric' } as const);
+  const at = Date.parse(time);
+  const yearOf = new Intl.DateTimeFormat('en', { year: 'numeric' });
+  const year = yearOf.format(at) === yearOf.format(now) ? {} : ({ year: 'numeric' } as const);
   return new Intl.DateTimeFormat(locale(), {
     weekday: 'short',
     day: 'numeric',
