@@ -61,6 +61,42 @@ export function dayAndClock(time: string): string {
   );
 }
 
+export function day(time: string): string {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(Date.parse(time));
+}
+
+/** Day and time of what is to come; the year only where it is another one. */
+export function soon(time: string, now: number = Date.now()): string {
+  const at = Date.parse(time);
+  const yearOf = new Intl.DateTimeFormat('en', { year: 'numeric' });
+  const year = yearOf.format(at) === yearOf.format(now) ? {} : ({ year: 'numeric' } as const);
+  return new Intl.DateTimeFormat(locale(), {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    hour: 'numeric',
+    minute: '2-digit',
+    ...year,
+  }).format(at);
+}
+
+/** Hours and whole minutes; what is shorter counts as one minute. */
+export function howLong(ms: number): string {
+  const minutes = Math.max(1, Math.round(ms / 60_000));
+  const parts = { hour: Math.floor(minutes / 60), minute: minutes % 60 };
+  const said = Object.entries(parts)
+    .filter(([, count]) => count > 0)
+    .map(([unit, count]) =>
+      new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'short' }).format(count),
+    );
+  return new Intl.ListFormat(locale(), { type: 'unit', style: 'short' }).format(said);
+}
+
+/** "Ada, Bob and Carla". */
+export function enumerate(names: string[]): string {
+  return new Intl.ListFormat(locale()).format(names);
+}
+
 export function percent(part: number): string {
   return new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 1 }).format(part);
 }

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, it } from 'vitest';
 
-import { choose, clock, preferred, say } from './say.svelte';
+import { choose, clock, enumerate, howLong, preferred, say, soon } from './say.svelte';
 
 beforeEach(() => choose('en'));
 
@@ -33,4 +33,28 @@ it('follows the browser as far as it can', () => {
 
 it('writes times', () => {
   expect(clock('2026-03-04T05:06:07.890Z')).toMatch(/\d{1,2}[:.]\d{2}/);
+});
+
+it('says how long something took', () => {
+  const minutes = (count: number) => howLong(count * 60_000);
+  expect(minutes(0.2)).toBe('1 min');
+  expect(minutes(59.4)).toBe('59 min');
+  expect(minutes(59.6)).toBe('1 hr');
+  expect(minutes(65)).toBe('1 hr, 5 min');
+  expect(minutes(26 * 60)).toBe('26 hr');
+  choose('it');
+  expect(minutes(65)).toMatch(/^1 h,? (e )?5 min$/);
+});
+
+it('names the year only where it is another one', () => {
+  const now = Date.parse('2026-03-04T12:00:00Z');
+  expect(soon('2026-06-10T12:00:00Z', now)).toMatch(/Wed.*Jun/);
+  expect(soon('2026-06-10T12:00:00Z', now)).not.toContain('2026');
+  expect(soon('2027-06-10T12:00:00Z', now)).toContain('2027');
+});
+
+it('lists names', () => {
+  expect(enumerate(['Ada', 'Bob', 'Carla'])).toMatch(/^Ada, Bob,? and Carla$/);
+  choose('it');
+  expect(enumerate(['Ada', 'Bob'])).toBe('Ada e Bob');
 });

@@ -53,6 +53,44 @@ it('leaves `guests` out where it has no meaning', async () => {
   ]);
 });
 
+it('says when a room is to start, where it is not at once', async () => {
+  const { api, calls } = answering(new Response('{}', { status: 201 }));
+  await api.open('A', 'followers', true, '2026-03-04T18:00:00.000Z');
+  expect(JSON.parse(String(calls[0]?.init.body))).toEqual({
+    title: 'A',
+    access: 'followers',
+    starts_at: '2026-03-04T18:00:00.000Z',
+  });
+});
+
+it('searches for rooms, live and to come, and for people', async () => {
+  const rooms = () => new Response('{"rooms":[],"next":null}');
+  const { api, calls } = answering(rooms(), rooms(), new Response('{"people":[{"handle":"a","name":"A"}]}'));
+  expect(await api.search('a&b é')).toEqual({
+    live: [],
+    scheduled: [],
+    people: [{ handle: 'a', name: 'A' }],
+  });
+  expect(calls.map((call) => call.path)).toEqual([
+    '/api/rooms?state=live&q=a%26b+%C3%A9&limit=50',
+    '/api/rooms?state=scheduled&q=a%26b+%C3%A9&limit=50',
+    '/api/accounts?q=a%26b+%C3%A9',
+  ]);
+});
+
+it('asks for the rooms of an account, page by page', async () => {
+  const page = () => new Response('{"rooms":[],"next":null}');
+  const { api, calls } = answering(page(), page(), page());
+  await api.roomsOf('ada', 'ended');
+  await api.roomsOf('ada', 'ended', 'c/1');
+  await api.followed();
+  expect(calls.map((call) => call.path)).toEqual([
+    '/api/accounts/ada/rooms?state=ended',
+    '/api/accounts/ada/rooms?state=ended&cursor=c%2F1',
+    '/api/rooms?state=live&following=true&limit=50',
+  ]);
+});
+
 it('names a connection as reconnect events do', async () => {
   const { api, calls } = answering(
     new Response('v=0', { status: 201, headers: { Location: '/api/rooms/r%2F1/whep/p.c-1?x=1' } }),

@@ -3,7 +3,20 @@
  * `Unreachable` (no answer). The session is the server's cookie; no token is kept here.
  */
 import { Problem, Unreachable } from './problem';
-import type { Access, Account, Details, Faces, Profile, Room, RoomPage } from './types';
+import type {
+  Access,
+  Account,
+  Details,
+  Faces,
+  Found,
+  Lifecycle,
+  Person,
+  Profile,
+  Room,
+  RoomPage,
+} from './types';
+
+export type Change = Partial<Pick<Account, 'name' | 'bio' | 'listen_unseen'>>;
 
 export interface Connection {
   answer: string;
@@ -14,6 +27,8 @@ export interface Connection {
 }
 
 export type Exchange = (roomId: string, kind: 'whep' | 'whip', offer: string) => Promise<Connection>;
+
+type Wanted = Record<string, string | null | undefined>;
 
 const PATIENCE_MS = 10_000;
 
@@ -43,20 +58,41 @@ export class Api {
     }
   }
 
-  profile = (handle: string) => this.json<Profile>('GET', `/api/accounts/${encodeURIComponent(handle)}`);
-  follow = (handle: string) => this.call('PUT', `/api/accounts/${encodeURIComponent(handle)}/follow`);
-  unfollow = (handle: string) => this.call('DELETE', `/api/accounts/${encodeURIComponent(handle)}/follow`);
+  /** Changes what is given of oneself, and leaves the rest. */
+  update = (change: Change) => this.json<Account>('PATCH', '/api/me', change);
+
+  profile = (handle: string) => this.json<Profile>('GET', person(handle));
+  follow = (handle: string) => this.call('PUT', person(handle, 'follow'));
+  unfollow = (handle: string) => this.call('DELETE', person(handle, 'follow'));
 
   // Rooms
 
-  open = (title: string, access: Access, guests: boolean) =>
-    this.json<Room>('POST', '/api/rooms', { title, access, ...(access === 'open' ? { guests } : {}) });
+  /** Live at once, or scheduled where `startsAt` is given. */
+  open = (title: string, access: Access, guests: boolean, startsAt?: string) =>
+    this.json<Room>('POST', '/api/rooms', {
+      title,
+      access,
+      ...(access === 'open' ? { guests } : {}),
+      ...(startsAt ? { starts_at: startsAt } : {}),
+    });
 
-  live = (cursor?: string | null) =>
-    this.json<RoomPage>(
-      'GET',
-      `/api/rooms?state=live&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
-    );
+  live = (cursor?: string | null) => this.rooms({ state: 'live', cursor });
+  /** Live rooms of hosts whom the caller, a member, follows. */
+  followed = () => this.rooms({ state: 'live', following: 'true' });
+  /** Soonest first. */
+  scheduled = (cursor?: string | null) => this.rooms({ state: 'scheduled', cursor });
+
+  roomsOf = (handle: string, state: Lifecycle, cursor?: string | null) =>
+    this.json<RoomPage>('GET', `${person(handle, 'rooms')}?${query({ state, cursor })}`);
+
+  async search(q: string): Promise<Found> {
+    const [live, scheduled, { people }] = await Promise.all([
+      this.rooms({ state: 'live', q }),
+      this.rooms({ state: 'scheduled', q }),
+      this.json<{ people: Person[] }>('GET', `/api/accounts?${query({ q })}`),
+    ]);
+    return { live: live.rooms, scheduled: scheduled.rooms, people };
+  }
 
   room = (id: string) => this.json<Room>('GET', room(id));
   audience = (id: string, most: number) => this.json<Faces>('GET', `${room(id, 'audience')}?limit=${most}`);
@@ -113,6 +149,10 @@ export class Api {
     }
   }
 
+  private rooms(wanted: Wanted): Promise<RoomPage> {
+    return this.json<RoomPage>('GET', `/api/rooms?${query({ ...wanted, limit: '50' })}`);
+  }
+
   private async call(method: string, path: string): Promise<void> {
     await this.send(path, { method });
   }
@@ -146,4 +186,14 @@ export class Api {
 
 function room(id: string, ...steps: string[]): string {
   return ['/api/rooms', ...[id, ...steps].map(encodeURIComponent)].join('/');
+}
+
+function person(handle: string, ...steps: string[]): string {
+  return ['/api/accounts', ...[handle, ...steps].map(encodeURIComponent)].join('/');
+}
+
+/** What is given of `wanted`, as an address says it. */
+function query(wanted: Wanted): string {
+  const given = Object.entries(wanted).filter((one): one is [string, string] => Boolean(one[1]));
+  return new URLSearchParams(given).toString();
 }

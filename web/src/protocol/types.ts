@@ -12,12 +12,16 @@ export interface Person {
 export interface Account extends Person {
   id: string;
   bio?: string;
+  /** Counted in an audience, not shown. Known only of oneself, and not yet in the answer to signing in. */
+  listen_unseen?: boolean;
 }
 
 export interface Profile extends Account {
   followers: number;
   following: number;
   live_room: string | null;
+  /** By the caller. */
+  followed: boolean;
 }
 
 export interface Speaker extends Person {
@@ -86,6 +90,13 @@ export interface Details {
 export interface RoomPage {
   rooms: Room[];
   next: string | null;
+}
+
+/** What some words find. */
+export interface Found {
+  live: Room[];
+  scheduled: Room[];
+  people: Person[];
 }
 
 /** A lasting event of a room, as it stands in `data`; `type` is the event's name. */
