@@ -11,7 +11,7 @@ from bench.scale.model import MEASURED, Bill, Costs, Machine, Room, plan
 
 SMALL, MIDDLE, LARGE = Machine(2, 4, 1), Machine(4, 8, 1), Machine(16, 32, 10)
 ONE_ROOM = (100, 1_000, 10_000, 100_000, 1_000_000)
-MANY_ROOMS, LARGEST_ROOM, TALKING = 100_000, 50_000, 0.3
+MANY_ROOMS, LARGEST_ROOM, TALKING_OF_TEN = 100_000, 50_000, 3
 _HEAD = (
     "| {} | Machines | Used most, of what there is | Gbit/s in all | Edges over the bus | Cores of the bus "
     "| Cores of pages | GB in each | A lost one's listeners are back in |"
@@ -26,8 +26,12 @@ def written(text: str) -> str:
 
 
 def many_rooms() -> list[Room]:
-    """Of very different sizes, as audiences are: the nth largest has a nth of the largest one's listeners."""
-    return [Room(LARGEST_ROOM // n, 1 if n * TALKING % 1 < TALKING else 0) for n in range(1, MANY_ROOMS + 1)]
+    """Of very different sizes, as audiences are: the nth largest has a nth of the largest one's listeners. Somebody
+    talks in the largest one, and so on evenly."""
+    return [
+        Room(LARGEST_ROOM // n, 1 if (n - 1) * TALKING_OF_TEN % 10 < TALKING_OF_TEN else 0)
+        for n in range(1, MANY_ROOMS + 1)
+    ]
 
 
 def constants() -> str:

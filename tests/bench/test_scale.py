@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.scale.model import Costs, Machine, Room, plan
-from bench.scale.tables import written
+from bench.scale.model import USABLE, Costs, Machine, Room, plan
+from bench.scale.tables import MANY_ROOMS, many_rooms, written
+from parola.media.packet_time import LONGEST
 
 COSTS = Costs.measured()
 MACHINE = Machine(4, 8, 1)
@@ -53,3 +54,24 @@ def test_the_documentation_has_the_tables_that_come_out(document: str) -> None:
     text = (ROOT / document).read_text()
     assert "<!-- scale: " in text
     assert text == written(text), "python -m bench.scale --write"
+
+
+def test_somebody_talks_in_three_of_ten_rooms() -> None:
+    found = many_rooms()
+    assert len(found) == MANY_ROOMS
+    assert sum(room.talkers for room in found) == 0.3 * MANY_ROOMS
+    assert found[0].talkers
+
+
+def test_what_the_documentation_says_between_its_tables_follows_from_the_constants() -> None:
+    text = " ".join((ROOT / "docs/scale.md").read_text().split())
+    long, short = COSTS.bits(LONGEST), COSTS.packet_us * 50 + COSTS.listener_us
+    headers = round((long - COSTS.program_bps) / 1000)
+    assert f"{long / 1000:.0f} kbit/s for each listener, of which {headers} are headers" in text
+    assert f"1 Gbit/s is full with {USABLE * 1e9 / long / 1000:.0f},000 listeners at 70 %" in text
+    assert short / (COSTS.packet_us * 50 / LONGEST + COSTS.listener_us) == pytest.approx(4, abs=0.5)
+    assert "50 packets a second are four times the work" in text
+    assert f"about {round(1e5 / COSTS.talking_room_us) * 10} to a core" in text
+    assert f"{COSTS.listener_kb:.0f} KB a listener" in text
+    hundred_edges = 50 * (COSTS.bus_in_us + 100 * COSTS.bus_out_us) / 1e6
+    assert hundred_edges == pytest.approx(1 / 20, rel=0.2)
