@@ -104,3 +104,9 @@ export function anAnswer(status = 200) {
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 40; turn++) await Promise.resolve();
 }
+
+/** A screen that is wide enough for whatever is asked, or too narrow for it. */
+export function aScreen(wide: boolean): void {
+  const matchMedia = () => Object.assign(new EventTarget(), { matches: wide });
+  Object.assign(window, { matchMedia });
+}
