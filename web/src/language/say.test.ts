@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, it } from 'vitest';
 
-import { choose, clock, enumerate, howLong, preferred, say, soon } from './say.svelte';
+import { languages } from './messages';
+import { choose, clock, enumerate, howLong, pluralOf, preferred, say, soon } from './say.svelte';
 
 beforeEach(() => choose('en'));
 
@@ -19,6 +20,14 @@ it('counts', () => {
   choose('it');
   expect(say('hand_place', { count: 1 })).toBe('La tua mano è la prima in fila.');
   expect(say('hand_place', { count: 4 })).toBe('La tua mano è la numero 4 in fila.');
+});
+
+it('counts as the languages do', () => {
+  for (const one of languages) {
+    const rules = new Intl.PluralRules(one);
+    for (let count = 0; count < 1200; count++)
+      expect(pluralOf[one](count), `${one} ${count}`).toBe(rules.select(count));
+  }
 });
 
 it('puts names in as they are', () => {
