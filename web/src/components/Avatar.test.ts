@@ -9,6 +9,7 @@ it('makes initials of any name', () => {
   expect(initials('', 'ada')).toBe('A');
   expect(initials('  👩‍🚀 Sally ', 's')).toBe('👩‍🚀S');
   expect(initials('<b>Bold</b> (Co.)', 'b')).toBe('BC');
+  expect(initials('e\u0301mile 1\ufe0f\u20e3', 'e')).toBe('E\u03011\ufe0f\u20e3');
   expect(initials('…', 'b')).toBe('…');
   expect(initials('ß', 's')).toHaveLength(2);
 });
