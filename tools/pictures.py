@@ -14,7 +14,7 @@ from typing import Any, Literal
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from parola.client.webrtc import Clip, read_audio, speaking
+from parola.client.webrtc import Clip, listening, read_audio, speaking
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, give_floor, opened
 from tools.speech import clips
@@ -62,9 +62,8 @@ async def _take(house: House) -> None:
         await speakers[1].call("PUT", f"/api/rooms/{room['id']}/mutes/{_STAGE[2].split()[0].lower()}")
         for name in _HANDS:
             await (await person(name)).call("PUT", f"/api/rooms/{room['id']}/hands/me")
-        listeners = [await _enter(chrome, house, await person(name), room["id"]) for name in _AUDIENCE[1:]]
-        for visitor in listeners:
-            await visitor.listening()
+        for name in _AUDIENCE[1:]:
+            await stack.enter_async_context(listening(await person(name), room["id"]))
         desk = await _enter(chrome, house, host, room["id"], listen=False)
         await desk.tap("take-floor")
         await desk.speaking()
