@@ -152,8 +152,12 @@ async def test_a_microphone_that_vanishes_takes_nobody_off_the_stage(house: Hous
         assert host.problems == guest.problems == []
 
 
-async def test_a_microphone_that_is_refused_can_still_be_allowed(house: House, chrome: Browser) -> None:
-    async with people(house, "ada") as (ada,), visiting(house, chrome, ada) as host:
+async def test_a_microphone_that_is_refused_can_still_be_allowed(house: House, speech: dict[str, Clip]) -> None:
+    async with (
+        people(house, "ada") as (ada,),
+        browser(speech["english-1"].microphone, asks=True) as chrome,
+        visiting(house, chrome, ada) as host,
+    ):
         # What is allowed by name refuses the rest.
         await host.page.context.grant_permissions(["geolocation"], origin=house.origin)
         room = await ada.call("POST", "/api/rooms", {"title": "May I?"})
@@ -184,7 +188,8 @@ async def test_the_newer_of_two_tabs_speaks_until_the_older_takes_it_back(house:
             await tab.speaking()
         for silent, speaker in (tabs, tabs[::-1]):
             await expect(silent.page.get_by_test_id("speak-trouble")).to_contain_text(
-                "You are speaking from another page or device now. Take the floor here to move it back."
+                "You are speaking from another page or device now. Take the floor here to move it back.",
+                timeout=15_000,
             )
             await silent.sees("take-floor")
             assert await silent.page.evaluate("() => window.__parola.speak") is None
@@ -291,9 +296,11 @@ async def test_by_keys_alone_from_the_home_page_to_the_stage(house: House, chrom
         await keys.press("Enter")
         await member.speaking()
         await expect(member.page.get_by_test_id("mute")).to_be_focused()
-        for state in ("unmute", "mute"):
+        voice = member.page.get_by_test_id("microphone-state")
+        for action, state in (("unmute", "muted"), ("mute", "open")):
             await keys.press("m")
-            await expect(member.page.get_by_test_id(state)).to_be_focused()
+            await expect(voice).to_have_attribute("data-voice", state)
+            await expect(member.page.get_by_test_id(action)).to_be_focused()
         assert member.problems == []
 
 
