@@ -49,7 +49,7 @@ _STATISTICS = """async which => {
 
 @contextlib.asynccontextmanager
 async def browser(microphone: Path | None = None, asks: bool = False) -> AsyncIterator[Browser]:
-    """A browser whose fake microphone plays `microphone`, over and over. `asks`: only for pages that are allowed to."""
+    """A browser whose fake microphone plays `microphone`, over and over. `asks`: only where it is allowed."""
     found = chromium()
     arguments = found.microphone(microphone) if microphone is not None else list(found.args)
     if asks:

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
-from tests.e2e.looking import NARROW, context
+from tests.e2e.looking import NARROW, beyond, context, picture
 from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(180)]
@@ -159,6 +159,7 @@ async def test_a_microphone_that_is_refused_can_still_be_allowed(house: House, s
         visiting(house, chrome, ada) as host,
     ):
         # What is allowed by name refuses the rest.
+        await host.page.context.clear_permissions()
         await host.page.context.grant_permissions(["geolocation"], origin=house.origin)
         room = await ada.call("POST", "/api/rooms", {"title": "May I?"})
         await host.open(f"/r/{room['id']}")
@@ -313,7 +314,7 @@ async def test_enlarged_to_twice_its_size_everything_can_be_reached(house: House
             for path, label in (("/", "rooms"), (f"/@{await handle_of(bob)}", "follow"), (f"/r/{room['id']}", "listen")):
                 await host.open(path)
                 await host.sees(label)
-                assert await overflow(host.page) <= 0
+                assert await beyond(host.page) == []
             # What is last on the page can be brought above the bar.
             await host.page.keyboard.press("End")
             last = host.page.get_by_role("heading", name="Audience")
@@ -324,7 +325,7 @@ async def test_enlarged_to_twice_its_size_everything_can_be_reached(house: House
                 await host.tap(opener)
                 dialog = host.page.locator("dialog[open]")
                 await expect(dialog).to_be_visible()
-                assert await overflow(host.page) <= 0
+                assert await beyond(host.page) == []
                 await dialog.get_by_role("button", name="Close").click()
                 await expect(dialog).to_have_count(0)
             assert host.problems == []
@@ -368,13 +369,10 @@ async def fits(visitor: Visitor) -> None:
     page = visitor.page
     for width, height in ((NARROW.width, NARROW.height), (1280, 800)):
         await page.set_viewport_size({"width": width, "height": height})
-        assert await overflow(page) <= 0, f"{page.url} at {width}"
+        assert await beyond(page) == [], f"{page.url} at {width}"
+        await picture(page, f"tmp-{width}-{__import__('time').time()}")
     assert await page.evaluate("() => window.__ran") is None
     assert await page.locator("img[src=x], iframe, main svg[onload], main script, body b").count() == 0
-
-
-async def overflow(page: Page) -> int:
-    return int(await page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 async def above(page: Page, upper: str, lower: str) -> bool:
