@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
-from tests.e2e.looking import NARROW, beyond, context, picture
+from tests.e2e.looking import NARROW, beyond, context
 from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(180)]
@@ -134,6 +134,7 @@ async def test_a_microphone_that_vanishes_takes_nobody_off_the_stage(house: Hous
 
         await host.page.evaluate(_END_TRACK)
         await host.page.wait_for_function(_REPLACED)
+        await expect(host.page.get_by_test_id("notice")).to_contain_text("Your microphone is gone. In its place: ")
         await eventually(lambda: hears(guest))
         await host.sees("mute")
         await host.sees_no("microphone-trouble")
@@ -370,7 +371,6 @@ async def fits(visitor: Visitor) -> None:
     for width, height in ((NARROW.width, NARROW.height), (1280, 800)):
         await page.set_viewport_size({"width": width, "height": height})
         assert await beyond(page) == [], f"{page.url} at {width}"
-        await picture(page, f"tmp-{width}-{__import__('time').time()}")
     assert await page.evaluate("() => window.__ran") is None
     assert await page.locator("img[src=x], iframe, main svg[onload], main script, body b").count() == 0
 

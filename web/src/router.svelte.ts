@@ -34,7 +34,7 @@ export function go(path: string): void {
 
 /** Keeps the words in the address, for whoever comes back to it, reloads it or shares it. No new place to go back to. */
 export function keepWords(words: string): void {
-  const search = words ? `?${new URLSearchParams({ q: words })}` : '';
+  const search = words ? `?q=${encodeURIComponent(words)}` : '';
   if (search !== window.location.search) history.replaceState(history.state, '', here.path + search);
 }
 
