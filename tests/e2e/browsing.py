@@ -48,10 +48,12 @@ _STATISTICS = """async which => {
 
 
 @contextlib.asynccontextmanager
-async def browser(microphone: Path | None = None) -> AsyncIterator[Browser]:
-    """A browser whose fake microphone plays `microphone`, over and over."""
+async def browser(microphone: Path | None = None, asks: bool = False) -> AsyncIterator[Browser]:
+    """A browser whose fake microphone plays `microphone`, over and over. `asks`: only where it is allowed."""
     found = chromium()
     arguments = found.microphone(microphone) if microphone is not None else list(found.args)
+    if asks:
+        arguments.remove("--use-fake-ui-for-media-stream")
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
             executable_path=str(found.executable), args=arguments, env={**_environment(), **found.env}

@@ -71,13 +71,18 @@ async def look(page: Page, name: str) -> None:
         await page.evaluate(_STILL)
         await page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))")
         await picture(page, f"{name}-{screen.name}")
-        for fault in [*await page.evaluate(_BEYOND), *await page.evaluate(_SMALL)]:
+        for fault in [*await beyond(page), *await page.evaluate(_SMALL)]:
             faults.append(f"{screen.name}: {fault}")
         if screen is not NARROW:
             faults += [f"{screen.name}: {fault}" for fault in await _violations(page)]
     await page.set_viewport_size({"width": 1280, "height": 800})
     await page.emulate_media(color_scheme="light")
     assert not faults, "\n".join([name, *faults])
+
+
+async def beyond(page: Page) -> list[str]:
+    """What lies beyond the window's left and right edge, in words."""
+    return list(await page.evaluate(_BEYOND))
 
 
 async def picture(page: Page, name: str) -> None:

@@ -117,6 +117,44 @@ async def test_a_host_speaks_from_anywhere_on_the_site(house: House, chrome: Bro
         assert host.problems == guest.problems == []
 
 
+@pytest.mark.parametrize("width", [320, 390])
+async def test_on_a_phone_neither_player_nor_button_hides_anything(house: House, chrome: Browser, width: int) -> None:
+    async with people(house, "ada", "bob", "carla") as (ada, bob, carla):
+        room = await ada.call("POST", "/api/rooms", {"title": "A room whose title is too long for any phone"})
+        for number in range(6):
+            await carla.call("POST", "/api/rooms", {"title": f"Later {number}", "starts_at": "2100-01-01T00:00:00Z"})
+        member = await Visitor.arrive(chrome, house.origin)
+        page = member.page
+        await page.set_viewport_size({"width": width, "height": 640})
+        await member.use_token(str(bob.token))
+        await member.open(f"/r/{room['id']}")
+        await member.tap("listen")
+        await member.listening()
+        await page.get_by_role("link", name="Parola, home").click()
+        await member.sees("mini-player")
+        await member.sees("coming")
+        player, opener = page.get_by_test_id("mini-player"), page.get_by_test_id("open-room")
+        last = page.get_by_test_id("coming").get_by_role("link").last
+        await page.evaluate("() => window.scrollTo(0, document.documentElement.scrollHeight)")
+        tops = [box["y"] for box in [await player.bounding_box(), await opener.bounding_box()] if box]
+        card, button = await last.bounding_box(), await opener.bounding_box()
+        assert card is not None
+        assert button is not None
+        assert card["y"] + card["height"] <= min(tops)
+        assert button["y"] + button["height"] <= max(tops)
+        # A click waits until nothing lies above what is clicked.
+        await opener.click()
+        await member.sees("open-submit")
+        await page.keyboard.press("Escape")
+        for label in ("mini-hush", "mini-hear"):
+            await member.tap(label)
+        await last.click()
+        await member.sees("room-title")
+        await member.tap("back-to-room")
+        await member.sees_no("mini-player")
+        assert member.problems == []
+
+
 async def locks(visitor: Visitor) -> int:
     return int(await visitor.page.evaluate("() => window.__locks.size"))
 

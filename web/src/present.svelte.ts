@@ -118,7 +118,14 @@ function watchQuality(): () => void {
 }
 
 function begin(roomId: string, me: string | null | undefined): RoomSession {
-  const session = new RoomSession({ roomId, api, me, onEvent: tell, onStranger: () => void recognise() });
+  const session = new RoomSession({
+    roomId,
+    api,
+    me,
+    onEvent: tell,
+    onStranger: () => void recognise(),
+    onReplaced: (label) => notify(say('microphone_replaced', { name: label || say('microphone_default') })),
+  });
   session.open();
   return session;
 }

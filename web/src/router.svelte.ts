@@ -1,4 +1,4 @@
-/** The addresses of the page: `/`, `/r/{id}`, `/@handle`. */
+/** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`. */
 
 export type Route =
   { page: 'home' } | { page: 'room'; id: string } | { page: 'profile'; handle: string } | { page: 'unknown' };
@@ -21,14 +21,21 @@ function decode(step: string): string {
   }
 }
 
-export const here = $state({ path: window.location.pathname });
+/** `words`: what is searched for. */
+export const here = $state(address());
 
-window.addEventListener('popstate', () => (here.path = window.location.pathname));
+window.addEventListener('popstate', () => Object.assign(here, address()));
 
 export function go(path: string): void {
-  if (path !== window.location.pathname) history.pushState(null, '', path);
-  here.path = path;
+  if (path !== window.location.pathname || window.location.search) history.pushState(null, '', path);
+  Object.assign(here, { path, words: '' });
   window.scrollTo(0, 0);
+}
+
+/** Keeps the words in the address, for whoever comes back to it, reloads it or shares it. No new place to go back to. */
+export function keepWords(words: string): void {
+  const search = words ? `?q=${encodeURIComponent(words)}` : '';
+  if (search !== window.location.search) history.replaceState(history.state, '', here.path + search);
 }
 
 /** Follows plain clicks on our own links without loading the page anew. */
@@ -40,4 +47,9 @@ export function follow(event: MouseEvent): void {
   if (link.hash || route(link.pathname).page === 'unknown') return;
   event.preventDefault();
   go(link.pathname);
+}
+
+function address() {
+  const { pathname, search } = window.location;
+  return { path: pathname, words: new URLSearchParams(search).get('q') ?? '' };
 }

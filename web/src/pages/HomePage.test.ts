@@ -7,6 +7,7 @@ import { aRoom, aScreen, person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
 import { Unreachable } from '../protocol/problem';
 import type { Room } from '../protocol/types';
+import { go, here } from '../router.svelte';
 import HomePage from './HomePage.svelte';
 
 beforeEach(() => {
@@ -18,6 +19,8 @@ afterEach(() => {
   cleanup();
   vi.useRealTimers();
   account.me = undefined;
+  history.replaceState(null, '', '/');
+  here.words = '';
 });
 
 const pageOf = (rooms: Room[]) => ({ rooms, next: null });
@@ -139,4 +142,50 @@ it('lets no late answer replace a newer one', async () => {
   await settled();
   expect(screen.getByTestId('person-abe')).toBeTruthy();
   expect(screen.queryByTestId('person-ada')).toBeNull();
+});
+
+it('keeps the words in the address until one goes home', async () => {
+  vi.spyOn(api, 'search').mockResolvedValue({ live: [of('bob')], scheduled: [], people: [] });
+  await show(null, { live: [of('ada')] });
+  const places = history.length;
+  for (const value of ['ada & b', 'ada & bob ']) {
+    await fireEvent.input(screen.getByTestId('search'), { target: { value } });
+    await vi.advanceTimersByTimeAsync(300);
+  }
+  expect(new URLSearchParams(window.location.search).get('q')).toBe('ada & bob');
+  expect(history.length).toBe(places);
+  go('/');
+  await vi.advanceTimersByTimeAsync(300);
+  expect(window.location.search).toBe('');
+  expect(titles('rooms')).toEqual(['With ada']);
+});
+
+it('searches at once for what the address says', async () => {
+  const search = vi.spyOn(api, 'search').mockResolvedValue({ live: [of('bob')], scheduled: [], people: [] });
+  history.replaceState(null, '', '/?q=bob');
+  window.dispatchEvent(new PopStateEvent('popstate'));
+  await show(null);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(search.mock.calls).toEqual([['bob']]);
+  expect((screen.getByTestId('search') as HTMLInputElement).value).toBe('bob');
+});
+
+it('shows more of what comes up when asked, each room once', async () => {
+  await show(null, { live: [of('ada')] });
+  cleanup();
+  vi.spyOn(api, 'scheduled').mockImplementation(async (cursor) =>
+    cursor
+      ? { rooms: [of('bob'), of('carla')], next: null }
+      : { rooms: [of('ada'), of('bob')], next: 'after bob' },
+  );
+  render(HomePage);
+  await settled();
+  await fireEvent.click(screen.getByTestId('more-coming'));
+  await settled();
+  expect(titles('coming')).toEqual(['With ada', 'With bob', 'With carla']);
+  expect(screen.queryByTestId('more-coming')).toBeNull();
+  // What is fresh does not bring the button back.
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(screen.queryByTestId('more-coming')).toBeNull();
+  expect(titles('coming')).toHaveLength(3);
 });

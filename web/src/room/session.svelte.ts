@@ -47,6 +47,8 @@ export interface SessionOptions {
   onEvent?(event: RoomEvent, before: Room, after: Room): void;
   /** The server takes us for somebody else than `me`: that session has ended, or another has begun. */
   onStranger?(): void;
+  /** The microphone was unplugged, and the one of this label goes on in its place. */
+  onReplaced?(label: string): void;
   makeListening?: (options: ConstructorParameters<typeof Listening>[0]) => Listening;
   makeSpeaking?: (options: ConstructorParameters<typeof Speaking>[0]) => Speaking;
   makeMicrophone?: (onLost: () => void) => Microphone;
@@ -86,6 +88,8 @@ export class RoomSession {
   private held = $state(false);
   private pending = $state(false);
   private unconfirmed = $state(false);
+  /** How often one has stopped speaking: a microphone that was asked for before comes too late. */
+  private stops = 0;
   private me: string | null | undefined;
   private readonly api: Api;
   private readonly listen: Listening;
@@ -225,13 +229,14 @@ export class RoomSession {
   /** Opens the microphone and speaks; call it within a tap, and only then. */
   async takeFloor(): Promise<void> {
     if (this.asking || !this.mayTalk) return;
+    const { stops } = this;
     this.fault = null;
     this.asking = true;
     if (this.listening.kind === 'idle') this.listen.start();
     try {
       const track = await this.microphone.open(this.deviceId || undefined);
-      // The floor may have gone while the browser asked.
-      if (!this.mayTalk) return this.microphone.close();
+      // The floor may have gone while the browser asked, or the person.
+      if (!this.mayTalk || stops !== this.stops) return this.microphone.close();
       this.deviceId = this.microphone.deviceId;
       this.wish = this.room?.you.muted ? 'muted' : 'open';
       this.pending = this.unconfirmed = false;
@@ -288,6 +293,8 @@ export class RoomSession {
     if (this.speaking.kind === 'idle') return;
     try {
       const track = await this.microphone.open(deviceId);
+      // Nobody speaks here any more.
+      if (this.speaking.kind === 'idle') return this.microphone.close();
       this.deviceId = this.microphone.deviceId;
       this.fault = null;
       this.settleTrack();
@@ -298,6 +305,7 @@ export class RoomSession {
   }
 
   stopSpeaking(): void {
+    this.stops++;
     this.held = false;
     this.speak.stop();
     this.microphone.close();
@@ -330,7 +338,9 @@ export class RoomSession {
   private async onLost(): Promise<void> {
     // The device was unplugged: another one may do, and the person stays as muted as they were.
     await this.changeMicrophone('');
+    const { track } = this.microphone;
     if (this.fault) this.speak.stop();
+    else if (track) this.options.onReplaced?.(track.label);
   }
 
   private hangUp(): void {

@@ -41,16 +41,20 @@ class FakeSound {
 }
 
 class FakeMicrophone {
-  track: { enabled: boolean } | null = null;
+  track: { enabled: boolean; label: string } | null = null;
   deviceId = 'd1';
   level = 0.5;
   refusal: MicrophoneError | null = null;
   opened = 0;
+  /** What the person has to decide first. */
+  asks: Promise<void> = Promise.resolve();
+  lost: () => void = () => undefined;
 
   async open() {
+    await this.asks;
     if (this.refusal) throw this.refusal;
     this.opened++;
-    this.track = { enabled: true };
+    this.track = { enabled: true, label: `Microphone ${this.opened}` };
     return this.track;
   }
 
@@ -71,6 +75,7 @@ let answer: ReturnType<typeof anAnswer>;
 let mutes: { done: () => void; refuse: (error: Error) => void; what: string }[];
 let seq: number;
 let asked: (location: string) => Promise<Details>;
+let replaced: string[];
 
 /** `unknown`: as a page opens, the room may answer before it is known who is here. */
 async function enter(room: Room, me: string | null = 'bob') {
@@ -95,7 +100,11 @@ async function enter(room: Room, me: string | null = 'bob') {
       speak.isElsewhere = isElsewhere;
       return speak as unknown as Speaking;
     },
-    makeMicrophone: () => microphone as unknown as Microphone,
+    makeMicrophone: (lost) => {
+      microphone.lost = lost;
+      return microphone as unknown as Microphone;
+    },
+    onReplaced: (label) => replaced.push(label),
   });
   session.open();
   await settled();
@@ -121,9 +130,17 @@ async function passes(type: string, data: unknown) {
   await settled();
 }
 
+/** From now on the browser asks before it opens a microphone; call what is returned to allow it. */
+function laterOn(): () => void {
+  let allow: () => void = () => undefined;
+  microphone.asks = new Promise((resolve) => (allow = resolve));
+  return () => allow();
+}
+
 beforeEach(() => {
   vi.useFakeTimers();
   [listen, speak, microphone, mutes] = [new FakeSound(), new FakeSound(), new FakeMicrophone(), []];
+  replaced = [];
 });
 
 afterEach(() => {
@@ -177,6 +194,52 @@ describe('the floor', () => {
     await taking;
     expect(microphone.track).toBeNull();
     expect(speak.calls).toEqual([]);
+  });
+
+  it.each(['leave', 'close'] as const)(
+    'opens none for one who left while the browser asked (%s)',
+    async (act) => {
+      await enter(onStage());
+      const allow = laterOn();
+      const taking = session.takeFloor();
+      session[act]();
+      allow();
+      await taking;
+      expect(microphone.track).toBeNull();
+      expect(speak.calls).toEqual([]);
+    },
+  );
+
+  it('keeps none where the floor went while another was on its way', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    const allow = laterOn();
+    const changing = session.chooseMicrophone('d2');
+    await happens('floor.revoked', 'bob');
+    allow();
+    await changing;
+    expect(microphone.track).toBeNull();
+    expect(speak.calls).toEqual(['start']);
+  });
+
+  it('goes on with another one when it vanishes, as muted as before, and says which', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    void session.mute();
+    microphone.lost();
+    await settled();
+    expect(microphone.track?.enabled).toBe(false);
+    expect(speak.calls).toEqual(['start', 'change']);
+    expect(replaced).toEqual(['Microphone 2']);
+  });
+
+  it('closes where it vanishes and there is no other', async () => {
+    await enter(onStage());
+    await session.takeFloor();
+    microphone.refusal = new MicrophoneError('absent');
+    microphone.lost();
+    await settled();
+    expect([session.voice, session.fault, replaced]).toEqual(['closed', 'absent', []]);
   });
 
   it('says why there is no microphone', async () => {
