@@ -12,6 +12,8 @@ from parola.client.webrtc import Clip, listening, speaking
 from tests.e2e.hearing import tone
 from tests.e2e.house import House, eventually, people
 
+pytestmark = pytest.mark.any_database
+
 
 async def test_both_ends_of_a_call_and_nobody_else_learn_how_it_goes(house: House) -> None:
     async with people(house, "ada", "bob") as (ada, bob):

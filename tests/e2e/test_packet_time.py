@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.peer import RawPeer
 from bench.scene import LOUD, Ear, peer, talk
 from parola.client.api import Api
@@ -18,6 +20,8 @@ from tests.e2e.browsing import Visitor, browser
 from tests.e2e.hearing import RATE
 from tests.e2e.house import House, give_floor, opened, people
 from tests.e2e.test_two_media_processes import process_of
+
+pytestmark = pytest.mark.any_database
 
 AUDIENCE_GROWS = {"PAROLA_LONG_PACKETS_FROM": "2,4"}
 """Of what others need hundreds of listeners for."""

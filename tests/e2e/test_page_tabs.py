@@ -6,11 +6,14 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from playwright.async_api import BrowserContext, Request
 
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, handle_of, opened, people
+
+pytestmark = pytest.mark.any_database
 
 TABS = 9
 
