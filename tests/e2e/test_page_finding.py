@@ -138,7 +138,8 @@ async def test_who_listens_unseen_is_counted_and_not_shown(house: House, chrome:
         room = await ada.call("POST", "/api/rooms", {"title": "Who is there?"})
         hidden, shown, host = [await arrive(house, chrome, api) for api in (bob, carla, ada)]
         await hidden.open(f"/@{await handle_of(bob)}")
-        await hidden.page.get_by_test_id("listen-seen").uncheck()
+        async with hidden.page.expect_response(lambda answer: answer.url.endswith("/api/me")):
+            await hidden.page.get_by_test_id("listen-seen").uncheck()
         await hidden.page.reload()
         await expect(hidden.page.get_by_test_id("listen-seen")).not_to_be_checked()
         await host.open(f"/r/{room['id']}")
