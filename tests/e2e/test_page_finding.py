@@ -35,7 +35,9 @@ async def test_words_find_rooms_and_people_and_outlive_the_way_there(house: Hous
         await guest.open("/")
         await guest.sees(f"room-{room['id']}")
         await page.get_by_test_id("search").fill("zeppel")
-        await expect(page.get_by_test_id("found-live").get_by_role("heading")).to_have_text(["Zeppelins over the lake"])
+        await expect(page.get_by_test_id("found-live").get_by_role("heading")).to_have_text(
+            ["Zeppelins over the lake"]
+        )
         await page.get_by_test_id("search").fill("quirin v")
         await expect(page.get_by_test_id("found-people").get_by_role("link")).to_have_count(1)
         await expect(found).to_have_text("1 found")
@@ -90,7 +92,9 @@ async def test_whom_one_follows_comes_first(house: House, chrome: Browser) -> No
         assert await order(member, older, newer) == [newer["id"], older["id"]]
 
         await member.open(f"/@{await handle_of(ada)}")
-        await expect(page.get_by_test_id("past-rooms").get_by_role("heading")).to_have_text(["What was said last week"])
+        await expect(page.get_by_test_id("past-rooms").get_by_role("heading")).to_have_text(
+            ["What was said last week"]
+        )
         await expect(page.get_by_test_id("live-rooms").get_by_role("heading")).to_have_text(["The older one"])
         await member.tap("follow")
         await member.sees("unfollow")
@@ -163,7 +167,9 @@ async def order(visitor: Visitor, *rooms: dict[str, Any]) -> list[str]:
         await visitor.sees(f"room-{room['id']}")
     labels = [await one.get_attribute("data-testid") for one in await cards.all()]
     wanted = [room["id"] for room in rooms]
-    return [label.removeprefix("room-") for label in labels if label and label.removeprefix("room-") in wanted]
+    return [
+        label.removeprefix("room-") for label in labels if label and label.removeprefix("room-") in wanted
+    ]
 
 
 async def plan(host: Api, title: str, after: timedelta) -> None:

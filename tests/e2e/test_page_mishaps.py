@@ -84,7 +84,10 @@ async def test_whatever_people_call_themselves_stands_there_as_text(house: House
         handles = [await handle_of(api) for api in apis]
         for api, name in zip(apis, NAMES, strict=True):
             assert (await api.call("PATCH", "/api/me", {"name": name, "bio": name}))["name"] == name
-        rooms = [await api.call("POST", "/api/rooms", {"title": title}) for api, title in zip(apis, TITLES, strict=True)]
+        rooms = [
+            await api.call("POST", "/api/rooms", {"title": title})
+            for api, title in zip(apis, TITLES, strict=True)
+        ]
         assert [room["title"] for room in rooms] == list(TITLES)
         room = rooms[0]["id"]
         for api in apis[1:3]:
@@ -123,7 +126,11 @@ async def test_whatever_people_call_themselves_stands_there_as_text(house: House
 
 
 async def test_a_microphone_that_vanishes_takes_nobody_off_the_stage(house: House, chrome: Browser) -> None:
-    async with people(house, "ada") as (ada,), visiting(house, chrome, ada) as host, visiting(house, chrome) as guest:
+    async with (
+        people(house, "ada") as (ada,),
+        visiting(house, chrome, ada) as host,
+        visiting(house, chrome) as guest,
+    ):
         room = await ada.call("POST", "/api/rooms", {"title": "Unplugged"})
         for visitor in (host, guest):
             await visitor.open(f"/r/{room['id']}")
@@ -134,17 +141,23 @@ async def test_a_microphone_that_vanishes_takes_nobody_off_the_stage(house: Hous
 
         await host.page.evaluate(_END_TRACK)
         await host.page.wait_for_function(_REPLACED)
-        await expect(host.page.get_by_test_id("notice")).to_contain_text("Your microphone is gone. In its place: ")
+        await expect(host.page.get_by_test_id("notice")).to_contain_text(
+            "Your microphone is gone. In its place: "
+        )
         await eventually(lambda: hears(guest))
         await host.sees("mute")
         await host.sees_no("microphone-trouble")
 
         await host.page.evaluate(_UNPLUG)
         await host.page.evaluate(_END_TRACK)
-        await expect(host.page.get_by_test_id("microphone-trouble")).to_contain_text("No microphone was found.")
+        await expect(host.page.get_by_test_id("microphone-trouble")).to_contain_text(
+            "No microphone was found."
+        )
         await host.sees("take-floor")
         await host.tap("take-floor")
-        await expect(host.page.get_by_test_id("microphone-trouble")).to_contain_text("No microphone was found.")
+        await expect(host.page.get_by_test_id("microphone-trouble")).to_contain_text(
+            "No microphone was found."
+        )
         await host.page.evaluate(_PLUG_IN)
         await host.tap("take-floor")
         await host.speaking()
@@ -153,7 +166,9 @@ async def test_a_microphone_that_vanishes_takes_nobody_off_the_stage(house: Hous
         assert host.problems == guest.problems == []
 
 
-async def test_a_microphone_that_is_refused_can_still_be_allowed(house: House, speech: dict[str, Clip]) -> None:
+async def test_a_microphone_that_is_refused_can_still_be_allowed(
+    house: House, speech: dict[str, Clip]
+) -> None:
     async with (
         people(house, "ada") as (ada,),
         browser(speech["english-1"].microphone, asks=True) as chrome,
@@ -179,7 +194,9 @@ async def test_a_microphone_that_is_refused_can_still_be_allowed(house: House, s
         assert host.problems == []
 
 
-async def test_the_newer_of_two_tabs_speaks_until_the_older_takes_it_back(house: House, chrome: Browser) -> None:
+async def test_the_newer_of_two_tabs_speaks_until_the_older_takes_it_back(
+    house: House, chrome: Browser
+) -> None:
     async with people(house, "ada") as (ada,), visiting(house, chrome, ada) as first:
         room = await ada.call("POST", "/api/rooms", {"title": "Here, no, there"})
         second = Visitor(await first.page.context.new_page(), house.origin)
@@ -232,7 +249,9 @@ async def test_a_room_that_ends_while_somebody_joins(house: House, chrome: Brows
         assert guest.problems == []
 
 
-async def test_one_who_was_removed_finds_a_way_on_and_none_back_until_let_in(house: House, chrome: Browser) -> None:
+async def test_one_who_was_removed_finds_a_way_on_and_none_back_until_let_in(
+    house: House, chrome: Browser
+) -> None:
     async with people(house, "ada", "bob") as (ada, bob), visiting(house, chrome, bob) as member:
         room = await ada.call("POST", "/api/rooms", {"title": "Out, and in again"})
         address = f"/r/{room['id']}"
@@ -243,8 +262,13 @@ async def test_one_who_was_removed_finds_a_way_on_and_none_back_until_let_in(hou
         removed = f"/api/rooms/{room['id']}/removed/{await handle_of(bob)}"
         await ada.call("PUT", removed)
         await member.sees("removed")
-        await expect(member.page.get_by_role("heading", level=1)).to_have_text("You were removed from this room.")
-        assert await member.page.evaluate("() => [window.__parola.listen, window.__parola.speak]") == [None, None]
+        await expect(member.page.get_by_role("heading", level=1)).to_have_text(
+            "You were removed from this room."
+        )
+        assert await member.page.evaluate("() => [window.__parola.listen, window.__parola.speak]") == [
+            None,
+            None,
+        ]
         await member.page.get_by_role("link", name="See the live rooms").click()
         await member.sees("search")
         await member.sees_no(f"room-{room['id']}")
@@ -308,11 +332,17 @@ async def test_by_keys_alone_from_the_home_page_to_the_stage(house: House, chrom
 
 async def test_enlarged_to_twice_its_size_everything_can_be_reached(house: House, chrome: Browser) -> None:
     async with people(house, "ada", "bob") as (ada, bob):
-        room = await ada.call("POST", "/api/rooms", {"title": "A title of some length that has to go somewhere"})
+        room = await ada.call(
+            "POST", "/api/rooms", {"title": "A title of some length that has to go somewhere"}
+        )
         await give_floor(ada, bob, room["id"])
         twice: dict[str, Any] = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}
         async with visiting(house, chrome, ada, **twice) as host:
-            for path, label in (("/", "rooms"), (f"/@{await handle_of(bob)}", "follow"), (f"/r/{room['id']}", "listen")):
+            for path, label in (
+                ("/", "rooms"),
+                (f"/@{await handle_of(bob)}", "follow"),
+                (f"/r/{room['id']}", "listen"),
+            ):
                 await host.open(path)
                 await host.sees(label)
                 assert await beyond(host.page) == []
@@ -321,7 +351,9 @@ async def test_enlarged_to_twice_its_size_everything_can_be_reached(house: House
             last = host.page.get_by_role("heading", name="Audience")
             await last.scroll_into_view_if_needed()
             await host.page.mouse.wheel(0, 10_000)
-            await eventually(lambda: above(host.page, "section[aria-labelledby=audience-title]", "[role=group]"))
+            await eventually(
+                lambda: above(host.page, "section[aria-labelledby=audience-title]", "[role=group]")
+            )
             for opener in ("lead-room", "share", f"face-{await handle_of(bob)}"):
                 await host.tap(opener)
                 dialog = host.page.locator("dialog[open]")
@@ -343,7 +375,9 @@ async def test_nothing_moves_for_those_who_want_no_motion(house: House, chrome: 
                 await host.speaking()
                 await host.page.locator("[data-speaking=true]").wait_for()
                 longest[motion] = await host.page.evaluate(_LONGEST_MOVE)
-                ring = "() => getComputedStyle(document.querySelector('.face.speaking'), '::before').transform"
+                ring = (
+                    "() => getComputedStyle(document.querySelector('.face.speaking'), '::before').transform"
+                )
                 scaled = await host.page.evaluate(ring)
                 assert (scaled == "none") == (motion == "reduce")
                 assert host.problems == []
@@ -352,7 +386,9 @@ async def test_nothing_moves_for_those_who_want_no_motion(house: House, chrome: 
 
 
 @contextlib.asynccontextmanager
-async def visiting(house: House, chrome: Browser, who: Api | None = None, **given: Any) -> AsyncIterator[Visitor]:
+async def visiting(
+    house: House, chrome: Browser, who: Api | None = None, **given: Any
+) -> AsyncIterator[Visitor]:
     async with context(chrome, **given) as here:
         await here.grant_permissions(["microphone"], origin=house.origin)
         visitor = Visitor(await here.new_page(), house.origin)

@@ -118,11 +118,15 @@ async def test_a_host_speaks_from_anywhere_on_the_site(house: House, chrome: Bro
 
 
 @pytest.mark.parametrize("width", [320, 390])
-async def test_on_a_phone_neither_player_nor_button_hides_anything(house: House, chrome: Browser, width: int) -> None:
+async def test_on_a_phone_neither_player_nor_button_hides_anything(
+    house: House, chrome: Browser, width: int
+) -> None:
     async with people(house, "ada", "bob", "carla") as (ada, bob, carla):
         room = await ada.call("POST", "/api/rooms", {"title": "A room whose title is too long for any phone"})
         for number in range(6):
-            await carla.call("POST", "/api/rooms", {"title": f"Later {number}", "starts_at": "2100-01-01T00:00:00Z"})
+            await carla.call(
+                "POST", "/api/rooms", {"title": f"Later {number}", "starts_at": "2100-01-01T00:00:00Z"}
+            )
         member = await Visitor.arrive(chrome, house.origin)
         page = member.page
         await page.set_viewport_size({"width": width, "height": 640})
