@@ -12,6 +12,10 @@ from typing import Any, Literal
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
 
+from parola.client.api import Api
+from tests.e2e.browsing import Visitor
+from tests.e2e.house import House
+
 PICTURES = Path(__file__).parents[2] / "build" / "look"
 _AXE = Axe()
 _RULES = {
@@ -109,3 +113,16 @@ async def context(browser: Browser, **given: Any) -> AsyncIterator[BrowserContex
         yield opened
     finally:
         await opened.close()
+
+
+@contextlib.asynccontextmanager
+async def visiting(
+    house: House, browser: Browser, who: Api | None = None, **given: Any
+) -> AsyncIterator[Visitor]:
+    """Somebody's page, signed in where `who` is given, in a profile of its own that may use the microphone."""
+    async with context(browser, **given) as here:
+        await here.grant_permissions(["microphone"], origin=house.origin)
+        visitor = Visitor(await here.new_page(), house.origin)
+        if who is not None:
+            await visitor.use_token(str(who.token))
+        yield visitor

@@ -15,7 +15,7 @@ from playwright.async_api import Browser
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, give_floor, handle_of, people
-from tests.e2e.looking import context, look
+from tests.e2e.looking import context, look, visiting
 from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(300)]
@@ -198,16 +198,6 @@ async def test_words_are_italian_too(house: House, chrome: Browser) -> None:
         await visitor.open(f"/r/{room['id']}")
         await visitor.sees("listen")
         await look(page, "room-italian")
-
-
-@contextlib.asynccontextmanager
-async def visiting(house: House, chrome: Browser, who: Api | None = None) -> AsyncIterator[Visitor]:
-    async with context(chrome) as here:
-        await here.grant_permissions(["microphone"], origin=house.origin)
-        visitor = Visitor(await here.new_page(), house.origin)
-        if who is not None:
-            await visitor.use_token(str(who.token))
-        yield visitor
 
 
 @contextlib.asynccontextmanager

@@ -222,6 +222,10 @@ export class RoomSession {
     return this.pushToTalk && !this.held ? 'ready' : 'open';
   }
 
+  private get speaks(): boolean {
+    return this.speaking.kind !== 'idle';
+  }
+
   get ownLevel(): number {
     return this.voice === 'open' ? this.microphone.level : 0;
   }
@@ -290,11 +294,11 @@ export class RoomSession {
 
   private async changeMicrophone(deviceId: string): Promise<void> {
     this.deviceId = deviceId;
-    if (this.speaking.kind === 'idle') return;
+    if (!this.speaks) return;
     try {
       const track = await this.microphone.open(deviceId);
       // Nobody speaks here any more.
-      if (this.speaking.kind === 'idle') return this.microphone.close();
+      if (!this.speaks) return this.microphone.close();
       this.deviceId = this.microphone.deviceId;
       this.fault = null;
       this.settleTrack();
