@@ -75,7 +75,7 @@ class Views:
             ids.add(room.host)
             ids.update(s.account for s in room.speakers)
             ids.update(h.account for h in room.hands)
-            ids.update(room.offers)
+            ids.update(o.account for o in room.offers)
             ids.update(room.cohosts)
         return await self._store.accounts.by_ids(ids)
 
@@ -96,7 +96,7 @@ class Views:
             ],
             "hands": [{**_person(people, h.account), "raised_at": instant(h.raised_at)} for h in room.hands],
             "hands_locked": room.hands_locked,
-            "offers": [_person(people, account)["handle"] for account in room.offers],
+            "offers": [_person(people, o.account)["handle"] for o in room.offers],
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
             "audience": {"count": self._audience.count(room)},
             "starts_at": instant(room.starts_at),
@@ -112,7 +112,7 @@ def you(room: Room, caller: Caller) -> dict[str, Any]:
         "may_speak": account is not None and room.has_floor(account),
         "hand": account is not None and room.has_hand(account),
         "muted": account is not None and room.is_muted(account),
-        "offered": account is not None and account in room.offers,
+        "offered": account is not None and room.is_offered(account),
     }
 
 
