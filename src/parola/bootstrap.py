@@ -39,7 +39,9 @@ from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.services import clock
 from parola.services.access import Gate
+from parola.services.attendance import Attendance
 from parola.services.audience import Audience
+from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.passwords import Passwords
 from parola.services.people import People
@@ -116,9 +118,21 @@ def make_services(
     projections.leases.on_death(audience.forget)
     gate = Gate(store, projections)
     views = Views(store, audience, settings.public_url)
-    feeds = Feeds(store, bus, projections, audience, views)
+    feeds = Feeds(store, bus, projections, audience, views, clock.now)
     people = People(store)
-    rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
+    rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic, settings.stage_capacity)
+    attendance = Attendance(
+        store,
+        bus,
+        projections,
+        audience,
+        feeds,
+        rooms,
+        time.monotonic,
+        name=f"{settings.machine}/{settings.child}",
+        process_id=settings.process_id,
+        away_s=settings.host_away_s,
+    )
     signalling = Signalling(store, bus, gate, projections, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
@@ -133,6 +147,8 @@ def make_services(
         signalling=signalling,
         feeds=feeds,
         views=views,
+        deadlines=Deadlines(store, rooms, clock.now, time.monotonic),
+        attendance=attendance,
         limits=Limits(settings.limits != "off", time.monotonic),
         metrics=Metrics(settings.machine, settings.child, (store.figures, *common(bus), *counting)),
         cards=Cards(store, gate, audience, people, settings.public_url),
@@ -149,11 +165,14 @@ async def _web(settings: Settings, fd: int) -> None:
 
         async def run() -> None:
             await audience.start()
-            tasks.extend([asyncio.create_task(projections.run()), asyncio.create_task(feeds.run())])
+            await services.attendance.start()
+            running = (projections, feeds, services.deadlines, services.attendance)
+            tasks.extend(asyncio.create_task(one.run()) for one in running)
 
         async def close() -> None:
             for task in tasks:
                 task.cancel()
+            await services.attendance.close()
 
         app = make_app(services, PAGE, run, close)
         most = OPEN_CONNECTIONS if settings.limits != "off" else None

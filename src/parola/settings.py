@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     long_packets_from: Annotated[tuple[PositiveInt, PositiveInt], NoDecode] = (300, 1500)
     fanout: Literal["auto", "plain"] = "auto"
     sender_threads: Annotated[int, Field(ge=1, le=16)] = 1
+    stage_capacity: Annotated[int, Field(ge=1, le=500)] = 50
+    host_away_s: Annotated[int, Field(ge=0, le=86400)] = 120
 
     # The supervisor sets these for its children.
     nats_token: str | None = Field(None, repr=False)

@@ -57,6 +57,12 @@ TABLE: list[tuple[str, str, int, tuple[object, ...]]] = [
     ("DELETE", "/hands/cohost2", 204, (OK, BELOW, NO_MODERATOR, NO_MODERATOR, REMOVED, GUEST)),
     ("PUT", "/locks/hands", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("DELETE", "/locks/hands", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("DELETE", "/pauses/hands", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("DELETE", "/turns", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("POST", "/floor/next", 200, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("PUT", "/successor/cohost2", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("PUT", "/successor/listener", 0, ((409, "not_cohost"), NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("DELETE", "/successor/cohost2", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/floor/hand", 200, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/floor/listener", 202, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/floor/offered", 202, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
@@ -136,6 +142,7 @@ async def test_granted_by_a_raised_hand(web: WebProcess) -> None:
         "hand": False,
         "muted": False,
         "offered": False,
+        "may_grant": False,
     }
 
 

@@ -14,10 +14,13 @@ from parola.domain.rooms.commands import TargetedCommand
 
 HOST = "host"
 PEOPLE = (HOST, "ada", "bob", "carla", "dora")
-SINGLE = (r.Start, r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands)
+SINGLE = (
+    r.Start, r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands, r.Next, r.LiftTurns,
+    r.UnslowHands, r.Sweep, r.ReturnHost,
+)  # fmt: skip
 TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
-    r.Uninvite,
+    r.Uninvite, r.NameSuccessor, r.DropSuccessor,
 )  # fmt: skip
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -32,6 +35,8 @@ class RoomMachine(RuleBasedStateMachine):
         self.now = BEGIN
         self.history: list[r.Event] = []
         self.granted_by_host: set[str] = set()
+        """Or by whom the house has put in the host's place, whom the host had named."""
+        self.named: set[str] = set()
 
     @initialize(access=st.sampled_from(list(r.Access)), scheduled=st.booleans())
     def open(self, access: r.Access, scheduled: bool) -> None:
@@ -48,6 +53,35 @@ class RoomMachine(RuleBasedStateMachine):
     def about(self, kind: type[TargetedCommand], by: str, whom: str) -> None:
         self._do(kind(by, whom))
 
+    @rule(by=people, what=st.sampled_from(["note", "", "other note"]))
+    def note(self, by: str, what: str) -> None:
+        self._do(r.RaiseHand(by, what))
+
+    @rule(
+        by=people,
+        hard_s=st.sampled_from([10, 30]),
+        capacity=st.integers(1, 4),
+        pause_s=st.sampled_from([5, 60]),
+    )
+    def arrange(self, by: str, hard_s: int, capacity: int, pause_s: int) -> None:
+        for command in (r.SetTurns(by, 5, hard_s), r.SizeStage(by, capacity), r.SlowHands(by, pause_s)):
+            self._do(command)
+
+    @rule(seconds=st.sampled_from([1, 11, 61]))
+    def wait_and_sweep(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+        self._do(r.Sweep(r.HOUSE))
+        due_at = self.room.due_at
+        assert due_at is None or due_at > self.now, "nothing that is over is left"
+
+    @rule(absent=st.frozensets(people))
+    def leave(self, absent: frozenset[str]) -> None:
+        self._do(r.LeaveHost(r.HOUSE, absent))
+
+    @rule()
+    def come_back(self) -> None:
+        self._do(r.ReturnHost(r.HOUSE))
+
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
         if dice == 0:
@@ -61,23 +95,47 @@ class RoomMachine(RuleBasedStateMachine):
         except Refusal:
             return
         after = r.fold(before, events)
-        if isinstance(command, r.Grant) and events:
-            assert command.by == HOST, "nobody but the host grants"
-            self.granted_by_host.add(command.target)
+        if isinstance(command, r.Grant | r.Next) and events:
+            assert command.by in (HOST, before.acting), (
+                "nobody but the host grants, and who is in the host's place"
+            )
+            granted = [e for e in events if isinstance(e, r.FloorGranted | r.FloorOffered)]
+            self.granted_by_host.update(e.account for e in granted)
+        self.batch = events, before
         for event in events:
             self._note(event, before)
         self.history += events
         self.room = after
         self._repeats_add_nothing(command)
 
+    def room_before(self, event: r.Event) -> r.Room:
+        """Where several happen at once."""
+        events, before = self.batch
+        return (
+            r.fold(before, [e for e in events if e.seq < event.seq]) if event.seq > events[0].seq else before
+        )
+
     def _note(self, event: r.Event, before: r.Room) -> None:
         if isinstance(event, r.FloorGranted):
             assert event.account in self.granted_by_host, "a floor that the host never gave"
             assert event.account not in before.removed
+            taken = before.capacity is None or len(self.room_before(event).speakers) < before.capacity
+            assert taken, "more than the stage holds"
+            offer = before.offer(event.account)
+            assert event.by != event.account or (offer is not None and offer.is_open(self.now))
+        if isinstance(event, r.FloorOffered):
+            assert event.expires_at is not None
+        if isinstance(event, r.HostSucceeded):
+            assert event.account in self.named, "nobody whom the host has not named"
+        if isinstance(event, r.SuccessorNamed):
+            assert event.by == HOST
+            self.named.add(event.account)
         if isinstance(event, r.HandRaised):
             assert not before.hands_locked
+            resting = [x for x in before.rests if x.account == event.account and x.until > self.now]
+            assert not resting or before.is_moderator(event.account)
         if isinstance(event, r.HandsLocked | r.HandsUnlocked):
-            assert event.by == HOST, "nobody but the host locks"
+            assert event.by in (HOST, before.acting), "nobody but the host locks"
             assert self.room.hands == before.hands, "hands that are up stay"
         if isinstance(event, r.FloorRevoked | r.FloorDeclined | r.PersonRemoved):
             self.granted_by_host.discard(event.account)
@@ -85,13 +143,13 @@ class RoomMachine(RuleBasedStateMachine):
             assert event.by == event.account, "nobody opens someone else's microphone"
 
     def _repeats_add_nothing(self, command: r.Command) -> None:
-        if isinstance(command, r.Start | r.End | r.Accept | r.Decline | r.Grant):
+        if isinstance(command, r.Start | r.End | r.Accept | r.Decline | r.Grant | r.Next):
             return  # those have an answer of their own when they come twice
         try:
             again = r.decide(self.room, command, self.now)
         except Refusal as refusal:
             # Who lost their right by the command itself may not do it again.
-            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above"}
+            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above", "not_cohost"}
             again = () if refusal.code in lost else self.history
         assert len(again) == 0
 
@@ -110,7 +168,7 @@ class RoomMachine(RuleBasedStateMachine):
         for account in self.room.removed:
             assert not self.room.has_floor(account)
             assert not self.room.has_hand(account)
-            assert account not in self.room.offers
+            assert not self.room.is_offered(account)
             assert account not in self.room.cohosts
 
     @invariant()
@@ -125,7 +183,21 @@ class RoomMachine(RuleBasedStateMachine):
         waiting = [hand.account for hand in self.room.hands]
         assert len(set(waiting)) == len(waiting)
         assert not set(waiting) & {s.account for s in self.room.speakers}
-        assert not set(self.room.offers) & {s.account for s in self.room.speakers}
+        assert not {o.account for o in self.room.offers} & {s.account for s in self.room.speakers}
+
+    @invariant()
+    def whoever_leads_is_a_cohost_and_has_no_turn(self) -> None:
+        for account in filter(None, (self.room.successor, self.room.acting)):
+            assert account in self.room.cohosts
+        for speaker in self.room.speakers:
+            if self.room.is_moderator(speaker.account):
+                assert speaker.turn is None
+            elif self.room.turns is not None:
+                assert speaker.turn is not None
+
+    @invariant()
+    def rests_do_not_pile_up(self) -> None:
+        assert len({x.account for x in self.room.rests}) == len(self.room.rests) <= len(PEOPLE)
 
     @invariant()
     def seq_has_no_gaps(self) -> None:

@@ -40,7 +40,9 @@ def stage() -> r.Room:
 ROLES = {"host": "host", "cohost": "cora", "speaker": "sam", "listener": "lia"}
 _Y, _H, _M = "yes", "host_only", "moderator_only"
 
-TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
+_HOUSE = "house_only"
+
+TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("grant a hand", r.Grant, "hanna", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("offer the floor", r.Grant, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("revoke a speaker", r.Revoke, "sam", {"host": _Y, "cohost": _Y, "speaker": _Y, "listener": _M}),
@@ -66,6 +68,18 @@ TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
     ("lower a hand", r.LowerHand, None, {"host": _Y, "cohost": _Y, "speaker": _Y, "listener": _Y}),
     ("lock hands", r.LockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("unlock hands", r.UnlockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("slow hands", r.SlowHands, 30, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("let hands be quick", r.UnslowHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("call up the next", r.Next, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("set turns", r.SetTurns, (90, 120), {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("lift turns", r.LiftTurns, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("size the stage", r.SizeStage, 5, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("name a successor", r.NameSuccessor, "cleo", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("name a listener", r.NameSuccessor, "lia", {"host": "not_cohost", "cohost": _H, "speaker": _H, "listener": _H}),
+    ("drop a successor", r.DropSuccessor, "cleo", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("sweep", r.Sweep, None, dict.fromkeys(ROLES, _HOUSE)),
+    ("say that the host left", r.LeaveHost, frozenset({"host"}), dict.fromkeys(ROLES, _HOUSE)),
+    ("say that the host is back", r.ReturnHost, None, dict.fromkeys(ROLES, _HOUSE)),
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
@@ -79,8 +93,9 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("kind", "target", "by", "outcome"), CELLS)
-def test_who_may_do_what(kind: type[r.Command], target: str | None, by: str, outcome: str) -> None:
-    command = kind(by) if target is None else kind(by, target)  # type: ignore[call-arg]
+def test_who_may_do_what(kind: type[r.Command], target: object, by: str, outcome: str) -> None:
+    given = () if target is None else target if isinstance(target, tuple) else (target,)
+    command = kind(by, *given)
     try:
         r.decide(stage(), command, NOW)
         found = _Y
@@ -188,7 +203,9 @@ def test_an_ended_room_takes_no_command() -> None:
     for command in (
         r.RaiseHand("lia"), r.Grant("host", "hanna"), r.Mute("host", "sam"), r.End("host"), r.Remove("host", "lia"),
         r.Restore("host", "remo"), r.AddCohost("host", "lia"), r.Invite("host", "lia"), r.MuteAll("host"),
-        r.LockHands("host"), r.UnlockHands("host"),
+        r.LockHands("host"), r.UnlockHands("host"), r.Next("host"), r.SlowHands("host", 30), r.UnslowHands("host"),
+        r.SetTurns("host", 90, 120), r.LiftTurns("host"), r.SizeStage("host", 9), r.NameSuccessor("host", "cora"),
+        r.DropSuccessor("host", "cora"),
     ):  # fmt: skip
         with pytest.raises(Conflict) as refused:
             r.decide(ended, command, NOW)
@@ -267,7 +284,13 @@ def _whole_history() -> list[r.Event]:
     current = r.fold(None, events)
     for command in (
         r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host"), r.LockHands("host"), r.UnlockHands("host"),
-        r.RaiseHand("ada"), r.LowerHand("ada"),
+        r.RaiseHand("ada", "why?"), r.RaiseHand("ada", "and how?"), r.LowerHand("ada"), r.SizeStage("host", 9),
+        r.RaiseHand("ada"), r.Next("host"), r.Revoke("host", "ada"), r.SlowHands("host", 30), r.UnslowHands("host"),
+        r.SetTurns("host", 90, 120), r.RaiseHand("ada"), r.Next("host"), r.RaiseHand("bob"), r.Next("host"),
+        r.Revoke("host", "bob"), r.RaiseHand("bob"), r.LiftTurns("host"), r.LowerHand("bob"),
+        r.AddCohost("host", "bob"), r.NameSuccessor("host", "bob"), r.DropSuccessor("host", "bob"),
+        r.NameSuccessor("host", "bob"), r.LeaveHost(r.HOUSE, frozenset({"host"})), r.ReturnHost(r.HOUSE),
+        r.RemoveCohost("host", "bob"),
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),
         r.RemoveCohost("host", "bob"), r.Remove("host", "ada"), r.Restore("host", "ada"), r.Uninvite("host", "bob"),

@@ -49,6 +49,7 @@ class House:
             "PAROLA_MEDIA_PROCESSES": str(self.media_processes),
             "PAROLA_DATA_DIR": str(self.folder / "data"),
             "PAROLA_LIMITS": "off",
+            "PAROLA_HOST_AWAY_S": "0",
             # Compiled once for all houses, not once for each.
             "NUMBA_CACHE_DIR": str(COMPILED),
             **self.environment,

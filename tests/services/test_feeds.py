@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +71,44 @@ def fold(snapshot: dict[str, Any], events: list[tuple[str, Any]]) -> dict[str, A
         elif kind == "room.ended":
             room |= {"state": "ended", "ended_at": data["at"]}
         elif kind == "hand.raised":
-            room["hands"] = [*room["hands"], {**person, "raised_at": data["raised_at"]}]
+            hand = {**person, "raised_at": data["raised_at"], "note": data["note"]}
+            room["hands"] = [*room["hands"], hand]
+        elif kind == "hand.noted":
+            noted = [h | {"note": data["note"]} if h["handle"] == handle else h for h in room["hands"]]
+            room["hands"] = noted
+        elif kind == "hands.slowed":
+            room["hands_pause_s"] = data["pause_s"]
+        elif kind == "hands.unslowed":
+            room["hands_pause_s"] = None
+        elif kind in ("turns.set", "turns.lifted"):
+            is_set = kind == "turns.set"
+            room["turns"] = {k: data[k] for k in ("soft_s", "hard_s")} if is_set else None
+            leads = [room["host"]["handle"], *room["cohosts"]]
+            turn = data["turn"] if is_set else None
+            room["speakers"] = [s if s["handle"] in leads else {**s, "turn": turn} for s in room["speakers"]]
+        elif kind == "stage.sized":
+            room["capacity"] = data["capacity"]
+        elif kind == "successor.named":
+            room["successor"] = handle
+        elif kind == "successor.dropped":
+            room["successor"] = None
+        elif kind == "host.succeeded":
+            room["acting_host"] = handle
+        elif kind == "host.returned":
+            room["acting_host"] = None
         elif kind == "hand.lowered":
             room["hands"] = left["hands"]
         elif kind in ("hands.locked", "hands.unlocked"):
             room["hands_locked"] = kind == "hands.locked"
         elif kind == "floor.offered":
-            room["offers"] = [*room["offers"], handle]
+            room["offers"] = [*left["offers"], handle]
+            room["offers_until"][handle] = data["expires_at"]
         elif kind == "floor.declined":
             room["offers"] = left["offers"]
         elif kind == "floor.granted":
             room |= {"hands": left["hands"], "offers": left["offers"]}
-            room["speakers"] = [*room["speakers"], {**person, "muted": False, "connected": False}]
+            speaker = {**person, "muted": False, "connected": False, "turn": data["turn"]}
+            room["speakers"] = [*room["speakers"], speaker]
         elif kind == "floor.revoked":
             room["speakers"] = left["speakers"]
         elif kind in ("speaker.muted", "speaker.unmuted"):
@@ -93,8 +120,14 @@ def fold(snapshot: dict[str, Any], events: list[tuple[str, Any]]) -> dict[str, A
             room |= left
         elif kind == "cohost.added":
             room["cohosts"] = [*room["cohosts"], handle]
+            room["speakers"] = [s | {"turn": None} if s["handle"] == handle else s for s in room["speakers"]]
         elif kind == "cohost.removed":
             room["cohosts"] = left["cohosts"]
+            turn = data["turn"]
+            room["speakers"] = [s | {"turn": turn} if s["handle"] == handle else s for s in room["speakers"]]
+        room["offers_until"] = {k: v for k, v in room["offers_until"].items() if k in room["offers"]}
+        for place in ("successor", "acting_host"):
+            room[place] = room[place] if room[place] in room["cohosts"] else None
     return room
 
 
@@ -115,9 +148,26 @@ async def test_snapshot_and_events_give_the_next_snapshot(house: House, seed: in
     stream = Stream(house, people["ada"], room)
     kind, snapshot, _ = await stream.next()
     assert kind == "snapshot"
-    kinds = [r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands]
-    about = [r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.Invite, r.Uninvite]
-    for _ in range(60):
+    kinds = [
+        r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands, r.Next, r.LiftTurns,
+        r.UnslowHands, lambda by: r.RaiseHand(by, dice.choice(["why?", ""])), lambda by: r.SizeStage(by, 3),
+        lambda by: r.SetTurns(by, 5, dice.choice([10, 20])), lambda by: r.SlowHands(by, 5),
+    ]  # fmt: skip
+    about = [
+        r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.Invite, r.Uninvite, r.NameSuccessor,
+        r.DropSuccessor,
+    ]  # fmt: skip
+    for _ in range(90):
+        if dice.random() < 0.1:
+            now = await house.store.rooms.load(room.id)
+            assert now is not None
+            if now.successor is not None and now.acting is None:
+                away = r.LeaveHost(r.HOUSE, frozenset({now.host}))
+                await house.services.rooms.come_about(room.id, away)
+            else:
+                await house.services.rooms.come_about(room.id, r.ReturnHost(r.HOUSE))
+            ahead = datetime.now(UTC) + timedelta(seconds=dice.choice([0, 11, 61]))
+            await house.services.rooms.come_about(room.id, r.Sweep(r.HOUSE), ahead)
         by = people["ada"] if dice.random() < 0.6 else people[dice.choice(HANDLES)]
         whom = ids[dice.choice(HANDLES)]
         make: Any = dice.choice(kinds)

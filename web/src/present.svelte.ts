@@ -14,10 +14,10 @@ import { counted, QualityMeter, type Quality } from './media/quality';
 import { report } from './media/statistics';
 import { WakeLock } from './media/wakeLock';
 import { announce, notify } from './notices.svelte';
-import type { Room, RoomEvent } from './protocol/types';
+import type { Room, RoomEvent, TurnWarning } from './protocol/types';
 import { RoomSession } from './room/session.svelte';
 import { talkBySpace } from './room/space';
-import { telling } from './room/telling';
+import { ending, telling, type Telling } from './room/telling';
 
 class Present {
   /** The session of the room page on view. */
@@ -125,6 +125,7 @@ function begin(roomId: string, me: string | null | undefined): RoomSession {
     onEvent: tell,
     onStranger: () => void recognise(),
     onReplaced: (label) => notify(say('microphone_replaced', { name: label || say('microphone_default') })),
+    onTurn: warn,
   });
   session.open();
   return session;
@@ -146,9 +147,16 @@ function letGo(session: RoomSession): void {
 }
 
 function tell(event: RoomEvent, before: Room): void {
-  const told = telling(event, before, account.me?.handle ?? null);
+  utter(telling(event, before, account.me?.handle ?? null));
+}
+
+function warn(warning: TurnWarning, room: Room): void {
+  utter(ending(warning, room, account.me?.handle ?? null), warning.left_s);
+}
+
+function utter(told: Telling | null, count = 0): void {
   if (!told) return;
-  const text = say(told.key as 'said_hand', { name: told.name ?? '' });
+  const text = say(told.key as 'said_turn_ends', { name: told.name ?? '', count });
   if (told.shown) notify(text);
   else announce(text);
 }

@@ -1,5 +1,5 @@
 /** Rooms, events and stand-ins for the browser's parts that tests begin with. */
-import type { Room, RoomEvent } from '../src/protocol/types';
+import type { Hand, Room, RoomEvent, Speaker } from '../src/protocol/types';
 import { youIn } from '../src/room/fold';
 
 export const AT = '2026-03-04T05:06:07.890Z';
@@ -19,23 +19,43 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     state: 'live',
     host: person('ada'),
     seq: 2,
-    speakers: [{ ...person('ada'), muted: false, connected: false }],
+    speakers: [{ ...person('ada'), muted: false, connected: false, turn: null }],
     hands: [],
     hands_locked: false,
+    hands_pause_s: null,
+    turns: null,
+    capacity: 50,
     offers: [],
+    offers_until: {},
     cohosts: [],
+    successor: null,
+    acting_host: null,
     audience: { count: 0 },
     starts_at: null,
     started_at: AT,
     ended_at: null,
-    you: { role: 'guest', may_speak: false, hand: false, muted: false, offered: false },
+    you: { role: 'guest', may_speak: false, hand: false, muted: false, offered: false, may_grant: false },
     ...given,
   };
   return { ...room, you: youIn(room, me) };
 }
 
-export function anEvent(seq: number, type: string, handle?: string, by = 'ada'): RoomEvent {
-  return { type, seq, at: AT, by, ...(handle ? person(handle) : {}) };
+export function anEvent(
+  seq: number,
+  type: string,
+  handle?: string,
+  by = 'ada',
+  more: Partial<RoomEvent> = {},
+): RoomEvent {
+  return { type, seq, at: AT, by, ...(handle ? person(handle) : {}), ...more };
+}
+
+export function aSpeaker(handle: string, given: Partial<Speaker> = {}): Speaker {
+  return { ...person(handle), muted: false, connected: true, turn: null, ...given };
+}
+
+export function aHand(handle: string, given: Partial<Hand> = {}): Hand {
+  return { ...person(handle), raised_at: AT, note: '', ...given };
 }
 
 /** A peer connection that does as it is told. */

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, problems, rooms, sharing
+from parola.api import accounts, connections, events, floor, health, leading, problems, rooms, sharing
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -18,7 +18,9 @@ from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.attendance import Attendance
 from parola.services.audience import Audience
+from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.people import People
 from parola.services.rooms import Rooms
@@ -30,7 +32,7 @@ from parola.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that the routes call; `bootstrap` makes it."""
+    """Everything that the routes call, and what runs beside them; `bootstrap` makes it."""
 
     store: Store
     bus: Bus
@@ -43,6 +45,8 @@ class Services:
     signalling: Signalling
     feeds: Feeds
     views: Views
+    deadlines: Deadlines
+    attendance: Attendance
     limits: Limits
     metrics: Metrics
     cards: Cards
@@ -84,6 +88,7 @@ def make_app(
         rooms.people,
         rooms.router,
         floor.router,
+        leading.router,
         events.router,
         connections.router,
         sharing.router,

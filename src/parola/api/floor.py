@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from parola.api.accounts import Body
 from parola.api.caller import commanding, services
-from parola.domain import rooms
+from parola.domain import people, rooms
 from parola.domain.rooms import Command
 from parola.services.caller import Caller
 from parola.services.rooms import Carried
@@ -29,49 +30,82 @@ class Granted(BaseModel):
     state: Literal["granted", "offered"]
 
 
+class HandBody(Body):
+    """`note`: what one wants to ask; left out, that of a hand that is up stays."""
+
+    note: str | None = None
+
+
+class NextBody(Body):
+    """`hand`: whose hand is thought to be the first, so that asking again calls up nobody else."""
+
+    hand: str | None = None
+
+
+class CalledUp(Silent):
+    """`handle` has the floor, and whoever had it through the last `next` is silent."""
+
+    handle: str
+
+
 class Removed(BaseModel):
     removed: Literal[True] = True
 
 
 @router.put("/hands/me", status_code=204)
-async def raise_hand(request: Request, who: Member, room_id: str) -> None:
-    await _command(request, who, room_id, rooms.RaiseHand)
+async def raise_hand(request: Request, who: Member, room_id: str, body: HandBody | None = None) -> None:
+    note = body.note if body is not None else None
+    clean = people.parse_note(note) if note is not None else None
+    await command(request, who, room_id, lambda by: rooms.RaiseHand(by, clean))
 
 
 @router.delete("/hands/me", status_code=204)
 async def lower_hand(request: Request, who: Member, room_id: str) -> None:
-    await _command(request, who, room_id, rooms.LowerHand)
+    await command(request, who, room_id, rooms.LowerHand)
 
 
 @router.delete("/hands/{handle}", status_code=204)
 async def dismiss_hand(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.DismissHand)
+    await about(request, who, room_id, handle, rooms.DismissHand)
 
 
 @router.put("/locks/hands", status_code=204)
 async def lock_hands(request: Request, who: Member, room_id: str) -> None:
     """Not below `hands`, where any word may be somebody's handle."""
-    await _command(request, who, room_id, rooms.LockHands)
+    await command(request, who, room_id, rooms.LockHands)
 
 
 @router.delete("/locks/hands", status_code=204)
 async def unlock_hands(request: Request, who: Member, room_id: str) -> None:
-    await _command(request, who, room_id, rooms.UnlockHands)
+    await command(request, who, room_id, rooms.UnlockHands)
 
 
 @router.post("/floor/accept", status_code=204)
 async def accept(request: Request, who: Member, room_id: str) -> None:
-    await _command(request, who, room_id, rooms.Accept)
+    await command(request, who, room_id, rooms.Accept)
 
 
 @router.post("/floor/decline", status_code=204)
 async def decline(request: Request, who: Member, room_id: str) -> None:
-    await _command(request, who, room_id, rooms.Decline)
+    await command(request, who, room_id, rooms.Decline)
+
+
+@router.post("/floor/next")
+async def next_hand(request: Request, who: Member, room_id: str, body: NextBody | None = None) -> CalledUp:
+    here = services(request)
+    expected = None
+    if body is not None and body.hand is not None:
+        await here.gate.enter(who, room_id)
+        expected = (await here.people.find(body.hand)).id
+    carried = await command(request, who, room_id, lambda by: rooms.Next(by, expected))
+    granted = [e.account for e in carried.events if isinstance(e, rooms.FloorGranted)]
+    called = granted[0] if granted else str(expected)
+    return CalledUp(handle=(await here.views.handles([called])).get(called, ""))
 
 
 @router.put("/floor/{handle}", responses={202: {"model": Granted, "description": "Offered"}})
 async def grant(request: Request, response: Response, who: Member, room_id: str, handle: str) -> Granted:
-    carried, target = await _about(request, who, room_id, handle, rooms.Grant)
+    carried, target = await about(request, who, room_id, handle, rooms.Grant)
     if carried.room.has_floor(target):
         return Granted(state="granted")
     response.status_code = 202
@@ -80,63 +114,64 @@ async def grant(request: Request, response: Response, who: Member, room_id: str,
 
 @router.delete("/floor/{handle}")
 async def revoke(request: Request, who: Member, room_id: str, handle: str) -> Silent:
-    await _about(request, who, room_id, handle, rooms.Revoke)
+    await about(request, who, room_id, handle, rooms.Revoke)
     return Silent()
 
 
 @router.put("/mutes/{handle}")
 async def mute(request: Request, who: Member, room_id: str, handle: str) -> Silent:
-    await _about(request, who, room_id, handle, rooms.Mute)
+    await about(request, who, room_id, handle, rooms.Mute)
     return Silent()
 
 
 @router.delete("/mutes/{handle}", status_code=204)
 async def unmute(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.Unmute)
+    await about(request, who, room_id, handle, rooms.Unmute)
 
 
 @router.put("/mutes")
 async def mute_all(request: Request, who: Member, room_id: str) -> Silent:
-    await _command(request, who, room_id, rooms.MuteAll)
+    await command(request, who, room_id, rooms.MuteAll)
     return Silent()
 
 
 @router.put("/removed/{handle}")
 async def remove(request: Request, who: Member, room_id: str, handle: str) -> Removed:
-    await _about(request, who, room_id, handle, rooms.Remove)
+    await about(request, who, room_id, handle, rooms.Remove)
     return Removed()
 
 
 @router.delete("/removed/{handle}", status_code=204)
 async def restore(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.Restore)
+    await about(request, who, room_id, handle, rooms.Restore)
 
 
 @router.put("/cohosts/{handle}", status_code=204)
 async def add_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.AddCohost)
+    await about(request, who, room_id, handle, rooms.AddCohost)
 
 
 @router.delete("/cohosts/{handle}", status_code=204)
 async def remove_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.RemoveCohost)
+    await about(request, who, room_id, handle, rooms.RemoveCohost)
 
 
 @router.put("/invited/{handle}", status_code=204)
 async def invite(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.Invite)
+    await about(request, who, room_id, handle, rooms.Invite)
 
 
 @router.delete("/invited/{handle}", status_code=204)
 async def uninvite(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await _about(request, who, room_id, handle, rooms.Uninvite)
+    await about(request, who, room_id, handle, rooms.Uninvite)
 
 
-async def _command(request: Request, who: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
+async def command(request: Request, who: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
+    """One command of the caller's."""
     return await services(request).rooms.command(who, room_id, make)
 
 
-async def _about(
+async def about(
     request: Request, who: Caller, room_id: str, handle: str, make: Callable[[str, str], Command]
 ) -> tuple[Carried, str]:
     """A command about somebody. The room is asked for first: outside of it nobody learns which handles exist."""

@@ -67,7 +67,7 @@ def problem(
 
 def refused(refusal: Refusal) -> Response:
     headers = {}
-    if isinstance(refusal, TooMany | Unavailable):
+    if isinstance(refusal, TooMany | Unavailable | Conflict) and refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)
     more: dict[str, Any] = {}
     if isinstance(refusal, Invalid):

@@ -40,13 +40,28 @@ class PersonView(BaseModel):
     name: str
 
 
+class TurnView(BaseModel):
+    """When it began, when its speaker is warned, and when the floor is taken."""
+
+    began_at: str
+    soft_at: str
+    hard_at: str
+
+
+class TurnsView(BaseModel):
+    soft_s: int
+    hard_s: int
+
+
 class SpeakerView(PersonView):
     muted: bool
     connected: bool
+    turn: TurnView | None
 
 
 class HandView(PersonView):
     raised_at: str
+    note: str
 
 
 class AudienceView(BaseModel):
@@ -63,6 +78,7 @@ class YouView(BaseModel):
     hand: bool
     muted: bool
     offered: bool
+    may_grant: bool
 
 
 class RoomView(BaseModel):
@@ -77,8 +93,14 @@ class RoomView(BaseModel):
     speakers: list[SpeakerView]
     hands: list[HandView]
     hands_locked: bool
+    hands_pause_s: int | None
+    turns: TurnsView | None
+    capacity: int | None
     offers: list[str]
+    offers_until: dict[str, str]
     cohosts: list[str]
+    successor: str | None
+    acting_host: str | None
     audience: AudienceView
     starts_at: str | None
     started_at: str | None

@@ -304,6 +304,26 @@ class PresenceOrder(Body):
     reply_to: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Body):
+    """Rooms, with accounts that lead them or may come to, whose events this web process is telling them. `name` stays
+    when the process is started anew; who leaves says so."""
+
+    name: str
+    process_id: str
+    readers: list[tuple[str, str]]
+    leaves: bool = False
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        return cls(
+            _text(values["name"]),
+            _text(values["process_id"]),
+            [(_text(room_id), _text(account_id)) for room_id, account_id in values["readers"]],
+            values["leaves"] is True,
+        )
+
+
 def _present(value: Any) -> Present:
     connection, account = value
     return _text(connection), None if account is None else _text(account)

@@ -3,6 +3,7 @@
 MEDIA_GONE = "media.gone"
 SESSION_ENDED = "session.ended"
 PRESENCE = "media.presence"
+READING = "web.reading"
 NOBODY = "media.nobody"
 """Nobody listens here: that the server says so proves that it has read everything before."""
 

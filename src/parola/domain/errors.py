@@ -57,7 +57,13 @@ class NotFound(Refusal):
 
 
 class Conflict(Refusal):
+    """`retry_after_s` where it is a matter of time alone."""
+
     status = 409
+
+    def __init__(self, code: str, detail: str, retry_after_s: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_after_s = retry_after_s
 
 
 class TooLarge(Refusal):

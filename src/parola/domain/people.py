@@ -1,4 +1,5 @@
-"""What a handle, a name, a bio, a password and a title may be. Parse, don't validate: each returns the clean value."""
+"""What a handle, a name, a bio, a password, a title and a note may be. Parse, don't validate: each returns the clean
+value."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ RESERVED = frozenset({"me", "current", "accept", "decline", "admin", "api", "par
 NAME_LENGTH = 60
 BIO_LENGTH = 500
 TITLE_LENGTH = 120
+NOTE_LENGTH = 140
 PASSWORD_LENGTHS = (8, 200)
 _HANDLE = re.compile(r"[a-z0-9_]{2,30}")
 # Bidirectional controls would let a name rewrite the line it stands in.
@@ -31,6 +33,14 @@ def parse_name(text: str) -> str:
 
 def parse_title(text: str) -> str:
     return _line("title", text, TITLE_LENGTH)
+
+
+def parse_note(text: str) -> str:
+    """What goes with a hand; may be empty."""
+    clean = " ".join(_clean("note", text).split())
+    if len(clean) > NOTE_LENGTH:
+        raise Invalid.field("note", f"At most {NOTE_LENGTH} characters.")
+    return clean
 
 
 def parse_bio(text: str) -> str:

@@ -83,6 +83,18 @@ class Audience:
         here = self._rooms.get(room_id)
         return here.connected_speakers if here is not None else frozenset()
 
+    def is_here(self, room_id: str, account: str) -> bool:
+        """Listening, or speaking."""
+        here = self._rooms.get(room_id)
+        return here is not None and here.is_here(account)
+
+    def hears(self, process_ids: Iterable[str], within_s: float) -> bool:
+        """Has each of them said lately who is connected, and is nothing missing of what they said?"""
+        since = self._monotonic() - within_s
+        return not any(self._missing.values()) and all(
+            self._heard_at.get(process_id, float("-inf")) >= since for process_id in process_ids
+        )
+
     def lost(self, room_id: str) -> list[Lost]:
         """Connections of a room that died with their processes not long ago."""
         now = self._monotonic()

@@ -17,11 +17,22 @@ import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
 from parola.bus.messages import Levels, MessageError, Strayed
-from parola.domain.rooms import Access, Event, PersonRemoved, PersonUninvited, Room, RoomEnded, type_name
+from parola.domain.rooms import (
+    Access,
+    Event,
+    PersonRemoved,
+    PersonUninvited,
+    Room,
+    RoomEnded,
+    Speaker,
+    type_name,
+)
 from parola.domain.rooms.events import PersonEvent
 from parola.projection import Watched
 from parola.services.audience import Audience
+from parola.services.bell import Bell
 from parola.services.caller import Caller
+from parola.services.clock import Clock
 from parola.services.pace import back_within_ms, passing_every_s
 from parola.services.presence import Lost
 from parola.services.readers import Reader, Told, event_text
@@ -50,6 +61,7 @@ class Feed:
         bus: Bus,
         views: Views,
         audience: Audience,
+        now: Clock,
         streams: Callable[[], int],
     ) -> None:
         self.watched = watched
@@ -59,6 +71,8 @@ class Feed:
         self._views = views
         self._audience = audience
         self._streams = streams
+        self._bell = Bell(now, self._rang)
+        self._warned: list[tuple[Speaker, int]] = []
         self._remembered = Remembered()
         self._shown: tuple[Room, int, frozenset[str], float, bytes] | None = None
         self._showing = asyncio.Lock()
@@ -71,6 +85,7 @@ class Feed:
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscription: Subscription | None = None
         watched.on_change(self._changed)
+        self._bell.follow(watched.room)
 
     async def start(self) -> None:
         with contextlib.suppress(BusUnavailable):
@@ -81,6 +96,7 @@ class Feed:
 
     async def stop(self) -> None:
         self.watched.remove_listener(self._changed)
+        self._bell.stop()
         # By a word and not by cancelling: a query that is cut off costs its connection.
         self._stopped.set()
         self._passing.set()
@@ -149,6 +165,11 @@ class Feed:
 
     def _changed(self, before: Room, events: tuple[Event, ...], after: Room) -> None:
         self._batches.put_nowait((after, events))
+        self._bell.follow(after)
+
+    def _rang(self, speaker: Speaker, left_s: int) -> None:
+        self._warned.append((speaker, left_s))
+        self._passing.set()
 
     async def _base(self) -> tuple[Room, bytes]:
         room, now = self.watched.room, asyncio.get_running_loop().time()
@@ -231,7 +252,13 @@ class Feed:
         connected = self._audience.connected_speakers(room.id)
         changed = connected ^ self._told_connected
         levels, self._levels = self._levels, {}
-        handles = await self._views.handles({*changed, *levels}) if changed or levels else {}
+        warned, self._warned = self._warned, []
+        wanted = {*changed, *levels, *(speaker.account for speaker, _ in warned)}
+        handles = await self._views.handles(wanted) if wanted else {}
+        for speaker, left_s in warned:
+            if speaker.account in handles:
+                turn = {"handle": handles[speaker.account], "left_s": left_s}
+                told.append(Told(event_text("turn", turn)))
         for account_id in changed:
             if account_id in handles:
                 presence = {"handle": handles[account_id], "connected": account_id in connected}

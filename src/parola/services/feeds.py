@@ -19,6 +19,7 @@ from parola.domain.rooms import Lifecycle, Room, check_entry
 from parola.projection import Projections
 from parola.services.audience import Audience
 from parola.services.caller import Caller
+from parola.services.clock import Clock
 from parola.services.feed import MOST_REPLAYED, Feed, reconnect_text
 from parola.services.pace import COMMENT_EVERY_S, back_within_ms
 from parola.services.presence import Lost
@@ -42,6 +43,7 @@ class Feeds:
         projections: Projections,
         audience: Audience,
         views: Views,
+        now: Clock,
         comment_every_s: float = COMMENT_EVERY_S,
     ) -> None:
         self._store = store
@@ -49,6 +51,7 @@ class Feeds:
         self._projections = projections
         self._views = views
         self._audience = audience
+        self._now = now
         self._feeds: dict[str, Feed] = {}
         self._rooms: dict[Reader, str] = {}
         self._sessions: defaultdict[str, set[Reader]] = defaultdict(set)
@@ -62,6 +65,17 @@ class Feeds:
     @property
     def open_streams(self) -> int:
         return len(self._rooms)
+
+    def leading(self) -> set[tuple[str, str]]:
+        """Rooms, with readers of theirs who lead them or may come to."""
+        found = set()
+        for room_id, feed in self._feeds.items():
+            room = feed.watched.room
+            leaders = {room.host, room.successor, room.acting}
+            found |= {
+                (room_id, r.account_id) for r in feed.readers if r.account_id in leaders and r.account_id
+            }
+        return found
 
     async def run(self) -> None:
         await self._bus.subscribe(subjects.SESSION_ENDED, self._session_ended)
@@ -136,7 +150,9 @@ class Feeds:
     async def _open(self, room_id: str) -> Feed:
         """All of it or, where the reader leaves meanwhile, nothing."""
         watched = await self._projections.watch(room_id)
-        feed = Feed(watched, self._store, self._bus, self._views, self._audience, lambda: len(self._rooms))
+        feed = Feed(
+            watched, self._store, self._bus, self._views, self._audience, self._now, lambda: len(self._rooms)
+        )
         try:
             await feed.start()
         except BaseException:

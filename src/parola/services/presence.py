@@ -75,6 +75,9 @@ class RoomPresence:
     def connected_speakers(self) -> frozenset[str]:
         return frozenset(self._speakers)
 
+    def is_here(self, account: str) -> bool:
+        return account in self._accounts or account in self._speakers
+
     def number(self, process_id: str) -> int:
         """How far this process's part is known; 0 where nobody is there."""
         found = self.through.get(process_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ import structlog
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
 from parola.domain import people, rooms
-from parola.domain.errors import Conflict, Invalid, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -56,13 +56,16 @@ class Rooms:
         projections: Projections,
         now: Clock,
         monotonic: Callable[[], float],
+        capacity: int,
     ) -> None:
+        """`capacity` is how many speakers a new room takes."""
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
         self._now = now
         self._monotonic = monotonic
+        self._capacity = capacity
         self.silence_seconds = prometheus.Histogram(
             "parola_silence_seconds",
             "Until it was confirmed that a voice taken away is silent everywhere",
@@ -86,7 +89,9 @@ class Rooms:
         if guests and access != Access.OPEN:
             raise Invalid.field("guests", "Guests come only into open rooms.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
-        events = rooms.create(room_id, host, clean, Access(access), guests is not False, starts_at, now)
+        events = rooms.create(
+            room_id, host, clean, Access(access), guests is not False, starts_at, now, self._capacity
+        )
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
         return room
@@ -105,11 +110,28 @@ class Rooms:
         """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody
         could say that the silence it asks for has come: then the event stands all the same."""
         by = caller.signed_in().account.id
-        command = make(by)
+        return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
+
+    async def come_about(self, room_id: str, command: Command, due_at: datetime | None = None) -> Carried:
+        """Carries out a command of the house's own. It is decided as of `due_at` where the wall clock lags behind.
+        Raises as `command`; what another process has carried out already leads to nothing."""
+
+        def now() -> datetime:
+            return max(self._now(), due_at) if due_at is not None else self._now()
+
+        async def load() -> Room:
+            room = await self._store.rooms.load(room_id)
+            if room is None:
+                raise NotFound()
+            return room
+
+        return await self._carry_out(command, now, load)
+
+    async def _carry_out(self, command: Command, now: Clock, load: Callable[[], Awaitable[Room]]) -> Carried:
         for _ in range(_TRIES):
-            before = await self._gate.enter(caller, room_id)
+            before = await load()
             try:
-                events = rooms.decide(before, command, self._now())
+                events = rooms.decide(before, command, now())
             except Conflict:
                 if isinstance(command, rooms.End):
                     # Whoever ends it again because nobody confirmed the silence is told "not live" only when it is so.
@@ -124,8 +146,8 @@ class Rooms:
                 await self._store.rooms.append(before, events, after)
             except SeqConflict:
                 continue
-            self._projections.decided(room_id, events)
-            await self._publish(room_id, events)
+            self._projections.decided(before.id, events)
+            await self._publish(before.id, events)
             if any(isinstance(event, _SILENCING) for event in events):
                 await self._settle_to(after)
             return Carried(after, events)
@@ -133,7 +155,14 @@ class Rooms:
 
     async def _settle(self, room: Room, command: Command) -> None:
         if isinstance(
-            command, rooms.Revoke | rooms.Mute | rooms.MuteAll | rooms.Remove | rooms.Uninvite | rooms.End
+            command,
+            rooms.Revoke
+            | rooms.Next
+            | rooms.Mute
+            | rooms.MuteAll
+            | rooms.Remove
+            | rooms.Uninvite
+            | rooms.End,
         ):
             await self._settle_to(room)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from parola.domain.rooms import Event, HandRaised, PersonInvited, PersonUninvited, Room
+from parola.domain import rooms as r
+from parola.domain.rooms import Event, HandRaised, PersonInvited, PersonUninvited, Room, Turn
 from parola.domain.rooms.events import PersonEvent
 from parola.services.audience import Audience
 from parola.services.caller import Caller
@@ -75,7 +77,7 @@ class Views:
             ids.add(room.host)
             ids.update(s.account for s in room.speakers)
             ids.update(h.account for h in room.hands)
-            ids.update(room.offers)
+            ids.update(o.account for o in room.offers)
             ids.update(room.cohosts)
         return await self._store.accounts.by_ids(ids)
 
@@ -91,13 +93,31 @@ class Views:
             "host": _person(people, room.host),
             "seq": room.seq,
             "speakers": [
-                {**_person(people, s.account), "muted": s.muted, "connected": s.account in connected}
+                {
+                    **_person(people, s.account),
+                    "muted": s.muted,
+                    "connected": s.account in connected,
+                    "turn": _turn(s.turn),
+                }
                 for s in room.speakers
             ],
-            "hands": [{**_person(people, h.account), "raised_at": instant(h.raised_at)} for h in room.hands],
+            "hands": [
+                {**_person(people, h.account), "raised_at": instant(h.raised_at), "note": h.note}
+                for h in room.hands
+            ],
             "hands_locked": room.hands_locked,
-            "offers": [_person(people, account)["handle"] for account in room.offers],
+            "hands_pause_s": room.hands_pause_s,
+            "turns": asdict(room.turns) if room.turns is not None else None,
+            "capacity": room.capacity,
+            "offers": [_person(people, o.account)["handle"] for o in room.offers],
+            "offers_until": {
+                _person(people, o.account)["handle"]: instant(o.expires_at)
+                for o in room.offers
+                if o.expires_at is not None
+            },
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
+            "successor": _handle(people, room.successor),
+            "acting_host": _handle(people, room.acting),
             "audience": {"count": self._audience.count(room)},
             "starts_at": instant(room.starts_at),
             "started_at": instant(room.started_at),
@@ -112,7 +132,8 @@ def you(room: Room, caller: Caller) -> dict[str, Any]:
         "may_speak": account is not None and room.has_floor(account),
         "hand": account is not None and room.has_hand(account),
         "muted": account is not None and room.is_muted(account),
-        "offered": account is not None and account in room.offers,
+        "offered": account is not None and room.is_offered(account),
+        "may_grant": account is not None and room.grants(account),
     }
 
 
@@ -124,9 +145,47 @@ def _event(event: Event, people: Mapping[str, Account]) -> dict[str, Any]:
     }
     if isinstance(event, PersonEvent) and not isinstance(event, PersonInvited | PersonUninvited):
         data.update(_person(people, event.account))
-    if isinstance(event, HandRaised):
-        data["raised_at"] = instant(event.at)
+    data.update(_more(event))
     return data
+
+
+def _more(event: Event) -> dict[str, Any]:
+    """What an event says beyond who did it to whom."""
+    match event:
+        case HandRaised():
+            return {"raised_at": instant(event.at), "note": event.note}
+        case r.HandNoted():
+            return {"note": event.note}
+        case r.HandsSlowed():
+            return {"pause_s": event.pause_s}
+        case r.TurnsSet():
+            turns = r.Turns(event.soft_s, event.hard_s)
+            return {**asdict(turns), "turn": _turn(turns.beginning(event.at))}
+        case r.StageSized():
+            return {"capacity": event.capacity}
+        case r.FloorOffered():
+            return {"expires_at": instant(event.expires_at)}
+        case r.FloorDeclined() | r.FloorRevoked() | r.RoomEnded():
+            return {"reason": event.reason}
+        case r.FloorGranted() | r.CohostRemoved() if event.soft_at is not None and event.hard_at is not None:
+            return {"turn": _turn(Turn(event.at, event.soft_at, event.hard_at))}
+        case r.FloorGranted() | r.CohostRemoved():
+            return {"turn": None}
+    return {}
+
+
+def _turn(turn: Turn | None) -> dict[str, Any] | None:
+    if turn is None:
+        return None
+    return {
+        "began_at": instant(turn.began_at),
+        "soft_at": instant(turn.soft_at),
+        "hard_at": instant(turn.hard_at),
+    }
+
+
+def _handle(people: Mapping[str, Account], account_id: str | None) -> str | None:
+    return _person(people, account_id)["handle"] if account_id is not None else None
 
 
 def _person(people: Mapping[str, Account], account_id: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
-from parola.store.rooms import BadCursor, Head, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.rooms import BadCursor, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Invites, Session, Sessions
 
 _WRITTEN_LATELY_S = 3.0
@@ -55,6 +55,7 @@ __all__ = [
     "Invites",
     "Lease",
     "Leases",
+    "Led",
     "Page",
     "Rooms",
     "Seen",

@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import orjson
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, or_, select, tuple_, update
@@ -32,6 +33,7 @@ from parola.store.database import Database
 from parola.store.tables import accounts, follows, room_events, room_people, rooms
 
 _MOST_IN_ONE_QUERY = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -46,6 +48,15 @@ class Head:
     seq: int
     owner: str | None
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """A live room's host, whom the host named, and who is in the host's place."""
+
+    host: str
+    successor: str | None = None
+    acting: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,23 @@ class Rooms:
             row = (await connection.execute(query)).first()
         return str(row.id) if row is not None else None
 
+    async def due(self) -> dict[str, datetime]:
+        """When the next turn or offer is over, of each room where one is."""
+        query = select(rooms.c.id, rooms.c.due_at).where(rooms.c.due_at.is_not(None))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return {row.id: _EPOCH + timedelta(milliseconds=row.due_at) for row in rows}
+
+    async def led(self) -> dict[str, Led]:
+        """All live rooms."""
+        live = select(rooms.c.id, rooms.c.host).where(rooms.c.state == Lifecycle.LIVE.value)
+        leading = select(room_people).where(room_people.c.relation.in_(("successor", "acting")))
+        async with self._database.read() as connection:
+            others: dict[str, dict[str, str]] = {}
+            for row in await connection.execute(leading):
+                others.setdefault(row.room_id, {})[row.relation] = row.account_id
+            return {row.id: Led(row.host, **others.get(row.id, {})) for row in await connection.execute(live)}
+
     async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
         """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
         at = (rooms.c.id == id) & (rooms.c.epoch == expected_epoch)
@@ -196,6 +224,7 @@ def _columns(room: Room) -> dict[str, object]:
         "state": room.state.value,
         "seq": room.seq,
         "listed_at": int((room.started_at or room.starts_at or room.created_at).timestamp() * 1000),
+        "due_at": (room.due_at - _EPOCH) // timedelta(milliseconds=1) if room.due_at is not None else None,
         "snapshot": orjson.dumps(encode_room(room)).decode(),
     }
 
@@ -213,6 +242,8 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
         ("cohost", frozenset(before.cohosts), frozenset(after.cohosts)),
+        ("successor", _only(before.successor), _only(after.successor)),
+        ("acting", _only(before.acting), _only(after.acting)),
     ):
         for account_id in old - new:
             this = (room_people.c.room_id == after.id) & (room_people.c.account_id == account_id)
@@ -220,6 +251,10 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
             await connection.execute(insert(room_people).values(**values))
+
+
+def _only(account: str | None) -> frozenset[str]:
+    return frozenset() if account is None else frozenset({account})
 
 
 def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:

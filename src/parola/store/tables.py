@@ -82,8 +82,10 @@ rooms = Table(
     Column("owner", _ID, nullable=True, index=True),
     Column("epoch", Integer, nullable=False, default=0),
     Column("search", Text, nullable=False, server_default=""),
+    Column("due_at", BigInteger, nullable=True, index=True),
     Index("ix_rooms_listing", "state", "listed_at", "id"),
 )
+"""`due_at` is when the next turn or offer in it is over."""
 
 room_events = Table(
     "room_events",
@@ -101,7 +103,8 @@ room_people = Table(
     Column("relation", String(16), primary_key=True),
     Index("ix_room_people_account", "account_id", "relation"),
 )
-"""Who is invited, removed or co-host, for queries over many rooms; the snapshot says the same of one."""
+"""Who is invited, removed, co-host, or in the host's place now or when the host has gone, for queries over many rooms;
+the snapshot says the same of one."""
 
 leases = Table(
     "leases",

@@ -3,7 +3,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { afterEach, expect, it, vi } from 'vitest';
 
-import { aRoom, AT, person } from '../../tests/given';
+import { aHand, aRoom, aSpeaker } from '../../tests/given';
 import type { LinkState } from '../media/link';
 import type { Room } from '../protocol/types';
 import type { RoomSession, Voice } from '../room/session.svelte';
@@ -37,8 +37,8 @@ function show({ room, listening = 'connected', voice = 'closed', blocked = false
   return { take, ...render(ActionBar, { props }) };
 }
 
-const bob = { ...person('bob'), muted: false, connected: true };
-const hand = { ...person('bob'), raised_at: AT };
+const bob = aSpeaker('bob');
+const hand = aHand('bob');
 
 it('lets a guest listen, then asks to sign in', async () => {
   const { take } = show({ room: aRoom(null), listening: 'idle' });
@@ -57,7 +57,7 @@ it('lets a member raise a hand without listening, too', () => {
 });
 
 it('says where the hand stands', () => {
-  show({ room: aRoom('bob', { hands: [{ ...person('eva'), raised_at: AT }, hand] }) });
+  show({ room: aRoom('bob', { hands: [aHand('eva'), hand] }) });
   expect(screen.getByTestId('lead').textContent).toContain('number 2');
 });
 
@@ -91,4 +91,14 @@ it('offers to hear where the browser holds the sound back', async () => {
   const { take } = show({ room: aRoom('bob'), blocked: true });
   await fireEvent.click(screen.getByTestId('hear'));
   expect(take['hear']).toHaveBeenCalledOnce();
+});
+
+it('says how long an offer stands, and opens the question of a hand that is up', async () => {
+  const until = new Date(Date.now() + 42_000).toISOString();
+  show({ room: aRoom('bob', { offers: ['bob'], offers_until: { bob: until } }) });
+  expect(screen.getByTestId('time-left').textContent).toBe('0:42');
+  cleanup();
+  const { take } = show({ room: aRoom('bob', { hands: [aHand('bob')] }) });
+  await fireEvent.click(screen.getByTestId('note-hand'));
+  expect(take['note']).toHaveBeenCalledOnce();
 });

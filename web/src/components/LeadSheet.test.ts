@@ -59,3 +59,11 @@ it('reads a handle however it is typed', async () => {
   await fireEvent.click(screen.getByTestId('person-remove'));
   expect(lead['remove']).toHaveBeenCalledWith({ handle: 'bob', name: '@bob' });
 });
+
+it('lets who is in the host’s place lead, but not choose who leads', () => {
+  show('carla', { cohosts: ['carla'], access: 'followers', acting_host: 'carla' });
+  for (const label of ['person-grant', 'lock-hands', 'turn-length', 'stage-capacity', 'end'])
+    expect(screen.getByTestId(label)).toBeTruthy();
+  for (const label of ['person-invite', 'person-cohost', 'successor'])
+    expect(screen.queryByTestId(label)).toBeNull();
+});

@@ -2,7 +2,7 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { aRoom, AT, person } from '../../tests/given';
+import { aHand, aRoom, aSpeaker, person } from '../../tests/given';
 import type { Room } from '../protocol/types';
 import PersonSheet from './PersonSheet.svelte';
 import type { Lead } from './lead';
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(cleanup);
 
-const bob = { ...person('bob'), muted: false, connected: true };
+const bob = aSpeaker('bob');
 const host = aRoom().speakers[0] as never;
 const withBob = { speakers: [host, bob] };
 
@@ -42,7 +42,7 @@ it.each<[string, string | null, string, Partial<Room>, string[]]>([
     'the host of a raised hand',
     'ada',
     'bob',
-    { hands: [{ ...person('bob'), raised_at: AT }] },
+    { hands: [aHand('bob')] },
     ['grant', 'dismiss', 'cohost', 'profile', 'remove'],
   ],
   [

@@ -2,16 +2,12 @@
 import { cleanup, render, screen } from '@testing-library/svelte';
 import { afterEach, expect, it } from 'vitest';
 
-import { aRoom, person } from '../../tests/given';
+import { aRoom, aSpeaker } from '../../tests/given';
 import RoomCard from './RoomCard.svelte';
 
 afterEach(cleanup);
 
-const speakers = ['ada', 'bob', 'carla', 'dan', 'eva'].map((handle) => ({
-  ...person(handle),
-  muted: false,
-  connected: true,
-}));
+const speakers = ['ada', 'bob', 'carla', 'dan', 'eva'].map((handle) => aSpeaker(handle));
 
 it('says that it is live, who speaks there and how many listen', () => {
   render(RoomCard, { props: { room: aRoom(null, { speakers, audience: { count: 12 } }) } });

@@ -1,5 +1,5 @@
 /** What those who lead a room do to one person; each says afterwards how it went. */
-import type { Person } from '../protocol/types';
+import type { Person, Turns } from '../protocol/types';
 
 export interface Lead {
   grant(person: Person): void;
@@ -14,5 +14,14 @@ export interface Lead {
   invite(person: Person): void;
   muteAll(): void;
   lockHands(locked: boolean): void;
+  /** The first hand: who was called up before gives the floor back. */
+  next(person: Person): void;
+  /** null: as long as one likes. */
+  setTurns(turns: Turns | null): void;
+  sizeStage(capacity: number): void;
+  /** null: hands go up again at once. */
+  slowHands(pauseS: number | null): void;
+  /** `known` is who was named until now. */
+  nameSuccessor(handle: string | null, known: string | null): void;
   end(): void;
 }

@@ -19,6 +19,16 @@ export function leading(id: () => string, attempt: Attempt): Lead {
     mute: (person) => void attempt(() => api.mute(id(), person.handle)),
     muteAll: () => void attempt(() => api.muteAll(id())),
     lockHands: (locked) => void attempt(() => (locked ? api.lockHands(id()) : api.unlockHands(id()))),
+    next: (person) => void attempt(() => api.next(id(), person.handle)),
+    setTurns: (turns) => void attempt(() => (turns ? api.setTurns(id(), turns) : api.liftTurns(id()))),
+    sizeStage: (capacity) => void attempt(() => api.sizeStage(id(), capacity)),
+    slowHands: (pause) =>
+      void attempt(() => (pause === null ? api.unslowHands(id()) : api.slowHands(id(), pause))),
+    nameSuccessor: (handle, known) =>
+      void attempt(async () => {
+        if (handle !== null) await api.nameSuccessor(id(), handle);
+        else if (known !== null) await api.dropSuccessor(id(), known);
+      }),
     addCohost: (person) => void attempt(() => api.addCohost(id(), person.handle)),
     removeCohost: (person) => void attempt(() => api.removeCohost(id(), person.handle)),
     end: () => void attempt(() => api.end(id())),

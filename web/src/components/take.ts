@@ -7,6 +7,8 @@ export interface Take {
   signIn(): void;
   raiseHand(): void;
   lowerHand(): void;
+  /** Opens where one says what one wants to ask. */
+  note(): void;
   accept(): void;
   decline(): void;
   takeFloor(): void;

@@ -12,6 +12,11 @@ const known: Record<string, Key> = {
   hands_locked: 'problem_hands_locked',
   host_only: 'problem_host_only',
   not_above: 'problem_not_above',
+  stage_full: 'problem_stage_full',
+  no_hands: 'problem_no_hands',
+  not_next: 'problem_not_next',
+  offer_expired: 'said_offer_expired',
+  not_cohost: 'problem_not_cohost',
   not_confirmed: 'problem_not_confirmed',
   already_hosting: 'problem_already_hosting',
 };
@@ -21,6 +26,8 @@ export function explain(error: unknown): string {
   if (error instanceof Unreachable) return say('problem_unreachable');
   if (!(error instanceof Problem)) return say('problem_other', { detail: String(error) });
   if (error.status === 429) return say('problem_too_many');
+  if (error.code === 'slow_hands')
+    return say('problem_slow_hands', { count: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
   const key = known[error.code];
   if (key) return say(key as 'problem_handle_taken');
   const field = error.errors[0];

@@ -104,3 +104,16 @@ it('never fails in hanging up', async () => {
   const { api } = answering(new TypeError('gone'));
   await expect(api.hangUp('/api/rooms/r/whep/c')).resolves.toBeUndefined();
 });
+
+it('sends a note only where there is one to say something about', async () => {
+  const done = () => new Response(null, { status: 204 });
+  const { api, calls } = answering(done(), done(), done());
+  await api.raiseHand('r');
+  await api.raiseHand('r', 'why?');
+  await api.next('r', 'bob');
+  expect(calls.map(({ path, init }) => [init.method, path, init.body ?? null])).toEqual([
+    ['PUT', '/api/rooms/r/hands/me', null],
+    ['PUT', '/api/rooms/r/hands/me', '{"note":"why?"}'],
+    ['POST', '/api/rooms/r/floor/next', '{"hand":"bob"}'],
+  ]);
+});

@@ -2,6 +2,7 @@
  * Every call of the protocol, typed. Each resolves with what was answered, or throws `Problem` (refused) or
  * `Unreachable` (no answer). The session is the server's cookie; no token is kept here.
  */
+import { noteTime } from './clock';
 import { Problem, Unreachable } from './problem';
 import type {
   Access,
@@ -14,6 +15,7 @@ import type {
   Profile,
   Room,
   RoomPage,
+  Turns,
 } from './types';
 
 export type Change = Partial<Pick<Account, 'name' | 'bio' | 'listen_unseen'>>;
@@ -103,10 +105,21 @@ export class Api {
 
   // The floor
 
-  raiseHand = (id: string) => this.call('PUT', room(id, 'hands', 'me'));
+  /** With what one wants to ask, or to change that while the hand is up. */
+  raiseHand = (id: string, note?: string) =>
+    this.call('PUT', room(id, 'hands', 'me'), note === undefined ? undefined : { note });
   lowerHand = (id: string) => this.call('DELETE', room(id, 'hands', 'me'));
   lockHands = (id: string) => this.call('PUT', room(id, 'locks', 'hands'));
   unlockHands = (id: string) => this.call('DELETE', room(id, 'locks', 'hands'));
+  slowHands = (id: string, pause_s: number) => this.call('PUT', room(id, 'pauses', 'hands'), { pause_s });
+  unslowHands = (id: string) => this.call('DELETE', room(id, 'pauses', 'hands'));
+  setTurns = (id: string, turns: Turns) => this.call('PUT', room(id, 'turns'), turns);
+  liftTurns = (id: string) => this.call('DELETE', room(id, 'turns'));
+  sizeStage = (id: string, capacity: number) => this.call('PUT', room(id, 'stage'), { capacity });
+  nameSuccessor = (id: string, handle: string) => this.call('PUT', room(id, 'successor', handle));
+  dropSuccessor = (id: string, handle: string) => this.call('DELETE', room(id, 'successor', handle));
+  /** Calls up the first hand, which is thought to be `hand`'s. */
+  next = (id: string, hand: string) => this.call('POST', room(id, 'floor', 'next'), { hand });
   dismissHand = (id: string, handle: string) => this.call('DELETE', room(id, 'hands', handle));
   accept = (id: string) => this.call('POST', room(id, 'floor', 'accept'));
   decline = (id: string) => this.call('POST', room(id, 'floor', 'decline'));
@@ -153,22 +166,17 @@ export class Api {
     return this.json<RoomPage>('GET', `/api/rooms?${query({ ...wanted, limit: '50' })}`);
   }
 
-  private async call(method: string, path: string): Promise<void> {
-    await this.send(path, { method });
+  private async call(method: string, path: string, body?: unknown): Promise<void> {
+    await this.send(path, written(method, body));
   }
 
   private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const answer = await this.send(
-      path,
-      body === undefined
-        ? { method }
-        : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) },
-    );
-    return (await answer.json()) as T;
+    return (await (await this.send(path, written(method, body))).json()) as T;
   }
 
   private async send(path: string, init: RequestInit): Promise<Response> {
     let answer: Response;
+    const asked = Date.now();
     try {
       answer = await this.fetcher(path, {
         ...init,
@@ -179,9 +187,15 @@ export class Api {
     } catch (error) {
       throw new Unreachable(error);
     }
+    noteTime(answer.headers.get('Date'), asked, Date.now());
     if (!answer.ok) throw await Problem.of(answer);
     return answer;
   }
+}
+
+function written(method: string, body: unknown): RequestInit {
+  if (body === undefined) return { method };
+  return { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 function room(id: string, ...steps: string[]): string {

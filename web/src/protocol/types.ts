@@ -24,13 +24,30 @@ export interface Profile extends Account {
   followed: boolean;
 }
 
+/** How long turns are, in seconds: until the speaker is warned, and until the floor is taken. */
+export interface Turns {
+  soft_s: number;
+  hard_s: number;
+}
+
+/** One speaker's. */
+export interface Turn {
+  began_at: string;
+  soft_at: string;
+  hard_at: string;
+}
+
 export interface Speaker extends Person {
   muted: boolean;
   connected: boolean;
+  /** null: they speak as long as they like. */
+  turn: Turn | null;
 }
 
 export interface Hand extends Person {
   raised_at: string;
+  /** What they want to ask; may be empty. */
+  note: string;
 }
 
 export interface You {
@@ -39,6 +56,8 @@ export interface You {
   hand: boolean;
   muted: boolean;
   offered: boolean;
+  /** The host, or who is in the host's place. */
+  may_grant: boolean;
 }
 
 export interface Room {
@@ -53,8 +72,18 @@ export interface Room {
   speakers: Speaker[];
   hands: Hand[];
   hands_locked: boolean;
+  /** How long a hand stays down after it was lowered or after its turn; null: not at all. */
+  hands_pause_s: number | null;
+  turns: Turns | null;
+  /** Speakers at most, the host among them; null: no bound. */
+  capacity: number | null;
   offers: string[];
+  offers_until: Record<string, string>;
   cohosts: string[];
+  /** Whom the host named, should the host go. */
+  successor: string | null;
+  /** Who is in the host's place now. */
+  acting_host: string | null;
   audience: { count: number };
   starts_at: string | null;
   started_at: string | null;
@@ -108,6 +137,20 @@ export interface RoomEvent {
   handle?: string;
   name?: string;
   raised_at?: string;
+  note?: string;
+  turn?: Turn | null;
+  soft_s?: number;
+  hard_s?: number;
+  capacity?: number;
+  pause_s?: number;
+  expires_at?: string;
+  reason?: string | null;
+}
+
+/** Passing: a speaker's turn is over soon. */
+export interface TurnWarning {
+  handle: string;
+  left_s: number;
 }
 
 export type Levels = Record<string, number>;

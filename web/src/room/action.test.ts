@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { aRoom, AT, person } from '../../tests/given';
+import { aHand, aRoom, aSpeaker } from '../../tests/given';
 import type { Room } from '../protocol/types';
 import { mainAction, type Situation } from './action';
 
@@ -14,14 +14,14 @@ function action(room: Room, given: Partial<Situation> = {}) {
   });
 }
 
-const bob = { ...person('bob'), muted: false, connected: true };
+const bob = aSpeaker('bob');
 
 it('is one thing for each role and moment', () => {
   expect(action(aRoom(null), { listening: { kind: 'idle' } })).toBe('listen');
   expect(action(aRoom(null))).toBe('sign_in');
   expect(action(aRoom('bob'), { listening: { kind: 'idle' } })).toBe('listen');
   expect(action(aRoom('bob'))).toBe('raise_hand');
-  expect(action(aRoom('bob', { hands: [{ ...person('bob'), raised_at: AT }] }))).toBe('lower_hand');
+  expect(action(aRoom('bob', { hands: [aHand('bob')] }))).toBe('lower_hand');
   expect(action(aRoom('bob', { offers: ['bob'] }), { listening: { kind: 'idle' } })).toBe('answer_offer');
   expect(action(aRoom('bob', { speakers: [bob] }))).toBe('take_floor');
   expect(action(aRoom('ada'), { listening: { kind: 'idle' } })).toBe('take_floor');

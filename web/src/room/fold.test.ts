@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { aRoom, anEvent, AT, person } from '../../tests/given';
+import { aHand, anEvent, aRoom, aSpeaker, AT } from '../../tests/given';
 import type { Room, RoomEvent } from '../protocol/types';
 import { fold, mayModerate, withPresence } from './fold';
 
@@ -26,7 +26,7 @@ describe('fold', () => {
 
     room = after(room, 'bob', anEvent(5, 'floor.granted', 'bob'));
     expect(room.hands.map((one) => one.handle)).toEqual(['carla']);
-    expect(room.speakers[1]).toEqual({ ...person('bob'), muted: false, connected: false });
+    expect(room.speakers[1]).toEqual(aSpeaker('bob', { connected: false }));
     expect(room.you).toMatchObject({ role: 'speaker', hand: false, may_speak: true, muted: false });
 
     room = after(room, 'bob', anEvent(6, 'speaker.muted', 'bob'));
@@ -52,7 +52,7 @@ describe('fold', () => {
 
   it('takes everything from whoever is removed', () => {
     const room = after(
-      aRoom(null, { hands: [{ ...person('bob'), raised_at: AT }], offers: ['bob'], cohosts: ['bob'] }),
+      aRoom(null, { hands: [aHand('bob')], offers: ['bob'], cohosts: ['bob'] }),
       null,
       anEvent(3, 'floor.granted', 'carla'),
       anEvent(4, 'person.removed', 'bob'),
@@ -63,7 +63,7 @@ describe('fold', () => {
   });
 
   it('treats a taken back invitation as a removal where one enters by it', () => {
-    const speakers = [{ ...person('bob'), muted: false, connected: true }];
+    const speakers = [aSpeaker('bob')];
     const gone = anEvent(3, 'person.uninvited', 'bob');
     expect(after(aRoom(null, { access: 'invited', speakers }), null, gone).speakers).toEqual([]);
     expect(after(aRoom(null, { access: 'open', speakers }), null, gone).speakers).toEqual(speakers);
@@ -79,6 +79,82 @@ describe('fold', () => {
     expect(room).toMatchObject({ state: 'live', started_at: AT, cohosts: ['bob'], you: { role: 'cohost' } });
     const ended = after(room, 'bob', anEvent(5, 'cohost.removed', 'bob'), anEvent(6, 'room.ended'));
     expect(ended).toMatchObject({ state: 'ended', ended_at: AT, cohosts: [], you: { role: 'listener' } });
+  });
+
+  const turn = { began_at: AT, soft_at: '2026-03-04T05:07:37.890Z', hard_at: '2026-03-04T05:08:07.890Z' };
+
+  it('keeps what each hand wants to ask', () => {
+    const asked = after(aRoom(), null, anEvent(3, 'hand.raised', 'bob', 'bob', { note: 'why?' }));
+    expect(asked.hands[0]?.note).toBe('why?');
+    expect(after(asked, null, anEvent(4, 'hand.noted', 'bob', 'bob', { note: '' })).hands[0]?.note).toBe('');
+    expect(after(aRoom(), null, anEvent(3, 'hand.raised', 'bob')).hands[0]?.note).toBe('');
+  });
+
+  it('times the turns of those who do not lead, until they are lifted', () => {
+    const room = after(
+      aRoom(null, { cohosts: ['carla'], speakers: [aSpeaker('ada'), aSpeaker('bob'), aSpeaker('carla')] }),
+      null,
+      anEvent(3, 'turns.set', undefined, 'ada', { soft_s: 90, hard_s: 120, turn }),
+    );
+    expect(room.turns).toEqual({ soft_s: 90, hard_s: 120 });
+    expect(room.speakers.map((one) => one.turn)).toEqual([null, turn, null]);
+    const leading = after(room, null, anEvent(4, 'cohost.added', 'bob'));
+    expect(leading.speakers[1]?.turn).toBeNull();
+    const former = after(leading, null, anEvent(5, 'cohost.removed', 'bob', 'ada', { turn }));
+    expect(former.speakers[1]?.turn).toEqual(turn);
+    const lifted = after(former, null, anEvent(6, 'turns.lifted'));
+    expect([lifted.turns, lifted.speakers[1]?.turn]).toEqual([null, null]);
+    const granted = after(room, null, anEvent(4, 'floor.granted', 'dora', 'ada', { turn }));
+    expect(granted.speakers[3]?.turn).toEqual(turn);
+  });
+
+  it('knows how the room runs, and until when an offer stands', () => {
+    const room = after(
+      aRoom(),
+      null,
+      anEvent(3, 'stage.sized', undefined, 'ada', { capacity: 3 }),
+      anEvent(4, 'hands.slowed', undefined, 'ada', { pause_s: 60 }),
+      anEvent(5, 'floor.offered', 'bob', 'ada', { expires_at: AT }),
+    );
+    expect(room).toMatchObject({ capacity: 3, hands_pause_s: 60, offers_until: { bob: AT } });
+    const over = after(
+      room,
+      null,
+      anEvent(6, 'floor.declined', 'bob', '', { reason: 'expired' }),
+      anEvent(7, 'hands.unslowed'),
+    );
+    expect(over).toMatchObject({ hands_pause_s: null, offers: [], offers_until: {} });
+  });
+
+  it('lets whom the host named grant, until the host is back or they lead no more', () => {
+    const led = after(
+      aRoom('bob', { cohosts: ['bob'] }),
+      'bob',
+      anEvent(3, 'successor.named', 'bob'),
+      anEvent(4, 'host.succeeded', 'bob', ''),
+    );
+    expect(led).toMatchObject({ successor: 'bob', acting_host: 'bob' });
+    expect(led.you).toMatchObject({ role: 'cohost', may_grant: true });
+    const back = after(led, 'bob', anEvent(5, 'host.returned', undefined, ''));
+    expect([back.acting_host, back.you.may_grant]).toEqual([null, false]);
+    for (const type of ['cohost.removed', 'person.removed'])
+      expect(after(led, 'bob', anEvent(5, type, 'bob'))).toMatchObject({
+        successor: null,
+        acting_host: null,
+      });
+    expect(after(back, 'bob', anEvent(6, 'successor.dropped', 'bob')).successor).toBeNull();
+  });
+
+  it('folds a room that an older server has told of', () => {
+    const { offers_until, acting_host, turns, ...old } = aRoom('bob');
+    expect([offers_until, acting_host, turns]).toEqual([{}, null, null]);
+    const room = after(
+      old as Room,
+      'bob',
+      anEvent(3, 'floor.offered', 'bob'),
+      anEvent(4, 'floor.granted', 'bob'),
+    );
+    expect(room.you).toMatchObject({ may_speak: true, may_grant: false });
   });
 
   it('moves only seq for events it does not know', () => {
@@ -105,6 +181,16 @@ describe('fold', () => {
       anEvent(7, 'floor.granted', 'carla'),
       anEvent(8, 'hand.lowered', 'dora'),
       anEvent(9, 'hands.locked'),
+      anEvent(10, 'turns.set', undefined, 'ada', { soft_s: 90, hard_s: 120, turn }),
+      anEvent(11, 'hand.raised', 'dora', 'dora', { note: 'why?' }),
+      anEvent(12, 'hand.noted', 'dora', 'dora', { note: 'how?' }),
+      anEvent(13, 'stage.sized', undefined, 'ada', { capacity: 3 }),
+      anEvent(14, 'hands.slowed', undefined, 'ada', { pause_s: 60 }),
+      anEvent(15, 'cohost.added', 'carla'),
+      anEvent(16, 'successor.named', 'carla'),
+      anEvent(17, 'host.succeeded', 'carla', ''),
+      anEvent(18, 'floor.offered', 'eva', 'carla', { expires_at: AT }),
+      anEvent(19, 'host.returned', undefined, ''),
     ];
     const whole = after(aRoom('bob'), 'bob', ...events);
     for (let cut = 0; cut <= events.length; cut++) {

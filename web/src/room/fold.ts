@@ -4,7 +4,7 @@
  * The invariant: folding the lasting events onto an old snapshot gives the new one, apart from what is passing
  * (`audience`, `connected`). `you` is worked out here for one reader, whose handle comes as an argument.
  */
-import type { Role, Room, RoomEvent, You } from '../protocol/types';
+import type { Person, Role, Room, RoomEvent, Turn, You } from '../protocol/types';
 
 export type Folded =
   | { kind: 'folded'; room: Room }
@@ -36,7 +36,15 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'hand.raised':
       return {
         ...withoutHand(room, handle),
-        hands: [...room.hands, { handle, name, raised_at: event.raised_at ?? event.at }],
+        hands: [
+          ...room.hands,
+          { handle, name, raised_at: event.raised_at ?? event.at, note: event.note ?? '' },
+        ],
+      };
+    case 'hand.noted':
+      return {
+        ...room,
+        hands: room.hands.map((one) => (one.handle === handle ? { ...one, note: event.note ?? '' } : one)),
       };
     case 'hand.lowered':
       return withoutHand(room, handle);
@@ -44,12 +52,22 @@ function evolve(room: Room, event: RoomEvent): Room {
       return { ...room, hands_locked: true };
     case 'hands.unlocked':
       return { ...room, hands_locked: false };
+    case 'hands.slowed':
+      return { ...room, hands_pause_s: event.pause_s ?? null };
+    case 'hands.unslowed':
+      return { ...room, hands_pause_s: null };
+    case 'turns.set':
+      return withTurns(room, event);
+    case 'turns.lifted':
+      return { ...room, turns: null, speakers: room.speakers.map((one) => ({ ...one, turn: null })) };
+    case 'stage.sized':
+      return { ...room, capacity: event.capacity ?? null };
     case 'floor.offered':
-      return { ...room, offers: [...withoutOffer(room, handle).offers, handle] };
+      return withOffer(room, handle, event.expires_at);
     case 'floor.declined':
       return withoutOffer(room, handle);
     case 'floor.granted':
-      return withFloor(withoutHand(withoutOffer(room, handle), handle), handle, name);
+      return withFloor(withoutHand(withoutOffer(room, handle), handle), { handle, name }, event.turn ?? null);
     case 'floor.revoked':
       return withoutFloor(withoutOffer(room, handle), handle);
     case 'speaker.muted':
@@ -62,9 +80,21 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'person.uninvited':
       return room.access === 'open' ? room : withoutEverything(room, handle);
     case 'cohost.added':
-      return { ...room, cohosts: [...room.cohosts.filter((known) => known !== handle), handle] };
+      return withTurn(
+        { ...room, cohosts: [...room.cohosts.filter((known) => known !== handle), handle] },
+        handle,
+        null,
+      );
     case 'cohost.removed':
-      return { ...room, cohosts: room.cohosts.filter((known) => known !== handle) };
+      return withTurn(withoutCohost(room, handle), handle, event.turn ?? null);
+    case 'successor.named':
+      return { ...room, successor: handle };
+    case 'successor.dropped':
+      return { ...room, successor: null };
+    case 'host.succeeded':
+      return { ...room, acting_host: handle };
+    case 'host.returned':
+      return { ...room, acting_host: null };
     default:
       return room;
   }
@@ -85,6 +115,7 @@ export function youIn(room: Room, me: string | null): You {
     hand: room.hands.some((one) => one.handle === me),
     muted: speaker?.muted ?? false,
     offered: me !== null && room.offers.includes(me),
+    may_grant: me !== null && (room.host.handle === me || room.acting_host === me),
   };
 }
 
@@ -102,9 +133,33 @@ export function mayModerate(room: Room, role: Role, target: string): boolean {
   return role === 'cohost' && !room.cohosts.includes(target);
 }
 
-function withFloor(room: Room, handle: string, name: string): Room {
-  if (room.speakers.some((one) => one.handle === handle)) return room;
-  return { ...room, speakers: [...room.speakers, { handle, name, muted: false, connected: false }] };
+function withFloor(room: Room, who: Person, turn: Turn | null): Room {
+  if (room.speakers.some((one) => one.handle === who.handle)) return room;
+  return { ...room, speakers: [...room.speakers, { ...who, muted: false, connected: false, turn }] };
+}
+
+/** Those who lead the room have no turn; everybody else's begins with the event. */
+function withTurns(room: Room, event: RoomEvent): Room {
+  const { soft_s = 0, hard_s = 0, turn = null } = event;
+  const speakers = room.speakers.map((one) => (isLeading(room, one.handle) ? one : { ...one, turn }));
+  return { ...room, turns: { soft_s, hard_s }, speakers };
+}
+
+function isLeading(room: Room, handle: string): boolean {
+  return room.host.handle === handle || room.cohosts.includes(handle);
+}
+
+function withTurn(room: Room, handle: string, turn: Turn | null): Room {
+  return { ...room, speakers: room.speakers.map((one) => (one.handle === handle ? { ...one, turn } : one)) };
+}
+
+function withOffer(room: Room, handle: string, until: string | undefined): Room {
+  const bare = withoutOffer(room, handle);
+  return {
+    ...bare,
+    offers: [...bare.offers, handle],
+    offers_until: until ? { ...bare.offers_until, [handle]: until } : bare.offers_until,
+  };
 }
 
 function withMute(room: Room, handle: string, muted: boolean): Room {
@@ -116,7 +171,12 @@ function withoutHand(room: Room, handle: string): Room {
 }
 
 function withoutOffer(room: Room, handle: string): Room {
-  return { ...room, offers: room.offers.filter((one) => one !== handle) };
+  const until = Object.entries(room.offers_until ?? {}).filter(([one]) => one !== handle);
+  return {
+    ...room,
+    offers: room.offers.filter((one) => one !== handle),
+    offers_until: Object.fromEntries(until),
+  };
 }
 
 function withoutFloor(room: Room, handle: string): Room {
@@ -124,6 +184,15 @@ function withoutFloor(room: Room, handle: string): Room {
 }
 
 function withoutEverything(room: Room, handle: string): Room {
-  const bare = withoutFloor(withoutOffer(withoutHand(room, handle), handle), handle);
-  return { ...bare, cohosts: bare.cohosts.filter((one) => one !== handle) };
+  return withoutCohost(withoutFloor(withoutOffer(withoutHand(room, handle), handle), handle), handle);
+}
+
+/** Who is in the host's place, or is to be, is a co-host. */
+function withoutCohost(room: Room, handle: string): Room {
+  return {
+    ...room,
+    cohosts: room.cohosts.filter((one) => one !== handle),
+    successor: room.successor === handle ? null : room.successor,
+    acting_host: room.acting_host === handle ? null : room.acting_host,
+  };
 }

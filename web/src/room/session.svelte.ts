@@ -14,7 +14,7 @@ import type { RoomEvents, StreamState } from '../protocol/events';
 import { Problem } from '../protocol/problem';
 import { eventsOf } from '../protocol/shared';
 import type { Message } from '../protocol/sse';
-import type { Details, Levels, Reconnect, Room, RoomEvent } from '../protocol/types';
+import type { Details, Levels, Reconnect, Room, RoomEvent, TurnWarning } from '../protocol/types';
 import { fold, withPresence, youIn } from './fold';
 
 export type Gone =
@@ -45,6 +45,8 @@ export interface SessionOptions {
   me: string | null | undefined;
   /** After each lasting event was folded. */
   onEvent?(event: RoomEvent, before: Room, after: Room): void;
+  /** Somebody's turn is over soon. */
+  onTurn?(warning: TurnWarning, room: Room): void;
   /** The server takes us for somebody else than `me`: that session has ended, or another has begun. */
   onStranger?(): void;
   /** The microphone was unplugged, and the one of this label goes on in its place. */
@@ -455,6 +457,8 @@ export class RoomSession {
     else if (event === 'presence' && typeof data['handle'] === 'string')
       this.room = withPresence(room, data['handle'], data['connected'] === true);
     else if (event === 'levels') this.onLevels(data as Levels);
+    else if (event === 'turn' && typeof data['handle'] === 'string')
+      this.options.onTurn?.(data as unknown as TurnWarning, room);
     else if (event === 'reconnect') this.onReconnect(data as unknown as Reconnect);
   }
 

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { aRoom, anAnswer, person, settled } from '../../tests/given';
+import { anAnswer, aRoom, aSpeaker, person, settled } from '../../tests/given';
 import type { LinkState } from '../media/link';
 import type { Microphone } from '../media/microphone';
 import { MicrophoneError } from '../media/microphone';
@@ -63,7 +63,7 @@ class FakeMicrophone {
   }
 }
 
-const bob = { ...person('bob'), muted: false, connected: false };
+const bob = aSpeaker('bob', { connected: false });
 const onStage = (given: Partial<Room> = {}) =>
   aRoom('bob', { speakers: [aRoom().speakers[0] as never, bob], ...given });
 

@@ -1,6 +1,6 @@
 /** What an event means to the one who is there: a sentence to read out, and whether it should also be seen. Pure. */
 import type { Key } from '../language/messages';
-import type { Room, RoomEvent } from '../protocol/types';
+import type { Room, RoomEvent, TurnWarning } from '../protocol/types';
 
 export interface Telling {
   key: Key;
@@ -26,6 +26,7 @@ export function telling(event: RoomEvent, before: Room, me: string | null): Tell
     case 'floor.offered':
       return mine ? { ...own('said_you_offered'), shown: false } : others('said_offered');
     case 'floor.declined':
+      if (event.reason === 'expired') return mine ? own('said_offer_expired') : others('said_expired');
       if (mine) return byMe ? null : own('said_withdrawn');
       return event.by === event.handle ? others('said_declined') : null;
     case 'floor.granted':
@@ -33,7 +34,8 @@ export function telling(event: RoomEvent, before: Room, me: string | null): Tell
     case 'floor.revoked':
       if (!before.speakers.some((one) => one.handle === event.handle))
         return mine ? own('said_withdrawn') : null;
-      return mine ? own('said_you_lost_floor') : others('said_lost_floor');
+      if (mine) return own(event.reason === 'turn_over' ? 'said_turn_over' : 'said_you_lost_floor');
+      return others('said_lost_floor');
     case 'speaker.muted':
       if (mine) return byMe ? null : own('said_you_muted');
       return others('said_muted');
@@ -41,7 +43,19 @@ export function telling(event: RoomEvent, before: Room, me: string | null): Tell
       return mine ? null : others('said_removed');
     case 'cohost.added':
       return mine ? own('said_you_cohost') : others('said_cohost');
+    case 'host.succeeded':
+      return mine ? own('said_you_lead') : others('said_leads');
+    case 'host.returned':
+      return { key: 'said_host_back', name: before.host.name, shown: false };
     default:
       return null;
   }
+}
+
+/** A turn that is over soon: whoever speaks sees it, whoever leads the room may hear it. */
+export function ending({ handle }: TurnWarning, room: Room, me: string | null): Telling | null {
+  if (handle === me) return { key: 'said_your_turn_ends', name: null, shown: true };
+  if (!room.you.may_grant) return null;
+  const name = room.speakers.find((one) => one.handle === handle)?.name ?? handle;
+  return { key: 'said_turn_ends', name, shown: false };
 }

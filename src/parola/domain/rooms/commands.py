@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HOUSE = ""
+"""Who does what nobody did: a clock has run out, or the host has gone. No account has this id."""
+OFFER_S = 60
+"""So long an offer waits for an answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -23,8 +28,11 @@ class End(Command):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
 class RaiseHand(Command):
-    __slots__ = ()
+    """With a note, or changing that of a hand that is up; None leaves it as it is."""
+
+    note: str | None = None
 
 
 class LowerHand(Command):
@@ -53,10 +61,19 @@ class DismissHand(TargetedCommand):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
 class Grant(TargetedCommand):
-    """A grant where the hand is up, an offer where it is not."""
+    """A grant where the hand is up, an offer for `offer_s` where it is not."""
 
-    __slots__ = ()
+    offer_s: int = OFFER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Next(Command):
+    """Grants the first hand, and takes the floor of whom an earlier `next` gave it. `hand` is whose hand is thought to
+    be the first: whoever asks again does not call up the one behind."""
+
+    hand: str | None = None
 
 
 class Revoke(TargetedCommand):
@@ -100,4 +117,66 @@ class Invite(TargetedCommand):
 
 
 class Uninvite(TargetedCommand):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetTurns(Command):
+    """From now on turns are so long: for those who get the floor, and for those who have it from now."""
+
+    soft_s: int
+    hard_s: int
+
+
+class LiftTurns(Command):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SizeStage(Command):
+    """At most so many speakers, the host among them. Nobody loses the floor by it."""
+
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlowHands(Command):
+    """From now on a hand stays down for so long after it was lowered, or after its turn."""
+
+    pause_s: int
+
+
+class UnslowHands(Command):
+    __slots__ = ()
+
+
+class NameSuccessor(TargetedCommand):
+    """Which co-host is in the host's place where the host has gone."""
+
+    __slots__ = ()
+
+
+class DropSuccessor(TargetedCommand):
+    __slots__ = ()
+
+
+# What the house itself asks for, by `HOUSE`, and nobody else may.
+
+
+class Sweep(Command):
+    """Ends the turns and offers whose time has come."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveHost(Command):
+    """`absent` are accounts that have had no connection to the room for long."""
+
+    absent: frozenset[str]
+
+
+class ReturnHost(Command):
+    """The host is connected again."""
+
     __slots__ = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class RoomCreated(Event):
     access: Access
     guests: bool
     starts_at: datetime | None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,9 @@ class RoomStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomEnded(Event):
-    pass
+    """`reason` is "host_left" where nobody ended it."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,16 @@ class PersonEvent(Event):
     account: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandRaised(PersonEvent):
-    __slots__ = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandNoted(PersonEvent):
+    """Another note with a hand that is up; empty is none."""
+
+    note: str
 
 
 class HandLowered(PersonEvent):
@@ -62,24 +73,64 @@ class HandsUnlocked(Event):
     pass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsSlowed(Event):
+    """After this a hand stays down for `pause_s` seconds after it was lowered, or after its turn."""
+
+    pause_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsUnslowed(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnsSet(Event):
+    """Those with the floor who are neither host nor co-host begin a turn with this."""
+
+    soft_s: int
+    hard_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnsLifted(Event):
+    """Ends no floor, and every turn's end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSized(Event):
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FloorOffered(PersonEvent):
-    __slots__ = ()
+    """Takes the place of an earlier offer. From `expires_at` on it cannot be accepted, whoever has noticed."""
+
+    expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FloorDeclined(PersonEvent):
-    """By the one offered; an offer that was withdrawn has another `by`."""
+    """By the one offered; an offer that was withdrawn has another `by`, one whose time was over `reason` "expired"."""
 
-    __slots__ = ()
+    reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FloorGranted(PersonEvent):
-    """Ends that person's hand and offer; they start unmuted."""
+    """Ends that person's hand and offer; they start unmuted, and `hard_at` is when their turn is over."""
 
-    __slots__ = ()
+    by_next: bool = False
+    soft_at: datetime | None = None
+    hard_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FloorRevoked(PersonEvent):
-    __slots__ = ()
+    """`reason` is "turn_over", or "next" where somebody else was called up; else None."""
+
+    reason: str | None = None
 
 
 class SpeakerMuted(PersonEvent):
@@ -101,11 +152,36 @@ class PersonRestored(PersonEvent):
 
 
 class CohostAdded(PersonEvent):
+    """A turn of theirs has no end any more."""
+
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CohostRemoved(PersonEvent):
+    """Where they have the floor and turns are set, theirs begins."""
+
+    soft_at: datetime | None = None
+    hard_at: datetime | None = None
+
+
+class SuccessorNamed(PersonEvent):
     __slots__ = ()
+
+
+class SuccessorDropped(PersonEvent):
+    __slots__ = ()
+
+
+class HostSucceeded(PersonEvent):
+    """The host has gone, and this co-host grants the floor until they are back."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReturned(Event):
+    pass
 
 
 class PersonInvited(PersonEvent):
@@ -123,9 +199,15 @@ _NAMES: dict[type[Event], str] = {
     RoomStarted: "room.started",
     RoomEnded: "room.ended",
     HandRaised: "hand.raised",
+    HandNoted: "hand.noted",
     HandLowered: "hand.lowered",
     HandsLocked: "hands.locked",
     HandsUnlocked: "hands.unlocked",
+    HandsSlowed: "hands.slowed",
+    HandsUnslowed: "hands.unslowed",
+    TurnsSet: "turns.set",
+    TurnsLifted: "turns.lifted",
+    StageSized: "stage.sized",
     FloorOffered: "floor.offered",
     FloorDeclined: "floor.declined",
     FloorGranted: "floor.granted",
@@ -136,6 +218,10 @@ _NAMES: dict[type[Event], str] = {
     PersonRestored: "person.restored",
     CohostAdded: "cohost.added",
     CohostRemoved: "cohost.removed",
+    SuccessorNamed: "successor.named",
+    SuccessorDropped: "successor.dropped",
+    HostSucceeded: "host.succeeded",
+    HostReturned: "host.returned",
     PersonInvited: "person.invited",
     PersonUninvited: "person.uninvited",
 }
@@ -160,10 +246,12 @@ def encode_event(event: Event) -> dict[str, Any]:
 
 
 def decode_event(data: dict[str, Any]) -> Event:
+    """What was written before a field existed has that field's default."""
     kind = _TYPES[data["type"]]
-    values = {field.name: data[field.name] for field in fields(kind)}
-    values["at"] = datetime.fromisoformat(values["at"])
+    values = {f.name: data[f.name] for f in fields(kind) if f.name in data or f.default is MISSING}
+    for name, value in values.items():
+        if value is not None and (name == "at" or name.endswith("_at")):
+            values[name] = datetime.fromisoformat(value)
     if kind is RoomCreated:
         values["access"] = Access(values["access"])
-        values["starts_at"] = datetime.fromisoformat(values["starts_at"]) if values["starts_at"] else None
     return kind(**values)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 
 class Access(StrEnum):
@@ -35,24 +34,70 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """How long a turn is: seconds until its speaker is warned, and until the floor is taken."""
+
+    soft_s: int
+    hard_s: int
+
+    def beginning(self, at: datetime) -> Turn:
+        return Turn(at, at + timedelta(seconds=self.soft_s), at + timedelta(seconds=self.hard_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One speaker's: when they are warned, and when the floor is taken from them."""
+
+    began_at: datetime
+    soft_at: datetime
+    hard_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Speaker:
-    """Somebody with the floor."""
+    """Somebody with the floor; `by_next` until the next `next`, and without a `turn` as long as they like."""
 
     account: str
     muted: bool = False
+    by_next: bool = False
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """Somebody's wish for the floor."""
+    """Somebody's wish for the floor, and what they want to ask."""
 
     account: str
     raised_at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The floor, for who says yes before `expires_at`; offers of old rooms have none."""
+
+    account: str
+    expires_at: datetime | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Whose hand stays down until when, where hands are slow."""
+
+    account: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Speakers in the order in which they got the floor, the host first; hands in the order in which they went up."""
+    """Speakers in the order in which they got the floor, the host first; hands in the order in which they went up.
+
+    `capacity` counts speakers, None is no bound; `hands_pause_s` is how long a hand rests where they are slow;
+    `successor` is whom the host named, `acting` who is in the host's place now. Both are co-hosts.
+    """
 
     id: str
     host: str
@@ -67,11 +112,17 @@ class Room:
     ended_at: datetime | None = None
     speakers: tuple[Speaker, ...] = ()
     hands: tuple[Hand, ...] = ()
-    offers: tuple[str, ...] = ()
+    offers: tuple[Offer, ...] = ()
     cohosts: tuple[str, ...] = ()
     removed: frozenset[str] = frozenset()
     invited: frozenset[str] = frozenset()
     hands_locked: bool = False
+    hands_pause_s: int | None = None
+    rests: tuple[Rest, ...] = ()
+    turns: Turns | None = None
+    capacity: int | None = None
+    successor: str | None = None
+    acting: str | None = None
 
     def speaker(self, account: str) -> Speaker | None:
         return next((s for s in self.speakers if s.account == account), None)
@@ -83,8 +134,17 @@ class Room:
         speaker = self.speaker(account)
         return speaker is not None and speaker.muted
 
+    def hand(self, account: str) -> Hand | None:
+        return next((h for h in self.hands if h.account == account), None)
+
     def has_hand(self, account: str) -> bool:
-        return any(h.account == account for h in self.hands)
+        return self.hand(account) is not None
+
+    def offer(self, account: str) -> Offer | None:
+        return next((o for o in self.offers if o.account == account), None)
+
+    def is_offered(self, account: str) -> bool:
+        return self.offer(account) is not None
 
     def may_be_heard(self, account: str) -> bool:
         """The one question the media engine asks for each packet."""
@@ -99,6 +159,19 @@ class Room:
     def is_moderator(self, account: str) -> bool:
         return account == self.host or account in self.cohosts
 
+    def grants(self, account: str) -> bool:
+        """The host, and whoever is in the host's place."""
+        return account in (self.host, self.acting)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the next turn or offer is over."""
+        if self.state is not Lifecycle.LIVE:
+            return None
+        ends = [s.turn.hard_at for s in self.speakers if s.turn is not None]
+        ends += [o.expires_at for o in self.offers if o.expires_at is not None]
+        return min(ends, default=None)
+
     def role(self, account: str | None) -> Role:
         if account is None:
             return Role.GUEST
@@ -107,58 +180,3 @@ class Room:
         if account in self.cohosts:
             return Role.COHOST
         return Role.SPEAKER if self.has_floor(account) else Role.LISTENER
-
-
-def encode_room(room: Room) -> dict[str, Any]:
-    """As JSON types; `decode_room` is its inverse."""
-    return {
-        "id": room.id,
-        "host": room.host,
-        "title": room.title,
-        "access": room.access.value,
-        "guests": room.guests,
-        "state": room.state.value,
-        "seq": room.seq,
-        "created_at": room.created_at.isoformat(),
-        "starts_at": _text(room.starts_at),
-        "started_at": _text(room.started_at),
-        "ended_at": _text(room.ended_at),
-        "speakers": [[s.account, s.muted] for s in room.speakers],
-        "hands": [[h.account, h.raised_at.isoformat()] for h in room.hands],
-        "offers": list(room.offers),
-        "cohosts": list(room.cohosts),
-        "removed": sorted(room.removed),
-        "invited": sorted(room.invited),
-        "hands_locked": room.hands_locked,
-    }
-
-
-def decode_room(data: dict[str, Any]) -> Room:
-    return Room(
-        id=data["id"],
-        host=data["host"],
-        title=data["title"],
-        access=Access(data["access"]),
-        guests=data["guests"],
-        state=Lifecycle(data["state"]),
-        seq=data["seq"],
-        created_at=datetime.fromisoformat(data["created_at"]),
-        starts_at=_time(data["starts_at"]),
-        started_at=_time(data["started_at"]),
-        ended_at=_time(data["ended_at"]),
-        speakers=tuple(Speaker(account, muted) for account, muted in data["speakers"]),
-        hands=tuple(Hand(account, datetime.fromisoformat(at)) for account, at in data["hands"]),
-        offers=tuple(data["offers"]),
-        cohosts=tuple(data["cohosts"]),
-        removed=frozenset(data["removed"]),
-        invited=frozenset(data["invited"]),
-        hands_locked=data.get("hands_locked", False),  # rooms written before hands could be locked
-    )
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text is not None else None

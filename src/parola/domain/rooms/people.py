@@ -1,0 +1,123 @@
+"""Who leads the room beside the host, or in the host's place; who is invited, and who is put out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from parola.domain.errors import Conflict, Forbidden, Invalid
+from parola.domain.rooms import commands as c
+from parola.domain.rooms import events as e
+from parola.domain.rooms.floor import turn_of_former_cohost
+from parola.domain.rooms.rights import (
+    Decided,
+    above,
+    moderator,
+    not_ended,
+    one,
+    only_host,
+    only_house,
+)
+from parola.domain.rooms.state import Access, Lifecycle, Room
+
+
+def remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    above(room, command)
+    if command.target == room.host:
+        raise Forbidden("not_above", "Nobody removes the host.")
+    not_ended(room)
+    return () if command.target in room.removed else one(e.PersonRemoved, room, command, command.target, now)
+
+
+def restore(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    moderator(room, command)
+    not_ended(room)
+    return one(e.PersonRestored, room, command, command.target, now) if command.target in room.removed else ()
+
+
+def add_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    only_host(room, command)
+    not_ended(room)
+    if command.target == room.host:
+        raise Invalid.field("handle", "The host needs no co-hosting.")
+    if command.target in room.removed:
+        raise Conflict("is_removed", "This person was removed from the room.")
+    return () if command.target in room.cohosts else one(e.CohostAdded, room, command, command.target, now)
+
+
+def remove_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    only_host(room, command)
+    not_ended(room)
+    if command.target not in room.cohosts:
+        return ()
+    turn = turn_of_former_cohost(room, command.target, now)
+    return one(e.CohostRemoved, room, command, command.target, now, **turn)
+
+
+def name_successor(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    only_host(room, command)
+    not_ended(room)
+    if command.target not in room.cohosts:
+        raise Conflict("not_cohost", "Only a co-host can be named.")
+    if room.successor == command.target:
+        return ()
+    return one(e.SuccessorNamed, room, command, command.target, now)
+
+
+def drop_successor(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    only_host(room, command)
+    not_ended(room)
+    if room.successor != command.target:
+        return ()
+    return one(e.SuccessorDropped, room, command, command.target, now)
+
+
+def leave_host(room: Room, command: c.LeaveHost, now: datetime) -> Decided:
+    """The room goes on with whom the host named, where they are there, and else it ends. That somebody is absent is
+    only ever said of those who are known to be; who is in doubt is there."""
+    only_house(command)
+    if room.state is not Lifecycle.LIVE or room.host not in command.absent:
+        return ()
+    if room.acting is not None and room.acting not in command.absent:
+        return ()
+    if room.successor is not None and room.successor not in command.absent:
+        return one(e.HostSucceeded, room, command, room.successor, now)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by, reason="host_left"),)
+
+
+def return_host(room: Room, command: c.ReturnHost, now: datetime) -> Decided:
+    only_house(command)
+    if room.state is not Lifecycle.LIVE or room.acting is None:
+        return ()
+    return (e.HostReturned(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def invite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    only_host(room, command)
+    not_ended(room)
+    if command.target == room.host or command.target in room.invited:
+        return ()
+    return one(e.PersonInvited, room, command, command.target, now)
+
+
+def uninvite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Where entering needs the invitation, everything that rests on it is taken first, by events of its own: whoever
+    folds them need not know what an invitation is."""
+    only_host(room, command)
+    not_ended(room)
+    target = command.target
+    if target not in room.invited:
+        return ()
+    held = room.access is not Access.OPEN
+    kinds: list[type[e.PersonEvent]] = []
+    if held and room.has_hand(target):
+        kinds.append(e.HandLowered)
+    if held and room.is_offered(target):
+        kinds.append(e.FloorDeclined)
+    if held and room.has_floor(target):
+        kinds.append(e.FloorRevoked)
+    if held and target in room.cohosts:
+        kinds.append(e.CohostRemoved)
+    kinds.append(e.PersonUninvited)
+    return tuple(
+        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=target) for i, kind in enumerate(kinds)
+    )
