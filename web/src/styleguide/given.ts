@@ -1,4 +1,5 @@
 /** A room and its people for the styleguide, with names that are hard to write. */
+import { aRoom } from '../../tests/given';
 import type { Person, Room } from '../protocol/types';
 import type { RoomSession } from '../room/session.svelte';
 import { youIn } from '../room/fold';
@@ -15,33 +16,33 @@ export const people: Person[] = [
 
 const [ada, bob, mariam, wolfe, emile] = people as [Person, Person, Person, Person, Person];
 
-export const room: Room = {
-  id: 'styleguide',
-  url: 'http://localhost:8080/r/styleguide',
+const speaker = { muted: false, connected: true, turn: null };
+
+export const room: Room = aRoom('ada', {
   title: 'Should the old bridge be closed to cars?',
-  access: 'open',
-  guests: true,
-  state: 'live',
   host: ada,
-  seq: 1,
   speakers: [
-    { ...ada, muted: false, connected: true },
-    { ...bob, muted: true, connected: true },
-    { ...mariam, muted: false, connected: false },
+    { ...ada, ...speaker },
+    { ...bob, ...speaker, muted: true },
+    {
+      ...mariam,
+      ...speaker,
+      connected: false,
+      turn: { began_at: at(1), soft_at: at(-1), hard_at: at(-2) },
+    },
   ],
   hands: [
-    { ...wolfe, raised_at: at(12) },
-    { ...emile, raised_at: at(0) },
+    {
+      ...wolfe,
+      raised_at: at(12),
+      note: 'What does the bridge cost us in a year, and who has paid until now?',
+    },
+    { ...emile, raised_at: at(0), note: '' },
   ],
-  hands_locked: false,
-  offers: [],
   cohosts: ['bob'],
   audience: { count: 1234 },
-  starts_at: null,
   started_at: at(30),
-  ended_at: null,
-  you: { role: 'host', may_speak: true, hand: false, muted: false, offered: false },
-};
+});
 
 interface Bar {
   name: string;
