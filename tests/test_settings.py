@@ -52,6 +52,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "BLOB_URL": "s3://sounds",
         "REGISTRATION": "invite",
         "LIMITS": "off",
+        "STAGE_CAPACITY": "7",
+        "HOST_AWAY_S": "0",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"PAROLA_{name}", value)
@@ -65,6 +67,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.data_dir == tmp_path / "elsewhere"
     assert settings.database_url == "postgresql+asyncpg://parola@db/parola"
     assert not settings.embedded_nats
+    assert (settings.stage_capacity, settings.host_away_s) == (7, 0)
     assert (settings.blob_url, settings.registration, settings.limits) == ("s3://sounds", "invite", "off")
 
 
@@ -94,6 +97,10 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ("BLOB_URL", "ftp://blobs"),
         ("REGISTRATION", "maybe"),
         ("LIMITS", "on"),
+        ("STAGE_CAPACITY", "0"),
+        ("STAGE_CAPACITY", "501"),
+        ("HOST_AWAY_S", "14"),
+        ("HOST_AWAY_S", "-1"),
     ],
 )
 def test_what_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

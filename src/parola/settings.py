@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     fanout: Literal["auto", "plain"] = "auto"
     sender_threads: Annotated[int, Field(ge=1, le=16)] = 1
     stage_capacity: Annotated[int, Field(ge=1, le=500)] = 50
-    host_away_s: Annotated[int, Field(ge=0, le=86400)] = 120
+    host_away_s: Annotated[int, Field(le=86400)] = 120
 
     # The supervisor sets these for its children.
     nats_token: str | None = Field(None, repr=False)
@@ -133,6 +133,13 @@ class Settings(BaseSettings):
     def _has_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("name web, media, or both")
+        return value
+
+    @field_validator("host_away_s")
+    @classmethod
+    def _is_certain(cls, value: int) -> int:
+        if value and value < 15:
+            raise ValueError("at least 15 seconds are wanted, or 0 for ever: sooner nobody is certain of it")
         return value
 
     @field_validator("bind")
