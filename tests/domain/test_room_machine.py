@@ -17,7 +17,7 @@ PEOPLE = (HOST, "ada", "bob", "carla", "dora")
 SINGLE = (r.Start, r.RaiseHand, r.LowerHand, r.Accept, r.Decline, r.MuteAll, r.LockHands, r.UnlockHands)
 TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
-    r.Uninvite,
+    r.Uninvite, r.ShutOut, r.LetIn,
 )  # fmt: skip
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -48,6 +48,10 @@ class RoomMachine(RuleBasedStateMachine):
     def about(self, kind: type[TargetedCommand], by: str, whom: str) -> None:
         self._do(kind(by, whom))
 
+    @rule(by=people, capacity=st.none() | st.integers(1, 3))
+    def room_for(self, by: str, capacity: int | None) -> None:
+        self._do(r.SetCapacity(by, capacity))
+
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
         if dice == 0:
@@ -73,7 +77,7 @@ class RoomMachine(RuleBasedStateMachine):
     def _note(self, event: r.Event, before: r.Room) -> None:
         if isinstance(event, r.FloorGranted):
             assert event.account in self.granted_by_host, "a floor that the host never gave"
-            assert event.account not in before.removed
+            assert event.account not in before.removed | before.shut_out
         if isinstance(event, r.HandRaised):
             assert not before.hands_locked
         if isinstance(event, r.HandsLocked | r.HandsUnlocked):
@@ -81,6 +85,10 @@ class RoomMachine(RuleBasedStateMachine):
             assert self.room.hands == before.hands, "hands that are up stay"
         if isinstance(event, r.FloorRevoked | r.FloorDeclined | r.PersonRemoved):
             self.granted_by_host.discard(event.account)
+        if isinstance(event, r.PersonShutOut | r.PersonLetIn):
+            assert event.by in (HOST, event.account), "a block is between these two alone"
+        if isinstance(event, r.CapacitySet):
+            assert event.by == HOST
         if isinstance(event, r.SpeakerUnmuted):
             assert event.by == event.account, "nobody opens someone else's microphone"
 
@@ -91,7 +99,7 @@ class RoomMachine(RuleBasedStateMachine):
             again = r.decide(self.room, command, self.now)
         except Refusal as refusal:
             # Who lost their right by the command itself may not do it again.
-            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above"}
+            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above", "not_found"}
             again = () if refusal.code in lost else self.history
         assert len(again) == 0
 
@@ -101,13 +109,13 @@ class RoomMachine(RuleBasedStateMachine):
             if self.room.may_be_heard(account):
                 assert self.room.state is r.Lifecycle.LIVE
                 assert self.room.has_floor(account)
-                assert account not in self.room.removed
+                assert account not in self.room.removed | self.room.shut_out
                 assert not self.room.is_muted(account)
                 assert account == HOST or account in self.granted_by_host
 
     @invariant()
-    def a_removed_person_has_nothing(self) -> None:
-        for account in self.room.removed:
+    def who_is_put_out_has_nothing(self) -> None:
+        for account in self.room.removed | self.room.shut_out:
             assert not self.room.has_floor(account)
             assert not self.room.has_hand(account)
             assert account not in self.room.offers
@@ -116,7 +124,7 @@ class RoomMachine(RuleBasedStateMachine):
     @invariant()
     def the_host_stays(self) -> None:
         assert self.room.speakers[0].account == HOST
-        assert HOST not in self.room.removed
+        assert HOST not in self.room.removed | self.room.shut_out
 
     @invariant()
     def hands_are_in_order_and_apart_from_the_floor(self) -> None:

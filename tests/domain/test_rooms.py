@@ -8,7 +8,15 @@ import pytest
 
 from parola.domain import rooms as r
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
-from parola.domain.people import parse_bio, parse_handle, parse_name, parse_password, parse_title
+from parola.domain.people import (
+    parse_bio,
+    parse_handle,
+    parse_name,
+    parse_new_handle,
+    parse_password,
+    parse_title,
+    skeleton,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -62,10 +70,15 @@ TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
     ("end co-hosting", r.RemoveCohost, "cleo", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("invite", r.Invite, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("uninvite", r.Uninvite, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("shut somebody out", r.ShutOut, "hanna", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("shut a co-host out", r.ShutOut, "cora", {"host": _Y, "cohost": _Y, "speaker": _H, "listener": _H}),
+    ("shut the host out", r.ShutOut, "host", dict.fromkeys(ROLES, "not_above")),
+    ("let in", r.LetIn, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _Y}),
     ("raise a hand", r.RaiseHand, None, {"host": "has_floor", "cohost": _Y, "speaker": "has_floor", "listener": _Y}),
     ("lower a hand", r.LowerHand, None, {"host": _Y, "cohost": _Y, "speaker": _Y, "listener": _Y}),
     ("lock hands", r.LockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("unlock hands", r.UnlockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("set no capacity", r.SetCapacity, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
@@ -80,7 +93,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("kind", "target", "by", "outcome"), CELLS)
 def test_who_may_do_what(kind: type[r.Command], target: str | None, by: str, outcome: str) -> None:
-    command = kind(by) if target is None else kind(by, target)  # type: ignore[call-arg]
+    command = kind(by, target) if target is not None or kind is r.SetCapacity else kind(by)  # type: ignore[call-arg]
     try:
         r.decide(stage(), command, NOW)
         found = _Y
@@ -177,9 +190,9 @@ def test_hands_are_locked_before_a_room_starts() -> None:
         r.decide(started, r.RaiseHand("lia"), NOW)
 
 
-def test_a_room_written_before_hands_could_be_locked_is_read() -> None:
+def test_a_room_written_by_an_earlier_version_is_read() -> None:
     written = r.encode_room(stage())
-    del written["hands_locked"]
+    del written["hands_locked"], written["shut_out"], written["capacity"]
     assert r.decode_room(written) == stage()
 
 
@@ -188,7 +201,8 @@ def test_an_ended_room_takes_no_command() -> None:
     for command in (
         r.RaiseHand("lia"), r.Grant("host", "hanna"), r.Mute("host", "sam"), r.End("host"), r.Remove("host", "lia"),
         r.Restore("host", "remo"), r.AddCohost("host", "lia"), r.Invite("host", "lia"), r.MuteAll("host"),
-        r.LockHands("host"), r.UnlockHands("host"),
+        r.LockHands("host"), r.UnlockHands("host"), r.ShutOut("host", "lia"), r.LetIn("host", "lia"),
+        r.SetCapacity("host", 5),
     ):  # fmt: skip
         with pytest.raises(Conflict) as refused:
             r.decide(ended, command, NOW)
@@ -221,7 +235,56 @@ def test_taking_an_invitation_back_takes_what_it_carried() -> None:
     assert not left.is_moderator("sam")
     assert "sam" not in left.removed
     with pytest.raises(NotFound):
-        r.check_entry(left, "sam", False)
+        r.check_entry(left, "sam", r.NO_TIES)
+
+
+@pytest.mark.parametrize("by", ["host", "sam"])
+def test_a_block_takes_all_they_hold_and_names_them_only_in_what_it_takes(by: str) -> None:
+    full = after(stage(), r.AddCohost("host", "sam"), r.Invite("host", "sam"))
+    events = r.decide(full, r.ShutOut(by, "sam"), NOW)
+    assert [r.type_name(e) for e in events] == ["floor.revoked", "cohost.removed", "person.shut_out"]
+    out = r.fold(full, events)
+    assert not out.may_be_heard("sam")
+    assert "sam" not in out.removed
+    with pytest.raises(NotFound):
+        r.check_entry(out, "sam", r.NO_TIES)
+    for command in (
+        r.Grant("host", "sam"),
+        r.AddCohost("host", "sam"),
+        r.Invite("host", "sam"),
+        r.RaiseHand("sam"),
+    ):
+        with pytest.raises(NotFound):
+            r.decide(out, command, NOW)
+    assert r.decide(out, r.ShutOut(by, "sam"), NOW) == ()
+    back = after(out, r.LetIn(by, "sam"))
+    r.check_entry(back, "sam", r.NO_TIES)
+    assert not back.has_floor("sam")
+    assert not back.is_moderator("sam")
+
+
+def test_who_was_removed_and_blocks_the_host_is_both() -> None:
+    both = after(stage(), r.ShutOut("remo", "remo"), r.LetIn("remo", "remo"))
+    with pytest.raises(Forbidden):
+        r.check_entry(both, "remo", r.NO_TIES)
+
+
+def test_a_room_has_place_for_as_many_as_its_host_says() -> None:
+    small = r.fold(None, r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, 5))
+    assert small.capacity == 5
+    assert after(small, r.SetCapacity("host", None)).capacity is None
+    assert r.decide(small, r.SetCapacity("host", 5), NOW) == ()
+    for wrong in (0, -1, 1_000_001):
+        with pytest.raises(Invalid):
+            r.decide(small, r.SetCapacity("host", wrong), NOW)
+        with pytest.raises(Invalid):
+            r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, wrong)
+
+
+def test_a_room_created_before_there_were_capacities_is_read() -> None:
+    created = r.encode_event(r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW)[0])
+    del created["capacity"]
+    assert r.fold(None, [r.decode_event(created)]).capacity is None
 
 
 def test_the_host_cannot_be_made_cohost() -> None:
@@ -229,36 +292,62 @@ def test_the_host_cannot_be_made_cohost() -> None:
         r.decide(stage(), r.AddCohost("host", "host"), NOW)
 
 
-@pytest.mark.parametrize(
-    ("access", "guests", "account", "follows", "knows"),
-    [
-        (r.Access.OPEN, True, None, False, True),
-        (r.Access.OPEN, False, None, False, False),
-        (r.Access.OPEN, False, "lia", False, True),
-        (r.Access.FOLLOWERS, True, None, False, False),
-        (r.Access.FOLLOWERS, True, "lia", False, False),
-        (r.Access.FOLLOWERS, True, "lia", True, True),
-        (r.Access.FOLLOWERS, True, "host", False, True),
-        (r.Access.FOLLOWERS, True, "ivo", False, True),
-        (r.Access.INVITED, True, None, False, False),
-        (r.Access.INVITED, True, "lia", True, False),
-        (r.Access.INVITED, True, "ivo", False, True),
-        (r.Access.INVITED, True, "host", False, True),
-    ],
-)
-def test_who_may_know_of_a_room(
-    access: r.Access, guests: bool, account: str | None, follows: bool, knows: bool
-) -> None:
-    private = after(room(access, guests), r.Invite("host", "ivo"))
-    assert r.may_know(private, account, follows) is knows
+FOLLOWER, MUTUAL = r.Ties(follows=True), r.Ties(follows=True, followed=True)
+FOLLOWED = r.Ties(followed=True)
+BLOCKED = r.Ties(follows=True, followed=True, blocked=True)
+
+# Role by access; whether the room has guests or not matters to guests alone.
+WHO: dict[str, tuple[str | None, r.Ties]] = {
+    "guest": (None, r.NO_TIES),
+    "stranger": ("lia", r.NO_TIES),
+    "follower": ("lia", FOLLOWER),
+    "followed": ("lia", FOLLOWED),
+    "mutual": ("lia", MUTUAL),
+    "invited": ("ivo", r.NO_TIES),
+    "cohost": ("cora", r.NO_TIES),
+    "host": ("host", r.NO_TIES),
+    "blocked": ("lia", BLOCKED),
+    "blocked and invited": ("ivo", BLOCKED),
+    "blocked co-host": ("cora", BLOCKED),
+    "shut out": ("dora", MUTUAL),
+}
+KNOWS = {
+    r.Access.OPEN: {"guest", "stranger", "follower", "followed", "mutual", "invited", "cohost", "host"},
+    r.Access.LINK: {"guest", "stranger", "follower", "followed", "mutual", "invited", "cohost", "host"},
+    r.Access.FOLLOWERS: {"follower", "mutual", "invited", "cohost", "host"},
+    r.Access.MUTUALS: {"mutual", "invited", "cohost", "host"},
+    r.Access.INVITED: {"invited", "cohost", "host"},
+}
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("access", r.Access)
+def test_who_may_know_of_a_room(access: r.Access, who: str) -> None:
+    account, ties = WHO[who]
+    for guests in (True, False):
+        there = after(
+            room(access, guests),
+            r.Invite("host", "ivo"),
+            r.AddCohost("host", "cora"),
+            r.ShutOut("host", "dora"),
+        )
+        expected = who in KNOWS[access] and (guests or who != "guest")
+        assert r.may_know(there, account, ties) is expected
+        private = r.Ties(ties.follows, ties.followed, ties.blocked, private=True)
+        assert r.may_know(there, account, private) is expected, (
+            "a private host's live room is as its access says"
+        )
+        ended = after(there, r.End("host"))
+        assert r.may_know(ended, account, ties) is expected
+        assert r.may_know(ended, account, private) is (expected and (ties.follows or who == "host"))
 
 
 def test_a_removed_person_is_told_so_only_where_they_may_know() -> None:
     with pytest.raises(Forbidden):
-        r.check_entry(stage(), "remo", False)
+        r.check_entry(stage(), "remo", r.NO_TIES)
     private = after(room(r.Access.INVITED), r.Remove("host", "remo"))
     with pytest.raises(NotFound):
-        r.check_entry(private, "remo", False)
+        r.check_entry(private, "remo", r.NO_TIES)
 
 
 def _whole_history() -> list[r.Event]:
@@ -271,7 +360,7 @@ def _whole_history() -> list[r.Event]:
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),
         r.RemoveCohost("host", "bob"), r.Remove("host", "ada"), r.Restore("host", "ada"), r.Uninvite("host", "bob"),
-        r.End("host"),
+        r.ShutOut("host", "ada"), r.LetIn("host", "ada"), r.SetCapacity("host", 5), r.End("host"),
     ):  # fmt: skip
         new = r.decide(current, command, NOW)
         current = r.fold(current, new)
@@ -303,6 +392,40 @@ def test_a_gap_in_seq_is_a_bug() -> None:
 def test_what_no_handle_may_be(handle: str) -> None:
     with pytest.raises(Invalid):
         parse_handle(handle)
+
+
+@pytest.mark.parametrize(
+    ("handle", "other"),
+    [
+        ("paolo", "pao1o"), ("paolo", "pa0l0"), ("mario", "rnario"), ("ewa", "evva"), ("ada_l", "ada__l"),
+        ("ada", "_ada_"), ("__", "_____"), ("room_10", "roorn_lo"),
+    ],
+)  # fmt: skip
+def test_handles_that_look_alike(handle: str, other: str) -> None:
+    assert skeleton(handle) == skeleton(other)
+    assert skeleton(skeleton(handle)) == skeleton(handle)
+
+
+@pytest.mark.parametrize(
+    ("handle", "other"),
+    [
+        ("ian", "lan"),
+        ("ada_l", "adal"),
+        ("bob2", "bobz"),
+        ("ada_1", "ada_2"),
+        ("carn", "can"),
+        ("p10", "p01"),
+    ],
+)
+def test_handles_that_do_not(handle: str, other: str) -> None:
+    assert skeleton(handle) != skeleton(other)
+
+
+@pytest.mark.parametrize("handle", ["par0la", "paro1a", "adrnin", "rne", "_me", "api_", "current_", "admin"])
+def test_what_looks_like_a_reserved_word_is_nobodys_new_handle(handle: str) -> None:
+    with pytest.raises(Invalid):
+        parse_new_handle(handle)
+    assert parse_new_handle("ada_99") == "ada_99"
 
 
 def test_names_and_titles_are_cleaned_and_bounded() -> None:

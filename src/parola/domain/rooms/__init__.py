@@ -1,6 +1,6 @@
 """A room as a pure, event-sourced state machine: `decide` says what happens, `evolve` what it makes of the room."""
 
-from parola.domain.rooms.access import check_entry, may_know
+from parola.domain.rooms.access import NO_TIES, Ties, check_entry, may_know
 from parola.domain.rooms.commands import (
     Accept,
     AddCohost,
@@ -10,6 +10,7 @@ from parola.domain.rooms.commands import (
     End,
     Grant,
     Invite,
+    LetIn,
     LockHands,
     LowerHand,
     Mute,
@@ -19,6 +20,8 @@ from parola.domain.rooms.commands import (
     RemoveCohost,
     Restore,
     Revoke,
+    SetCapacity,
+    ShutOut,
     Start,
     Uninvite,
     UnlockHands,
@@ -27,6 +30,7 @@ from parola.domain.rooms.commands import (
 from parola.domain.rooms.decide import create, decide
 from parola.domain.rooms.events import (
     EVENT_TYPES,
+    CapacitySet,
     CohostAdded,
     CohostRemoved,
     Event,
@@ -39,8 +43,10 @@ from parola.domain.rooms.events import (
     HandsLocked,
     HandsUnlocked,
     PersonInvited,
+    PersonLetIn,
     PersonRemoved,
     PersonRestored,
+    PersonShutOut,
     PersonUninvited,
     RoomCreated,
     RoomEnded,
@@ -56,9 +62,11 @@ from parola.domain.rooms.state import Access, Hand, Lifecycle, Role, Room, Speak
 
 __all__ = [
     "EVENT_TYPES",
+    "NO_TIES",
     "Accept",
     "Access",
     "AddCohost",
+    "CapacitySet",
     "CohostAdded",
     "CohostRemoved",
     "Command",
@@ -77,14 +85,17 @@ __all__ = [
     "HandsLocked",
     "HandsUnlocked",
     "Invite",
+    "LetIn",
     "Lifecycle",
     "LockHands",
     "LowerHand",
     "Mute",
     "MuteAll",
     "PersonInvited",
+    "PersonLetIn",
     "PersonRemoved",
     "PersonRestored",
+    "PersonShutOut",
     "PersonUninvited",
     "RaiseHand",
     "Remove",
@@ -96,10 +107,13 @@ __all__ = [
     "RoomCreated",
     "RoomEnded",
     "RoomStarted",
+    "SetCapacity",
+    "ShutOut",
     "Speaker",
     "SpeakerMuted",
     "SpeakerUnmuted",
     "Start",
+    "Ties",
     "Uninvite",
     "UnlockHands",
     "Unmute",

@@ -101,3 +101,22 @@ class Invite(TargetedCommand):
 
 class Uninvite(TargetedCommand):
     __slots__ = ()
+
+
+class ShutOut(TargetedCommand):
+    """A block between the host and the target: by the host, or by the target, who has blocked the host."""
+
+    __slots__ = ()
+
+
+class LetIn(TargetedCommand):
+    """The block is no more, by whoever it was."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapacity(Command):
+    """None: as many listeners as come."""
+
+    capacity: int | None

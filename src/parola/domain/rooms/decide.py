@@ -10,12 +10,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from parola.domain.errors import Conflict, Forbidden, Invalid
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms.state import Access, Lifecycle, Room
 
 Decided = tuple[e.Event, ...]
+
+MOST_CAPACITY = 1_000_000
 
 
 def create(
@@ -26,8 +28,11 @@ def create(
     guests: bool,
     starts_at: datetime | None,
     now: datetime,
+    capacity: int | None = None,
 ) -> Decided:
-    """A room that is live at once, or scheduled when `starts_at` is given. Guests belong only to open rooms."""
+    """A room that is live at once, or scheduled when `starts_at` is given. Guests come only where the address is
+    enough. Raises Invalid."""
+    _check_capacity(capacity)
     created = e.RoomCreated(
         seq=1,
         at=now,
@@ -35,14 +40,21 @@ def create(
         room=room_id,
         title=title,
         access=access,
-        guests=guests and access is Access.OPEN,
+        guests=guests and access.asks_nobody,
         starts_at=starts_at,
+        capacity=capacity,
     )
     return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
 
 
 def decide(room: Room, command: c.Command, now: datetime) -> Decided:
-    """Raises Forbidden, Conflict or Invalid; () when the effect already holds."""
+    """Raises Forbidden, NotFound, Conflict or Invalid; () when the effect already holds."""
+    if isinstance(command, c.ShutOut | c.LetIn):
+        return _RULES[type(command)](
+            room, command, now
+        )  # also by those to whom the room does not exist any more
+    if command.by in room.shut_out:
+        raise NotFound()
     if command.by in room.removed:
         raise Forbidden("removed", "You were removed from this room.")
     return _RULES[type(command)](room, command, now)
@@ -103,8 +115,7 @@ def _grant(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     target = command.target
     if target == room.host:
         raise Conflict("host_floor", "The host always has the floor.")
-    if target in room.removed:
-        raise Conflict("is_removed", "This person was removed from the room.")
+    _can_be_here(room, target)
     if room.has_floor(target) or (target in room.offers and not room.has_hand(target)):
         return ()
     return _one(e.FloorGranted if room.has_hand(target) else e.FloorOffered, room, command, target, now)
@@ -184,8 +195,7 @@ def _add_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decide
     _not_ended(room)
     if command.target == room.host:
         raise Invalid.field("handle", "The host needs no co-hosting.")
-    if command.target in room.removed:
-        raise Conflict("is_removed", "This person was removed from the room.")
+    _can_be_here(room, command.target)
     return () if command.target in room.cohosts else _one(e.CohostAdded, room, command, command.target, now)
 
 
@@ -198,6 +208,7 @@ def _remove_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Dec
 def _invite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     _only_host(room, command)
     _not_ended(room)
+    _not_shut_out(room, command.target)
     if command.target == room.host or command.target in room.invited:
         return ()
     return _one(e.PersonInvited, room, command, command.target, now)
@@ -211,24 +222,60 @@ def _uninvite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     target = command.target
     if target not in room.invited:
         return ()
-    held = room.access is not Access.OPEN
+    held = [] if room.access.asks_nobody else _held(room, target)
+    return _each([*held, e.PersonUninvited], room, command, target, now)
+
+
+def _shut_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Before the last event, which names nobody to others, everything that they hold is taken as if it were given back
+    or revoked: who listens need not learn of a block."""
+    _own_block(room, command)
+    _not_ended(room)
+    target = command.target
+    if target in room.shut_out:
+        return ()
+    return _each([*_held(room, target), e.PersonShutOut], room, command, target, now)
+
+
+def _let_in(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _own_block(room, command)
+    _not_ended(room)
+    return _one(e.PersonLetIn, room, command, command.target, now) if command.target in room.shut_out else ()
+
+
+def _set_capacity(room: Room, command: c.SetCapacity, now: datetime) -> Decided:
+    _only_host(room, command)
+    _not_ended(room)
+    _check_capacity(command.capacity)
+    if command.capacity == room.capacity:
+        return ()
+    return (e.CapacitySet(seq=room.seq + 1, at=now, by=command.by, capacity=command.capacity),)
+
+
+def _held(room: Room, target: str) -> list[type[e.PersonEvent]]:
+    """What takes from somebody all that they hold in the room."""
     kinds: list[type[e.PersonEvent]] = []
-    if held and room.has_hand(target):
+    if room.has_hand(target):
         kinds.append(e.HandLowered)
-    if held and target in room.offers:
+    if target in room.offers:
         kinds.append(e.FloorDeclined)
-    if held and room.has_floor(target):
+    if room.has_floor(target):
         kinds.append(e.FloorRevoked)
-    if held and target in room.cohosts:
+    if target in room.cohosts:
         kinds.append(e.CohostRemoved)
-    kinds.append(e.PersonUninvited)
+    return kinds
+
+
+def _each(
+    kinds: list[type[e.PersonEvent]], room: Room, command: c.Command, account: str, now: datetime
+) -> Decided:
     return tuple(
-        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=target) for i, kind in enumerate(kinds)
+        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=account) for i, kind in enumerate(kinds)
     )
 
 
 def _one(kind: type[e.PersonEvent], room: Room, command: c.Command, account: str, now: datetime) -> Decided:
-    return (kind(seq=room.seq + 1, at=now, by=command.by, account=account),)
+    return _each([kind], room, command, account, now)
 
 
 def _only_host(room: Room, command: c.Command) -> None:
@@ -245,6 +292,30 @@ def _above(room: Room, command: c.TargetedCommand) -> None:
     _moderator(room, command)
     if command.by != room.host and command.by != command.target and room.is_moderator(command.target):
         raise Forbidden("not_above", "A co-host acts on neither the host nor another co-host.")
+
+
+def _own_block(room: Room, command: c.TargetedCommand) -> None:
+    if command.target == room.host:
+        raise Forbidden("not_above", "Nobody shuts the host out.")
+    if command.by not in (room.host, command.target):
+        raise Forbidden("host_only", "Only the host of the room may do this.")
+
+
+def _can_be_here(room: Room, target: str) -> None:
+    _not_shut_out(room, target)
+    if target in room.removed:
+        raise Conflict("is_removed", "This person was removed from the room.")
+
+
+def _not_shut_out(room: Room, target: str) -> None:
+    """Where a block stands, either is nobody to the other."""
+    if target in room.shut_out:
+        raise NotFound()
+
+
+def _check_capacity(capacity: int | None) -> None:
+    if capacity is not None and not 1 <= capacity <= MOST_CAPACITY:
+        raise Invalid.field("capacity", f"From 1 to {MOST_CAPACITY} listeners.")
 
 
 def _offered(room: Room, command: c.Command) -> None:
@@ -283,5 +354,8 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.RemoveCohost: _remove_cohost,
     c.Invite: _invite,
     c.Uninvite: _uninvite,
+    c.ShutOut: _shut_out,
+    c.LetIn: _let_in,
+    c.SetCapacity: _set_capacity,
 }
 """Each rule takes the very class it stands beside."""

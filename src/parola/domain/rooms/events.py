@@ -25,6 +25,7 @@ class RoomCreated(Event):
     access: Access
     guests: bool
     starts_at: datetime | None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,25 @@ class PersonUninvited(PersonEvent):
     __slots__ = ()
 
 
+class PersonShutOut(PersonEvent):
+    """A block came between them and the host. What they held was taken by events before this one."""
+
+    __slots__ = ()
+
+
+class PersonLetIn(PersonEvent):
+    """The block is no more."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacitySet(Event):
+    """So many listeners at most from now on, None for as many as come. Who is there stays."""
+
+    capacity: int | None
+
+
 _NAMES: dict[type[Event], str] = {
     RoomCreated: "room.created",
     RoomStarted: "room.started",
@@ -138,6 +158,9 @@ _NAMES: dict[type[Event], str] = {
     CohostRemoved: "cohost.removed",
     PersonInvited: "person.invited",
     PersonUninvited: "person.uninvited",
+    PersonShutOut: "person.shut_out",
+    PersonLetIn: "person.let_in",
+    CapacitySet: "capacity.set",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 
@@ -161,7 +184,12 @@ def encode_event(event: Event) -> dict[str, Any]:
 
 def decode_event(data: dict[str, Any]) -> Event:
     kind = _TYPES[data["type"]]
-    values = {field.name: data[field.name] for field in fields(kind)}
+    # Rooms that were created before there were capacities have none.
+    values = {
+        field.name: data[field.name]
+        for field in fields(kind)
+        if field.name in data or kind is not RoomCreated
+    }
     values["at"] = datetime.fromisoformat(values["at"])
     if kind is RoomCreated:
         values["access"] = Access(values["access"])

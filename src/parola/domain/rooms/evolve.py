@@ -23,6 +23,7 @@ def evolve(room: Room | None, event: e.Event) -> Room:
             seq=event.seq,
             created_at=event.at,
             starts_at=event.starts_at,
+            capacity=event.capacity,
             speakers=(Speaker(event.by),),
         )
     assert room is not None, "a room begins with its creation"
@@ -76,6 +77,12 @@ def _apply(room: Room, event: e.Event) -> Room:
             return replace(room, invited=room.invited | {event.account})
         case e.PersonUninvited():
             return replace(room, invited=room.invited - {event.account})
+        case e.PersonShutOut():
+            return replace(room, shut_out=room.shut_out | {event.account})
+        case e.PersonLetIn():
+            return replace(room, shut_out=room.shut_out - {event.account})
+        case e.CapacitySet():
+            return replace(room, capacity=event.capacity)
     raise AssertionError(f"no rule for {type(event).__name__}")
 
 

@@ -9,11 +9,23 @@ from typing import Any
 
 
 class Access(StrEnum):
-    """Who may enter."""
+    """Who may enter, beside the host, co-hosts and whom the host has invited."""
 
     OPEN = "open"
+    """Everybody."""
+    LINK = "link"
+    """Whoever has the address; it is listed nowhere."""
     FOLLOWERS = "followers"
+    """Who follows the host."""
+    MUTUALS = "mutuals"
+    """Who follows the host, and is followed by them."""
     INVITED = "invited"
+    """Nobody else."""
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether the address is enough: guests can come, and no invitation is needed."""
+        return self in (Access.OPEN, Access.LINK)
 
 
 class Lifecycle(StrEnum):
@@ -72,6 +84,10 @@ class Room:
     removed: frozenset[str] = frozenset()
     invited: frozenset[str] = frozenset()
     hands_locked: bool = False
+    shut_out: frozenset[str] = frozenset()
+    """Between whom and the host a block came while this room was there; those from before are the gate's to know."""
+    capacity: int | None = None
+    """So many listeners at most; None for as many as come."""
 
     def speaker(self, account: str) -> Speaker | None:
         return next((s for s in self.speakers if s.account == account), None)
@@ -94,6 +110,7 @@ class Room:
             and speaker is not None
             and not speaker.muted
             and account not in self.removed
+            and account not in self.shut_out
         )
 
     def is_moderator(self, account: str) -> bool:
@@ -130,6 +147,8 @@ def encode_room(room: Room) -> dict[str, Any]:
         "removed": sorted(room.removed),
         "invited": sorted(room.invited),
         "hands_locked": room.hands_locked,
+        "shut_out": sorted(room.shut_out),
+        "capacity": room.capacity,
     }
 
 
@@ -152,7 +171,10 @@ def decode_room(data: dict[str, Any]) -> Room:
         cohosts=tuple(data["cohosts"]),
         removed=frozenset(data["removed"]),
         invited=frozenset(data["invited"]),
-        hands_locked=data.get("hands_locked", False),  # rooms written before hands could be locked
+        # What rooms that were written by earlier versions do not have.
+        hands_locked=data.get("hands_locked", False),
+        shut_out=frozenset(data.get("shut_out", ())),
+        capacity=data.get("capacity"),
     )
 
 
