@@ -232,6 +232,7 @@ class WebProcess:
         media = FakeMedia(bus, store)
         await media.start()
         await audience.start()
+        await services.notices.start()
         await projections.leases.look()
         watching = asyncio.create_task(feeds.run())
         app = make_app(services, page)

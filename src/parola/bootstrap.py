@@ -40,12 +40,15 @@ from parola.rtp.dtls import Certificate
 from parola.services import clock
 from parola.services.access import Gate
 from parola.services.audience import Audience
+from parola.services.blocking import Blocking
 from parola.services.feeds import Feeds
+from parola.services.notices import Notices
 from parola.services.passwords import Passwords
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.streams import Streams
 from parola.services.views import Views
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
@@ -110,16 +113,17 @@ def make_services(
     settings: Settings, store: Store, bus: Bus
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
-    projections = Projections(store, bus, time.monotonic)
+    projections = Projections(store, bus, time.monotonic, with_blocks=True)
     audience = Audience(bus, time.monotonic)
     audience.on_process_gone(projections.leases.forget)
     projections.leases.on_death(audience.forget)
     gate = Gate(store, projections)
     views = Views(store, audience, settings.public_url)
-    feeds = Feeds(store, bus, projections, audience, views)
-    people = People(store)
+    streams = Streams(store, bus)
+    feeds = Feeds(store, bus, projections, audience, views, streams)
+    people = People(store, clock.now)
     rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
-    signalling = Signalling(store, bus, gate, projections, time.monotonic)
+    signalling = Signalling(store, bus, gate, projections, audience, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -129,9 +133,11 @@ def make_services(
         gate=gate,
         sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
         people=people,
+        blocking=Blocking(store, people, rooms, clock.now),
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
+        notices=Notices(store, bus, views, streams),
         views=views,
         limits=Limits(settings.limits != "off", time.monotonic),
         metrics=Metrics(settings.machine, settings.child, (store.figures, *common(bus), *counting)),
@@ -149,6 +155,7 @@ async def _web(settings: Settings, fd: int) -> None:
 
         async def run() -> None:
             await audience.start()
+            await services.notices.start()
             tasks.extend([asyncio.create_task(projections.run()), asyncio.create_task(feeds.run())])
 
         async def close() -> None:

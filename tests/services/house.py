@@ -82,6 +82,7 @@ async def opened(folder: Path, **settings: Any) -> AsyncIterator[House]:
     store, bus = Store.open(chosen.database_url), MemoryBus()
     services, _, audience, _ = make_services(chosen, store, bus)
     await audience.start()
+    await services.notices.start()
     media = FakeMedia(bus)
     await media.start()
     try:

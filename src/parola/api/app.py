@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, problems, rooms, sharing
+from parola.api import accounts, connections, events, floor, health, people, problems, rooms, sharing
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -19,7 +19,9 @@ from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.audience import Audience
+from parola.services.blocking import Blocking
 from parola.services.feeds import Feeds
+from parola.services.notices import Notices
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -39,9 +41,11 @@ class Services:
     gate: Gate
     sessions: Sessions
     people: People
+    blocking: Blocking
     rooms: Rooms
     signalling: Signalling
     feeds: Feeds
+    notices: Notices
     views: Views
     limits: Limits
     metrics: Metrics
@@ -81,10 +85,12 @@ def make_app(
     problems.install(app)
     for router in (
         accounts.router,
+        people.router,
         rooms.people,
         rooms.router,
         floor.router,
         events.router,
+        events.mine,
         connections.router,
         sharing.router,
         health.router,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,9 +12,9 @@ import prometheus_client as prometheus
 import structlog
 
 from parola.bus import Bus, BusUnavailable, subjects
-from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
+from parola.bus.messages import MessageError, RoomEvents, RoomStarted, Settled, SettleOrder
 from parola.domain import people, rooms
-from parola.domain.errors import Conflict, Invalid, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -34,6 +34,7 @@ _SILENCING = (
     rooms.SpeakerMuted,
     rooms.PersonRemoved,
     rooms.PersonUninvited,
+    rooms.PersonShutOut,
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
@@ -76,19 +77,28 @@ class Rooms:
         )
 
     async def open(
-        self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
+        self,
+        caller: Caller,
+        title: str,
+        access: str,
+        guests: bool | None,
+        starts_at: datetime | None,
+        capacity: int | None = None,
     ) -> Room:
         """Raises NotSignedIn, Invalid."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
             raise Invalid.field("starts_at", "This is not in the future.")
-        if guests and access != Access.OPEN:
-            raise Invalid.field("guests", "Guests come only into open rooms.")
+        who, with_guests = Access(access), guests is not False
+        if guests and not who.asks_nobody:
+            raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
-        events = rooms.create(room_id, host, clean, Access(access), guests is not False, starts_at, now)
+        events = rooms.create(room_id, host, clean, who, with_guests, starts_at, now, capacity)
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
+        if room.state is Lifecycle.LIVE:
+            await self._tell_started(room)
         return room
 
     async def page(self, caller: Caller, wanted: Wanted, cursor: str | None, limit: int) -> Page:
@@ -104,10 +114,25 @@ class Rooms:
     async def command(self, caller: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
         """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody
         could say that the silence it asks for has come: then the event stands all the same."""
-        by = caller.signed_in().account.id
-        command = make(by)
+        command = make(caller.signed_in().account.id)
+        return await self._carry_out(room_id, command, lambda: self._gate.enter(caller, room_id))
+
+    async def carry_out(self, room_id: str, command: Command) -> Carried:
+        """Likewise, for what the house itself does of a member's doing elsewhere: nobody is asked at the gate."""
+
+        async def load() -> Room:
+            room = await self._store.rooms.load(room_id)
+            if room is None:
+                raise NotFound()
+            return room
+
+        return await self._carry_out(room_id, command, load)
+
+    async def _carry_out(
+        self, room_id: str, command: Command, load: Callable[[], Awaitable[Room]]
+    ) -> Carried:
         for _ in range(_TRIES):
-            before = await self._gate.enter(caller, room_id)
+            before = await load()
             try:
                 events = rooms.decide(before, command, self._now())
             except Conflict:
@@ -126,6 +151,8 @@ class Rooms:
                 continue
             self._projections.decided(room_id, events)
             await self._publish(room_id, events)
+            if isinstance(command, rooms.Start):
+                await self._tell_started(after)
             if any(isinstance(event, _SILENCING) for event in events):
                 await self._settle_to(after)
             return Carried(after, events)
@@ -133,7 +160,14 @@ class Rooms:
 
     async def _settle(self, room: Room, command: Command) -> None:
         if isinstance(
-            command, rooms.Revoke | rooms.Mute | rooms.MuteAll | rooms.Remove | rooms.Uninvite | rooms.End
+            command,
+            rooms.Revoke
+            | rooms.Mute
+            | rooms.MuteAll
+            | rooms.Remove
+            | rooms.Uninvite
+            | rooms.ShutOut
+            | rooms.End,
         ):
             await self._settle_to(room)
 
@@ -164,6 +198,15 @@ class Rooms:
     async def _ask_to_settle(self, owner: str, room: Room, timeout_s: float) -> None:
         order = SettleOrder(room.id, room.seq).to_bytes()
         Settled.from_bytes(await self._bus.request(subjects.media(owner, "settle"), order, timeout_s))
+
+    async def _tell_started(self, room: Room) -> None:
+        """Once, whatever the number of followers: who is connected where, each web process knows for itself."""
+        at = room.started_at.isoformat() if room.started_at is not None else ""
+        started = RoomStarted(room.id, room.host, room.title, room.access.value, at)
+        try:
+            await self._bus.publish(subjects.ROOM_STARTED, started.to_bytes())
+        except BusUnavailable:
+            _log.warning("room.start_not_told", room=room.id)  # it is in the lists all the same
 
     async def _publish(self, room_id: str, events: tuple[Event, ...]) -> None:
         body = RoomEvents(room_id, [encode_event(event) for event in events])

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from parola.domain.rooms import Event, HandRaised, PersonInvited, PersonUninvited, Room
+from parola.bus.messages import RoomStarted
+from parola.domain.rooms import (
+    CapacitySet,
+    Event,
+    HandRaised,
+    PersonInvited,
+    PersonLetIn,
+    PersonShutOut,
+    PersonUninvited,
+    Room,
+)
 from parola.domain.rooms.events import PersonEvent
 from parola.services.audience import Audience
 from parola.services.caller import Caller
@@ -15,6 +25,8 @@ from parola.store import Account, Store
 _MOST_HANDLES = 10_000
 _LOOKED_THROUGH = 3
 """Listeners for each one that is shown: some of them stay unseen."""
+_UNNAMED = (PersonInvited, PersonUninvited, PersonShutOut, PersonLetIn)
+"""What is between two: others learn only that something was done."""
 
 
 def instant(at: datetime | None) -> str | None:
@@ -34,7 +46,8 @@ class Views:
         self._handles: dict[str, str] = {}
 
     async def room(self, room: Room, caller: Caller) -> dict[str, Any]:
-        return {**await self.shared(room), "you": you(room, caller)}
+        (view,) = await self.rooms([room], caller)
+        return view
 
     async def shared(self, room: Room) -> dict[str, Any]:
         """All of it that is the same for everybody."""
@@ -43,12 +56,34 @@ class Views:
     async def rooms(self, rooms: Iterable[Room], caller: Caller) -> list[dict[str, Any]]:
         listed = list(rooms)
         people = await self._people(listed)
-        return [{**self._room(room, people), "you": you(room, caller)} for room in listed]
+        blocked: set[str] = set()
+        stage = {account for room in listed for account in on_stage(room)}
+        if caller.account_id is not None and stage:
+            blocked = await self._store.relations.blocked_among(caller.account_id, stage)
+        return [
+            {**self._room(room, people), "you": you(room, caller, not blocked.isdisjoint(on_stage(room)))}
+            for room in listed
+        ]
 
-    async def audience(self, room: Room, most: int) -> dict[str, Any]:
-        """How many listen, and some of them who let themselves be seen."""
+    async def notice(self, started: RoomStarted) -> dict[str, Any]:
+        """That a room has started, for who follows its host."""
+        people = await self._store.accounts.by_ids([started.host_id])
+        room = {
+            "id": started.room_id,
+            "url": f"{self._public_url}/r/{started.room_id}",
+            "title": started.title,
+            "access": started.access,
+            "started_at": instant(datetime.fromisoformat(started.at)),
+        }
+        return {"room": room, "host": _person(people, started.host_id)}
+
+    async def audience(self, room: Room, most: int, caller: Caller) -> dict[str, Any]:
+        """How many listen, and some of them who let themselves be seen, and whom the caller wants to see."""
         ids = self._audience.some(room, most * _LOOKED_THROUGH)
         accounts = await self._store.accounts.by_ids(ids)
+        if caller.account_id is not None:
+            unseen = await self._store.relations.unseen_by(caller.account_id, ids)
+            ids = [id for id in ids if id not in unseen]
         seen = [_person(accounts, id) for id in ids if id in accounts and not accounts[id].listen_unseen]
         return {"count": self._audience.count(room), "people": seen[:most]}
 
@@ -95,6 +130,7 @@ class Views:
                 for s in room.speakers
             ],
             "hands": [{**_person(people, h.account), "raised_at": instant(h.raised_at)} for h in room.hands],
+            "capacity": room.capacity,
             "hands_locked": room.hands_locked,
             "offers": [_person(people, account)["handle"] for account in room.offers],
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
@@ -105,7 +141,13 @@ class Views:
         }
 
 
-def you(room: Room, caller: Caller) -> dict[str, Any]:
+def on_stage(room: Room) -> set[str]:
+    """Who can be heard beside the host: whoever a block keeps from the host is not here at all."""
+    return {speaker.account for speaker in room.speakers if speaker.account != room.host}
+
+
+def you(room: Room, caller: Caller, blocked_on_stage: bool) -> dict[str, Any]:
+    """`blocked_on_stage`: the caller has blocked somebody whom they would hear."""
     account = caller.account_id
     return {
         "role": room.role(account).value,
@@ -113,6 +155,7 @@ def you(room: Room, caller: Caller) -> dict[str, Any]:
         "hand": account is not None and room.has_hand(account),
         "muted": account is not None and room.is_muted(account),
         "offered": account is not None and account in room.offers,
+        "warning": "blocked_on_stage" if blocked_on_stage else None,
     }
 
 
@@ -120,10 +163,14 @@ def _event(event: Event, people: Mapping[str, Account]) -> dict[str, Any]:
     data: dict[str, Any] = {
         "seq": event.seq,
         "at": instant(event.at),
-        "by": _person(people, event.by)["handle"],
+        "by": _person(people, event.by)["handle"]
+        if not isinstance(event, PersonShutOut | PersonLetIn)
+        else "",
     }
-    if isinstance(event, PersonEvent) and not isinstance(event, PersonInvited | PersonUninvited):
+    if isinstance(event, PersonEvent) and not isinstance(event, _UNNAMED):
         data.update(_person(people, event.account))
+    if isinstance(event, CapacitySet):
+        data["capacity"] = event.capacity
     if isinstance(event, HandRaised):
         data["raised_at"] = instant(event.at)
     return data

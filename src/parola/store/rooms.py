@@ -128,11 +128,17 @@ class Rooms:
         ties = Ties(follows=bool(row.follows), followed=bool(row.followed), private=bool(row.private))
         return Seen(_room(row.snapshot), ties)
 
-    async def open_of(self, host: str) -> list[str]:
-        """The ids of a host's rooms that are live or to come."""
-        query = select(rooms.c.id).where(rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value)
-        async with self._database.read() as connection:
-            return [row.id for row in await connection.execute(query)]
+    async def to_shut_out(self, host: str, account_id: str) -> list[str]:
+        """A host's rooms in which somebody may be, or hold something: all that are live, and of those to come the ones
+        that they are part of."""
+        is_part = and_(rooms.c.state == Lifecycle.SCHEDULED.value, _is(account_id, "invited", "cohost"))
+        return await self._ids(rooms.c.host == host, or_(rooms.c.state == Lifecycle.LIVE.value, is_part))
+
+    async def shut_out_of(self, host: str, account_id: str) -> list[str]:
+        """A host's rooms that somebody was shut out of, and that have not ended."""
+        return await self._ids(
+            rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value, _is(account_id, "shut_out")
+        )
 
     async def events_after(self, id: str, seq: int, limit: int = 1000) -> list[Event]:
         these = (room_events.c.room_id == id) & (room_events.c.seq > seq)
@@ -195,6 +201,10 @@ class Rooms:
             )
         return expected_epoch + 1 if result.rowcount else None
 
+    async def _ids(self, *conditions: ColumnElement[bool]) -> list[str]:
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(select(rooms.c.id).where(*conditions))]
+
 
 def _columns(room: Room) -> dict[str, object]:
     return {
@@ -221,6 +231,7 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
     for relation, old, new in (
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
+        ("shut_out", before.shut_out, after.shut_out),
         ("cohost", frozenset(before.cohosts), frozenset(after.cohosts)),
     ):
         for account_id in old - new:
@@ -248,7 +259,7 @@ def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def _is_listed_for(viewer: str | None) -> ColumnElement[bool]:
-    """`domain.rooms.check_entry` as a condition over many rooms; those that are for a link are listed for their hosts."""
+    """`domain.rooms.check_entry` as a condition over many rooms; those for a link are listed for their hosts."""
     listed = rooms.c.access != Access.LINK.value
     if viewer is None:
         return and_(_may_know(viewer), listed)

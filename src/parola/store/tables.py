@@ -136,7 +136,7 @@ room_people = Table(
     Column("relation", String(16), primary_key=True),
     Index("ix_room_people_account", "account_id", "relation"),
 )
-"""Who is invited, removed or co-host, for queries over many rooms; the snapshot says the same of one."""
+"""Who is invited, removed, shut out or co-host, for queries over many rooms; the snapshot says the same of one."""
 
 leases = Table(
     "leases",
