@@ -22,13 +22,14 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     speakers: [{ ...person('ada'), muted: false, connected: false }],
     hands: [],
     hands_locked: false,
+    capacity: null,
     offers: [],
     cohosts: [],
     audience: { count: 0 },
     starts_at: null,
     started_at: AT,
     ended_at: null,
-    you: { role: 'guest', may_speak: false, hand: false, muted: false, offered: false },
+    you: { role: 'guest', may_speak: false, hand: false, muted: false, offered: false, warning: null },
     ...given,
   };
   return { ...room, you: youIn(room, me) };

@@ -14,5 +14,7 @@ export interface Lead {
   invite(person: Person): void;
   muteAll(): void;
   lockHands(locked: boolean): void;
+  /** So many listeners at most; null for as many as come. */
+  limit(listeners: number | null): void;
   end(): void;
 }

@@ -21,6 +21,11 @@ export function leading(id: () => string, attempt: Attempt): Lead {
     lockHands: (locked) => void attempt(() => (locked ? api.lockHands(id()) : api.unlockHands(id()))),
     addCohost: (person) => void attempt(() => api.addCohost(id(), person.handle)),
     removeCohost: (person) => void attempt(() => api.removeCohost(id(), person.handle)),
+    limit: (listeners) =>
+      void attempt(async () => {
+        await api.limit(id(), listeners);
+        notify(listeners ? say('said_capacity', { count: listeners }) : say('said_no_capacity'));
+      }),
     end: () => void attempt(() => api.end(id())),
     invite: (person) =>
       void attempt(async () => {

@@ -13,6 +13,9 @@ const known: Record<string, Key> = {
   host_only: 'problem_host_only',
   not_above: 'problem_not_above',
   not_confirmed: 'problem_not_confirmed',
+  room_full: 'problem_room_full',
+  blocked: 'problem_blocked',
+  private_account: 'problem_private_account',
   already_hosting: 'problem_already_hosting',
 };
 

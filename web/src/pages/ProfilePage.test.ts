@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { aRoom, aScreen, person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
 import { Problem, Unreachable } from '../protocol/problem';
-import type { Lifecycle, Profile, Room } from '../protocol/types';
+import type { Lifecycle, Person, Profile, Room } from '../protocol/types';
 import ProfilePage from './ProfilePage.svelte';
 
 beforeEach(() => {
@@ -30,6 +30,11 @@ function aProfile(handle: string, given: Partial<Profile> = {}): Profile {
     following: 2,
     live_room: null,
     followed: false,
+    requested: false,
+    follows_you: false,
+    blocked: false,
+    hushed: false,
+    private: false,
     ...given,
   };
 }
@@ -37,19 +42,28 @@ function aProfile(handle: string, given: Partial<Profile> = {}): Profile {
 const me = (handle: string) => ({ id: handle, ...person(handle), bio: '', listen_unseen: false });
 
 /** Ada's page, seen by `viewer`; the server keeps what is done there. */
-async function show(viewer: string | null, rooms: Partial<Record<Lifecycle, Room[]>> = {}) {
-  const kept = { profile: aProfile('ada') };
+async function show(
+  viewer: string | null,
+  rooms: Partial<Record<Lifecycle, Room[]>> = {},
+  given: Partial<Profile> & { people?: Person[] } = {},
+) {
+  const kept = { profile: aProfile('ada', given) };
   account.me = viewer ? me(viewer) : null;
   vi.spyOn(api, 'profile').mockImplementation(async () => kept.profile);
   vi.spyOn(api, 'roomsOf').mockImplementation(async (_, state) => ({
     rooms: rooms[state] ?? [],
     next: null,
   }));
-  const follow = (followed: boolean) => async () => {
-    kept.profile = { ...kept.profile, followed, followers: followed ? 2 : 1 };
-  };
-  vi.spyOn(api, 'follow').mockImplementation(follow(true));
-  vi.spyOn(api, 'unfollow').mockImplementation(follow(false));
+  vi.spyOn(api, 'follow').mockImplementation(async () => {
+    const requested = kept.profile.private === true;
+    kept.profile = { ...kept.profile, requested, followed: !requested, followers: requested ? 1 : 2 };
+    return requested ? 'requested' : 'follows';
+  });
+  vi.spyOn(api, 'unfollow').mockImplementation(async () => {
+    kept.profile = { ...kept.profile, requested: false, followed: false, followers: 1 };
+  });
+  for (const list of ['requests', 'blocks', 'hushes', 'followers', 'following'] as const)
+    vi.spyOn(api, list).mockImplementation(async () => ({ people: given.people ?? [], next: null }));
   render(ProfilePage, { props: { handle: 'ada' } });
   await settled();
 }

@@ -1,6 +1,6 @@
 /** The shapes of the public protocol, as answers carry them. Unknown fields may come along and are kept. */
 
-export type Access = 'open' | 'followers' | 'invited';
+export type Access = 'open' | 'link' | 'followers' | 'mutuals' | 'invited';
 export type Lifecycle = 'scheduled' | 'live' | 'ended';
 export type Role = 'host' | 'cohost' | 'speaker' | 'listener' | 'guest';
 
@@ -14,6 +14,8 @@ export interface Account extends Person {
   bio?: string;
   /** Counted in an audience, not shown. Known only of oneself, and not yet in the answer to signing in. */
   listen_unseen?: boolean;
+  /** Says who may follow. Known of a profile and, but for the answer to signing in, of oneself. */
+  private?: boolean;
 }
 
 export interface Profile extends Account {
@@ -22,6 +24,24 @@ export interface Profile extends Account {
   live_room: string | null;
   /** By the caller. */
   followed: boolean;
+  /** The caller has asked to follow, and nobody has answered. */
+  requested: boolean;
+  follows_you: boolean;
+  /** By the caller. */
+  blocked: boolean;
+  /** By the caller. */
+  hushed: boolean;
+}
+
+export interface PeoplePage {
+  people: Person[];
+  next: string | null;
+}
+
+/** That a room of somebody one follows has started. */
+export interface RoomStarted {
+  room: { id: string; url: string; title: string; access: Access; started_at: string | null };
+  host: Person;
 }
 
 export interface Speaker extends Person {
@@ -39,6 +59,8 @@ export interface You {
   hand: boolean;
   muted: boolean;
   offered: boolean;
+  /** Somebody whom the reader has blocked is on the stage, as of the snapshot. */
+  warning: 'blocked_on_stage' | null;
 }
 
 export interface Room {
@@ -53,6 +75,8 @@ export interface Room {
   speakers: Speaker[];
   hands: Hand[];
   hands_locked: boolean;
+  /** So many listeners at most; null for as many as come. */
+  capacity: number | null;
   offers: string[];
   cohosts: string[];
   audience: { count: number };
@@ -108,6 +132,7 @@ export interface RoomEvent {
   handle?: string;
   name?: string;
   raised_at?: string;
+  capacity?: number | null;
 }
 
 export type Levels = Record<string, number>;

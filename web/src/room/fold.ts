@@ -4,7 +4,7 @@
  * The invariant: folding the lasting events onto an old snapshot gives the new one, apart from what is passing
  * (`audience`, `connected`). `you` is worked out here for one reader, whose handle comes as an argument.
  */
-import type { Role, Room, RoomEvent, You } from '../protocol/types';
+import type { Access, Role, Room, RoomEvent, You } from '../protocol/types';
 
 export type Folded =
   | { kind: 'folded'; room: Room }
@@ -22,7 +22,7 @@ export function fold(room: Room, event: RoomEvent, me: string | null): Folded {
 
 /** Whom the host no longer invites is not told to everyone, yet it may empty a place on the stage. */
 function isVeiled(room: Room, event: RoomEvent): boolean {
-  return event.type === 'person.uninvited' && !event.handle && room.access !== 'open';
+  return event.type === 'person.uninvited' && !event.handle && !asksNobody(room.access);
 }
 
 function evolve(room: Room, event: RoomEvent): Room {
@@ -60,14 +60,22 @@ function evolve(room: Room, event: RoomEvent): Room {
       return withoutEverything(room, handle);
     // Taking back an invitation acts like a removal where an invitation is what one enters by.
     case 'person.uninvited':
-      return room.access === 'open' ? room : withoutEverything(room, handle);
+      return asksNobody(room.access) ? room : withoutEverything(room, handle);
     case 'cohost.added':
       return { ...room, cohosts: [...room.cohosts.filter((known) => known !== handle), handle] };
     case 'cohost.removed':
       return { ...room, cohosts: room.cohosts.filter((known) => known !== handle) };
+    case 'capacity.set':
+      return { ...room, capacity: event.capacity ?? null };
+    // Whom a block keeps out is nobody else's business: what they held was taken by events before.
     default:
       return room;
   }
+}
+
+/** Whether the address is all one needs to enter: guests may come, and no invitation is needed. */
+export function asksNobody(access: Access): boolean {
+  return access === 'open' || access === 'link';
 }
 
 /** Passing: who of the speakers has a live connection. */
@@ -85,6 +93,8 @@ export function youIn(room: Room, me: string | null): You {
     hand: room.hands.some((one) => one.handle === me),
     muted: speaker?.muted ?? false,
     offered: me !== null && room.offers.includes(me),
+    // Whom the reader has blocked, the snapshot alone can tell.
+    warning: room.you.warning,
   };
 }
 
