@@ -136,6 +136,7 @@ async def test_granted_by_a_raised_hand(web: WebProcess) -> None:
         "hand": False,
         "muted": False,
         "offered": False,
+        "warning": None,
     }
 
 
