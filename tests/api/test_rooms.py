@@ -290,7 +290,7 @@ class TestDoors:
         ({"access": "invited"}, *[{"invited", "cohost", "host"}] * 2),
     )
 
-    @pytest.mark.parametrize(("opened", "enter", "find"), ENTERS, ids=str)
+    @pytest.mark.parametrize(("opened", "enter", "find"), ENTERS, ids=[str(row[0]) for row in ENTERS])
     async def test_who_enters_and_who_finds(
         self, web: WebProcess, opened: dict[str, Any], enter: set[str], find: set[str]
     ) -> None:

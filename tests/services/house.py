@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -88,6 +89,9 @@ async def opened(folder: Path, **settings: Any) -> AsyncIterator[House]:
     try:
         yield House(services, store, bus, media)
     finally:
+        # What a feed still writes down would hold a connection of the store that is closed.
+        services.feeds.close()
+        await asyncio.gather(*services.feeds._closing)
         await bus.close()
         await store.close()
         DATABASES.drop(url)
