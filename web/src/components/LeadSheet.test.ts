@@ -59,3 +59,19 @@ it('reads a handle however it is typed', async () => {
   await fireEvent.click(screen.getByTestId('person-remove'));
   expect(lead['remove']).toHaveBeenCalledWith({ handle: 'bob', name: '@bob' });
 });
+
+it('says how many may listen', async () => {
+  const { lead } = show('ada', { capacity: 5 });
+  const field = screen.getByTestId('capacity') as HTMLInputElement;
+  expect(field.value).toBe('5');
+  const save = () => fireEvent.submit(field.closest('form') as HTMLFormElement);
+  await fireEvent.input(field, { target: { value: '30' } });
+  await save();
+  expect(lead['limit']).toHaveBeenLastCalledWith(30);
+  await fireEvent.input(field, { target: { value: '' } });
+  await save();
+  expect(lead['limit']).toHaveBeenLastCalledWith(null);
+  cleanup();
+  show('carla', { cohosts: ['carla'] });
+  expect(screen.queryByTestId('capacity')).toBeNull();
+});
