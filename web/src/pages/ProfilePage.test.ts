@@ -65,6 +65,7 @@ async function show(
   });
   for (const list of ['requests', 'blocks', 'hushes', 'followers', 'following'] as const)
     vi.spyOn(api, list).mockImplementation(async () => ({ people: given.people ?? [], next: null }));
+  for (const answer of ['approve', 'refuse'] as const) vi.spyOn(api, answer).mockResolvedValue(undefined);
   render(ProfilePage, { props: { handle: 'ada' } });
   await settled();
 }
@@ -234,8 +235,6 @@ it('lists followers', async () => {
 
 it('answers requests on one’s own page', async () => {
   await show('ada', {}, { people: [person('bob'), person('carla')] });
-  vi.spyOn(api, 'approve').mockResolvedValue(undefined);
-  vi.spyOn(api, 'refuse').mockResolvedValue(undefined);
   await fireEvent.click(screen.getByTestId('approve-bob'));
   await settled();
   expect(api.approve).toHaveBeenCalledWith('bob');
