@@ -293,6 +293,9 @@ class Relations:
 
 Id = str | ColumnElement[str]
 
+_ALIASES = {table: table.alias() for table in (follows, follow_requests, blocks, hushes)}
+"""What is asked about may be a row of the same table. Made once: to make one takes as long as many a query."""
+
 
 def blocked_between(one: Id, other: Id) -> ColumnElement[bool]:
     """Whichever of the two did it."""
@@ -305,9 +308,7 @@ def follows_row(follower: Id, followed: Id) -> ColumnElement[bool]:
 
 def _row(table: Table, one: Id, other: Id) -> ColumnElement[bool]:
     """That there is one; each table's first column is whose it is, the second whom it concerns."""
-    # An alias: what is asked about may be a row of the same table.
-    alias = table.alias()
-    first, second, *_ = alias.c
+    first, second, *_ = _ALIASES[table].c
     return exists().where(first == one, second == other)
 
 
