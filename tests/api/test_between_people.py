@@ -61,6 +61,25 @@ class TestFollowing:
         assert (await ada.get("/api/accounts/ada/followers?cursor=nonsense")).said == (422, "invalid")
         assert (await ada.get("/api/accounts/nobody/followers")).said == (404, "not_found")
 
+    async def test_who_is_live_is_marked_for_those_who_may_enter(self, web: WebProcess) -> None:
+        ada, bob, carla = await web.members("ada", "bob", "carla")
+        for one in (bob, carla):
+            await ada.put(f"/api/accounts/{one.handle}/follow")
+        room = await bob.opens(access="followers")
+        await carla.opens(access="link")
+
+        async def marks(who: Person, path: str) -> dict[str, str | None]:
+            return {one["handle"]: one["live_room"] for one in (await who.get(path)).json["people"]}
+
+        for who, live in ((ada, None), (bob, room), (web.guest, None)):
+            if who is ada:
+                await ada.delete("/api/accounts/bob/follow")
+                assert (await marks(ada, "/api/accounts?q=bob"))["bob"] is None
+                await ada.put("/api/accounts/bob/follow")
+                live = room
+            assert await marks(who, "/api/accounts/ada/following") == {"bob": live, "carla": None}
+            assert await marks(who, "/api/accounts?q=bob") == {"bob": live}
+
 
 class TestPrivate:
     async def test_who_follows_is_asked_for_first(self, web: WebProcess) -> None:

@@ -38,6 +38,15 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
 async def test_a_handle_belongs_to_one(web: WebProcess) -> None:
     assert (await web.call("POST", "/api/accounts", json=ADA)).status == 201
     assert (await web.call("POST", "/api/accounts", json=ADA)).said == (409, "handle_taken")
+    paolo = {**ADA, "handle": "paolo_m"}
+    assert (await web.call("POST", "/api/accounts", json=paolo)).status == 201
+    for alike in ("pao1o_m", "paol0_m", "paolo_rn", "paolo__m", "_paolo_m"):
+        answer = await web.call("POST", "/api/accounts", json={**ADA, "handle": alike})
+        assert answer.said == (409, "handle_taken"), alike
+    assert (await web.call("POST", "/api/accounts", json={**ADA, "handle": "par0la"})).said == (
+        422,
+        "invalid",
+    )
 
 
 @pytest.mark.parametrize("handle", ["ada", "nobody_at_all", "Not A Handle", "me"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -61,8 +62,11 @@ class MeView(AccountView):
 
 
 class FoundView(BaseModel):
+    """`live_room` is an id where the caller may enter."""
+
     handle: str
     name: str
+    live_room: str | None
 
 
 class PeopleView(BaseModel):
@@ -122,7 +126,7 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> PeopleView:
     found = await services(request).people.search(who, q, limit)
-    return PeopleView(people=[FoundView(handle=one.handle, name=one.name) for one in found])
+    return PeopleView(people=await found_views(request, who, found))
 
 
 @router.get("/accounts/{handle}")
@@ -144,6 +148,11 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         blocked=standing.blocked,
         hushed=standing.hushed,
     )
+
+
+async def found_views(request: Request, who: Caller, found: Sequence[Account]) -> list[FoundView]:
+    live = await services(request).people.live_rooms(who, found)
+    return [FoundView(handle=one.handle, name=one.name, live_room=live.get(one.id)) for one in found]
 
 
 def _begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionView:

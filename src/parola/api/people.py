@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from parola.api.accounts import FoundView
+from parola.api.accounts import FoundView, found_views
 from parola.api.caller import caller, commanding, services
 from parola.services.caller import Caller
 from parola.store import PeoplePage
@@ -51,19 +51,23 @@ async def unfollow(request: Request, who: Member, handle: str) -> None:
 async def followers(
     request: Request, who: Who, handle: str, cursor: Cursor = None, limit: Limit = 50
 ) -> PeoplePageView:
-    return _page(await services(request).people.related(who, handle, "followers", cursor, limit))
+    return await _page(
+        request, who, await services(request).people.related(who, handle, "followers", cursor, limit)
+    )
 
 
 @router.get("/accounts/{handle}/following")
 async def following(
     request: Request, who: Who, handle: str, cursor: Cursor = None, limit: Limit = 50
 ) -> PeoplePageView:
-    return _page(await services(request).people.related(who, handle, "following", cursor, limit))
+    return await _page(
+        request, who, await services(request).people.related(who, handle, "following", cursor, limit)
+    )
 
 
 @router.get("/me/requests")
 async def requests(request: Request, who: Who, cursor: Cursor = None, limit: Limit = 50) -> PeoplePageView:
-    return _page(await services(request).people.requests(who, cursor, limit))
+    return await _page(request, who, await services(request).people.requests(who, cursor, limit))
 
 
 @router.put("/me/requests/{handle}", status_code=204)
@@ -89,7 +93,7 @@ async def unblock(request: Request, who: Member, handle: str) -> None:
 
 @router.get("/me/blocks")
 async def blocks(request: Request, who: Who, cursor: Cursor = None, limit: Limit = 50) -> PeoplePageView:
-    return _page(await services(request).blocking.blocked(who, cursor, limit))
+    return await _page(request, who, await services(request).blocking.blocked(who, cursor, limit))
 
 
 @router.put("/accounts/{handle}/hush", status_code=204)
@@ -104,9 +108,8 @@ async def unhush(request: Request, who: Member, handle: str) -> None:
 
 @router.get("/me/hushes")
 async def hushes(request: Request, who: Who, cursor: Cursor = None, limit: Limit = 50) -> PeoplePageView:
-    return _page(await services(request).blocking.hushed(who, cursor, limit))
+    return await _page(request, who, await services(request).blocking.hushed(who, cursor, limit))
 
 
-def _page(page: PeoplePage) -> PeoplePageView:
-    people = [FoundView(handle=one.handle, name=one.name) for one in page.people]
-    return PeoplePageView(people=people, next=page.next)
+async def _page(request: Request, who: Caller, page: PeoplePage) -> PeoplePageView:
+    return PeoplePageView(people=await found_views(request, who, page.people), next=page.next)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -76,6 +76,10 @@ class People:
         """Nobody for no words."""
         wanted = fold(words)
         return await self._store.accounts.search(wanted, limit, caller.account_id) if wanted else []
+
+    async def live_rooms(self, caller: Caller, accounts: Iterable[Account]) -> dict[str, str]:
+        """By account id, the live room of each that has one which the caller may enter."""
+        return await self._store.rooms.live_rooms_of({one.id for one in accounts}, caller.account_id)
 
     async def update(
         self,

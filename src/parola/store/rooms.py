@@ -6,7 +6,7 @@ SeqConflict and nothing is written. Events, snapshot and the people's side table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -179,6 +179,20 @@ class Rooms:
             tuple(_room(row.snapshot) for row in rows[:limit]),
             make_cursor(last.listed_at, last.id) if last is not None else None,
         )
+
+    async def live_rooms_of(self, hosts: Collection[str], viewer: str | None) -> dict[str, str]:
+        """Likewise of many hosts: who has none is not in it."""
+        query = (
+            select(rooms.c.host, rooms.c.id)
+            .where(
+                rooms.c.host.in_(sorted(hosts)), rooms.c.state == Lifecycle.LIVE.value, _is_listed_for(viewer)
+            )
+            .order_by(rooms.c.listed_at)
+        )
+        if not hosts:
+            return {}
+        async with self._database.read() as connection:
+            return {row.host: row.id for row in await connection.execute(query)}
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it, and it is listed."""

@@ -6,7 +6,7 @@ import { aRoom, aScreen, person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
 import { hushed } from '../hushed.svelte';
 import { Problem, Unreachable } from '../protocol/problem';
-import type { Lifecycle, Person, Profile, Room } from '../protocol/types';
+import type { Lifecycle, Listed, Profile, Room } from '../protocol/types';
 import ProfilePage from './ProfilePage.svelte';
 
 beforeEach(() => {
@@ -46,7 +46,7 @@ const me = (handle: string) => ({ id: handle, ...person(handle), bio: '', listen
 async function show(
   viewer: string | null,
   rooms: Partial<Record<Lifecycle, Room[]>> = {},
-  given: Partial<Profile> & { people?: Person[] } = {},
+  given: Partial<Profile> & { people?: Listed[] } = {},
 ) {
   const kept = { profile: aProfile('ada', given) };
   account.me = viewer ? me(viewer) : null;
@@ -222,7 +222,7 @@ it('blocks and hushes somebody, and takes both back', async () => {
 });
 
 it('lists followers', async () => {
-  await show(null, {}, { people: [person('bob'), person('carla')] });
+  await show(null, {}, { people: [{ ...person('bob'), live_room: 'r7' }, person('carla')] });
   await fireEvent.click(screen.getByTestId('followers'));
   await settled();
   const list = within(screen.getByTestId('people-list'));
@@ -230,6 +230,7 @@ it('lists followers', async () => {
     '/@bob',
     '/@carla',
   ]);
+  expect(list.getAllByText('Live')).toHaveLength(1);
   expect(api.followers).toHaveBeenCalledWith('ada', null);
 });
 

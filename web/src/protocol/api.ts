@@ -10,8 +10,8 @@ import type {
   Faces,
   Found,
   Lifecycle,
+  Listed,
   PeoplePage,
-  Person,
   Profile,
   Room,
   RoomPage,
@@ -113,7 +113,7 @@ export class Api {
     const [live, scheduled, { people }] = await Promise.all([
       this.rooms({ state: 'live', q }),
       this.rooms({ state: 'scheduled', q }),
-      this.json<{ people: Person[] }>('GET', `/api/accounts?${query({ q })}`),
+      this.json<{ people: Listed[] }>('GET', `/api/accounts?${query({ q })}`),
     ]);
     return { live: live.rooms, scheduled: scheduled.rooms, people };
   }

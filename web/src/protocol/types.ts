@@ -33,8 +33,13 @@ export interface Profile extends Account {
   hushed: boolean;
 }
 
+/** Somebody in a list; `live_room` where the reader may enter one of theirs that is live. */
+export interface Listed extends Person {
+  live_room?: string | null;
+}
+
 export interface PeoplePage {
-  people: Person[];
+  people: Listed[];
   next: string | null;
 }
 
@@ -120,7 +125,7 @@ export interface RoomPage {
 export interface Found {
   live: Room[];
   scheduled: Room[];
-  people: Person[];
+  people: Listed[];
 }
 
 /** A lasting event of a room, as it stands in `data`; `type` is the event's name. */
