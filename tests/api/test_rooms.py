@@ -33,7 +33,7 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
         "speakers": [{"handle": "ada", "name": "Ada", "muted": False, "connected": False}],
         "hands": [],
         "hands_locked": False,
-        "capacity": None,
+        "listeners_at_most": None,
         "offers": [],
         "cohosts": [],
         "audience": {"count": 0},
@@ -136,7 +136,7 @@ CALLS = [
     ("GET", "/events"),
     ("POST", "/start"),
     ("POST", "/end"),
-    ("DELETE", "/capacity"),
+    ("DELETE", "/listeners_at_most"),
     ("PUT", "/invited/ada"),
     ("DELETE", "/invited/ada"),
     ("PUT", "/hands/me"),
@@ -338,12 +338,12 @@ class TestDoors:
         )
 
 
-class TestCapacity:
+class TestListenersAtMost:
     async def test_no_more_listeners_than_the_host_says(self, web: WebProcess) -> None:
         ada, bob, carla, dan = await web.members("ada", "bob", "carla", "dan")
-        room = await ada.opens(capacity=2)
+        room = await ada.opens(listeners_at_most=2)
         path = f"/api/rooms/{room}"
-        assert (await ada.get(path)).json["capacity"] == 2
+        assert (await ada.get(path)).json["listeners_at_most"] == 2
         await ada.put(f"{path}/cohosts/dan")
         for who in (bob, web.guest):
             assert (await who.connects(room)).status == 201
@@ -355,8 +355,8 @@ class TestCapacity:
         await carla.put(f"{path}/hands/me")
         await ada.put(f"{path}/floor/carla")
         assert (await carla.connects(room)).status == 201, "who has the floor"
-        assert (await ada.delete(f"{path}/capacity")).status == 204
-        assert (await ada.get(path)).json["capacity"] is None
+        assert (await ada.delete(f"{path}/listeners_at_most")).status == 204
+        assert (await ada.get(path)).json["listeners_at_most"] is None
         assert (await web.guest.connects(room)).status == 201
 
     async def test_only_the_host_says_so(self, web: WebProcess) -> None:
@@ -365,20 +365,27 @@ class TestCapacity:
         path = f"/api/rooms/{room}"
         await ada.put(f"{path}/cohosts/bob")
         for who in (bob, carla):
-            assert (await who.put(f"{path}/capacity", json={"listeners": 5})).said == (403, "host_only")
-            assert (await who.delete(f"{path}/capacity")).said == (403, "host_only")
-        assert (await web.guest.put(f"{path}/capacity", json={"listeners": 5})).said == (401, "not_signed_in")
+            assert (await who.put(f"{path}/listeners_at_most", json={"listeners": 5})).said == (
+                403,
+                "host_only",
+            )
+            assert (await who.delete(f"{path}/listeners_at_most")).said == (403, "host_only")
+        assert (await web.guest.put(f"{path}/listeners_at_most", json={"listeners": 5})).said == (
+            401,
+            "not_signed_in",
+        )
         async with bob.reads(room) as stream:
             await stream.until("snapshot")
-            assert (await ada.put(f"{path}/capacity", json={"listeners": 5})).status == 204
-            told = await stream.until("capacity.set")
-            assert (told.id, told.data["capacity"]) == (4, 5)
+            assert (await ada.put(f"{path}/listeners_at_most", json={"listeners": 5})).status == 204
+            told = await stream.until("listeners.limited")
+            assert (told.id, told.data["listeners_at_most"]) == (4, 5)
         for wrong in (0, -1, 10_000_000, 1.5, "5", None):
-            assert (await ada.put(f"{path}/capacity", json={"listeners": wrong})).said == (422, "invalid"), (
-                wrong
-            )
+            assert (await ada.put(f"{path}/listeners_at_most", json={"listeners": wrong})).said == (
+                422,
+                "invalid",
+            ), wrong
             if wrong is not None:
-                answer = await ada.post("/api/rooms", json={"title": "T", "capacity": wrong})
+                answer = await ada.post("/api/rooms", json={"title": "T", "listeners_at_most": wrong})
                 assert answer.said == (422, "invalid"), wrong
 
 

@@ -48,9 +48,9 @@ class RoomMachine(RuleBasedStateMachine):
     def about(self, kind: type[TargetedCommand], by: str, whom: str) -> None:
         self._do(kind(by, whom))
 
-    @rule(by=people, capacity=st.none() | st.integers(1, 3))
-    def room_for(self, by: str, capacity: int | None) -> None:
-        self._do(r.SetCapacity(by, capacity))
+    @rule(by=people, listeners_at_most=st.none() | st.integers(1, 3))
+    def room_for(self, by: str, listeners_at_most: int | None) -> None:
+        self._do(r.LimitListeners(by, listeners_at_most))
 
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
@@ -87,7 +87,7 @@ class RoomMachine(RuleBasedStateMachine):
             self.granted_by_host.discard(event.account)
         if isinstance(event, r.PersonShutOut | r.PersonLetIn):
             assert event.by in (HOST, event.account), "a block is between these two alone"
-        if isinstance(event, r.CapacitySet):
+        if isinstance(event, r.ListenersLimited):
             assert event.by == HOST
         if isinstance(event, r.SpeakerUnmuted):
             assert event.by == event.account, "nobody opens someone else's microphone"

@@ -78,7 +78,7 @@ TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
     ("lower a hand", r.LowerHand, None, {"host": _Y, "cohost": _Y, "speaker": _Y, "listener": _Y}),
     ("lock hands", r.LockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("unlock hands", r.UnlockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
-    ("set no capacity", r.SetCapacity, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("limit listeners no more", r.LimitListeners, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
@@ -93,7 +93,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("kind", "target", "by", "outcome"), CELLS)
 def test_who_may_do_what(kind: type[r.Command], target: str | None, by: str, outcome: str) -> None:
-    command = kind(by, target) if target is not None or kind is r.SetCapacity else kind(by)  # type: ignore[call-arg]
+    command = kind(by, target) if target is not None or kind is r.LimitListeners else kind(by)  # type: ignore[call-arg]
     try:
         r.decide(stage(), command, NOW)
         found = _Y
@@ -192,7 +192,7 @@ def test_hands_are_locked_before_a_room_starts() -> None:
 
 def test_a_room_written_by_an_earlier_version_is_read() -> None:
     written = r.encode_room(stage())
-    del written["hands_locked"], written["shut_out"], written["capacity"]
+    del written["hands_locked"], written["shut_out"], written["listeners_at_most"]
     assert r.decode_room(written) == stage()
 
 
@@ -202,7 +202,7 @@ def test_an_ended_room_takes_no_command() -> None:
         r.RaiseHand("lia"), r.Grant("host", "hanna"), r.Mute("host", "sam"), r.End("host"), r.Remove("host", "lia"),
         r.Restore("host", "remo"), r.AddCohost("host", "lia"), r.Invite("host", "lia"), r.MuteAll("host"),
         r.LockHands("host"), r.UnlockHands("host"), r.ShutOut("host", "lia"), r.LetIn("host", "lia"),
-        r.SetCapacity("host", 5),
+        r.LimitListeners("host", 5),
     ):  # fmt: skip
         with pytest.raises(Conflict) as refused:
             r.decide(ended, command, NOW)
@@ -271,20 +271,20 @@ def test_who_was_removed_and_blocks_the_host_is_both() -> None:
 
 def test_a_room_has_place_for_as_many_as_its_host_says() -> None:
     small = r.fold(None, r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, 5))
-    assert small.capacity == 5
-    assert after(small, r.SetCapacity("host", None)).capacity is None
-    assert r.decide(small, r.SetCapacity("host", 5), NOW) == ()
+    assert small.listeners_at_most == 5
+    assert after(small, r.LimitListeners("host", None)).listeners_at_most is None
+    assert r.decide(small, r.LimitListeners("host", 5), NOW) == ()
     for wrong in (0, -1, 1_000_001):
         with pytest.raises(Invalid):
-            r.decide(small, r.SetCapacity("host", wrong), NOW)
+            r.decide(small, r.LimitListeners("host", wrong), NOW)
         with pytest.raises(Invalid):
             r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, wrong)
 
 
 def test_a_room_created_before_there_were_capacities_is_read() -> None:
     created = r.encode_event(r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW)[0])
-    del created["capacity"]
-    assert r.fold(None, [r.decode_event(created)]).capacity is None
+    del created["listeners_at_most"]
+    assert r.fold(None, [r.decode_event(created)]).listeners_at_most is None
 
 
 def test_the_host_cannot_be_made_cohost() -> None:
@@ -360,7 +360,7 @@ def _whole_history() -> list[r.Event]:
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),
         r.RemoveCohost("host", "bob"), r.Remove("host", "ada"), r.Restore("host", "ada"), r.Uninvite("host", "bob"),
-        r.ShutOut("host", "ada"), r.LetIn("host", "ada"), r.SetCapacity("host", 5), r.End("host"),
+        r.ShutOut("host", "ada"), r.LetIn("host", "ada"), r.LimitListeners("host", 5), r.End("host"),
     ):  # fmt: skip
         new = r.decide(current, command, NOW)
         current = r.fold(current, new)

@@ -289,7 +289,7 @@ async def tried(
     if method == "PATCH":
         kind = {"Content-Type": "application/trickle-ice-sdpfrag"}
     content = OFFER if path.endswith(("whep", "whip")) else None
-    if method == "PUT" and path.endswith("/capacity"):
+    if method == "PUT" and path.endswith("/listeners_at_most"):
         kind, content = {"Content-Type": "application/json"}, '{"listeners": 5}'
     with queries(web) as asked:
         answer = await who.call(method, path, content=content, headers=kind)

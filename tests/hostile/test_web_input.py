@@ -25,9 +25,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/sessions"): {"handle": "ada", "password": "correct horse"},
     ("PATCH", "/api/me"): {"name": "Ada", "bio": "Engines"},
     ("POST", "/api/rooms"): {
-        "title": "T", "access": "open", "guests": True, "starts_at": "2999-01-01T00:00:00Z", "capacity": 5,
+        "title": "T", "access": "open", "guests": True, "starts_at": "2999-01-01T00:00:00Z", "listeners_at_most": 5,
     },
-    ("PUT", "/api/rooms/x/capacity"): {"listeners": 5},
+    ("PUT", "/api/rooms/x/listeners_at_most"): {"listeners": 5},
 }  # fmt: skip
 
 

@@ -254,7 +254,7 @@ def test_a_room_has_place_for_listeners_and_always_for_those_it_needs() -> None:
     for needed in ("host", "bob"):
         house.listener(needed)
     house.watched.decide(rooms.AddCohost("host", "cora"))
-    house.watched.decide(rooms.SetCapacity("host", 2))
+    house.watched.decide(rooms.LimitListeners("host", 2))
     house.listener("carla")
     assert house.edge.has_place_for(None)
     guest, _ = house.listener(None)
@@ -262,9 +262,9 @@ def test_a_room_has_place_for_listeners_and_always_for_those_it_needs() -> None:
         assert not house.edge.has_place_for(full)
     for one in ("host", "bob", "cora", "carla"):
         assert house.edge.has_place_for(one), one
-    house.watched.decide(rooms.SetCapacity("host", None))
+    house.watched.decide(rooms.LimitListeners("host", None))
     assert house.edge.has_place_for("dan")
-    house.watched.decide(rooms.SetCapacity("host", 2))
+    house.watched.decide(rooms.LimitListeners("host", 2))
     house.edge.gone(guest)
     assert house.edge.has_place_for("dan")
 

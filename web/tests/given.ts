@@ -22,7 +22,7 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     speakers: [{ ...person('ada'), muted: false, connected: false }],
     hands: [],
     hands_locked: false,
-    capacity: null,
+    listeners_at_most: null,
     offers: [],
     cohosts: [],
     audience: { count: 0 },

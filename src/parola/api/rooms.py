@@ -34,10 +34,10 @@ class NewRoom(Body):
     access: Doors = "open"
     guests: bool | None = None
     starts_at: str | None = None
-    capacity: int | None = None
+    listeners_at_most: int | None = None
 
 
-class Capacity(Body):
+class ListenersAtMost(Body):
     listeners: int
 
 
@@ -83,7 +83,7 @@ class RoomView(BaseModel):
     seq: int
     speakers: list[SpeakerView]
     hands: list[HandView]
-    capacity: int | None
+    listeners_at_most: int | None
     hands_locked: bool
     offers: list[str]
     cohosts: list[str]
@@ -103,7 +103,7 @@ class RoomPage(BaseModel):
 async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
     here = services(request)
     starts_at = _parse_instant(body.starts_at)
-    room = await here.rooms.open(who, body.title, body.access, body.guests, starts_at, body.capacity)
+    room = await here.rooms.open(who, body.title, body.access, body.guests, starts_at, body.listeners_at_most)
     return await here.views.room(room, who)
 
 
@@ -143,14 +143,14 @@ async def show_audience(request: Request, who: Who, room_id: str, limit: Limit =
     return SeenView.model_validate(await here.views.audience(room, limit, who))
 
 
-@router.put("/{room_id}/capacity", status_code=204)
-async def limit_listeners(request: Request, who: Member, room_id: str, body: Capacity) -> None:
-    await services(request).rooms.command(who, room_id, lambda by: rooms.SetCapacity(by, body.listeners))
+@router.put("/{room_id}/listeners_at_most", status_code=204)
+async def limit_listeners(request: Request, who: Member, room_id: str, body: ListenersAtMost) -> None:
+    await services(request).rooms.command(who, room_id, lambda by: rooms.LimitListeners(by, body.listeners))
 
 
-@router.delete("/{room_id}/capacity", status_code=204)
+@router.delete("/{room_id}/listeners_at_most", status_code=204)
 async def limit_no_listeners(request: Request, who: Member, room_id: str) -> None:
-    await services(request).rooms.command(who, room_id, lambda by: rooms.SetCapacity(by, None))
+    await services(request).rooms.command(who, room_id, lambda by: rooms.LimitListeners(by, None))
 
 
 @router.post("/{room_id}/start", response_model=RoomView)

@@ -78,13 +78,13 @@ class EdgeRoom:
             self._of_account.setdefault(listener.account_id, set()).add(listener)
 
     def has_place_for(self, account_id: str | None) -> bool:
-        """As far as the room's capacity goes. Whoever is here already may connect anew; who has the floor, or leads the
+        """As far as the limit of listeners goes. Whoever is here already may connect anew; who has the floor, or leads the
         room, is no listener."""
         if account_id is not None and (account_id in self._of_account or self._is_needed(account_id)):
             return True
         needed = {self.room.host, *self.room.cohosts, *(speaker.account for speaker in self.room.speakers)}
         listening = len(self.listeners) - sum(len(self._of_account.get(one, ())) for one in needed)
-        return self.room.capacity is None or listening < self.room.capacity
+        return self.room.listeners_at_most is None or listening < self.room.listeners_at_most
 
     def connected(self, listener: Listener, now: float) -> None:
         try:

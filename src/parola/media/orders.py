@@ -239,7 +239,7 @@ def _check_may_hear(edge: EdgeRoom, account_id: str | None) -> None:
         raise NotFound()
     if account_id is not None and account_id in room.removed:
         raise Forbidden("removed", "You were removed from this room.")
-    if room.capacity is not None and not edge.has_place_for(account_id):
+    if room.listeners_at_most is not None and not edge.has_place_for(account_id):
         raise Conflict("room_full", "This room takes no more listeners.")
 
 

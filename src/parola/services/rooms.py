@@ -83,7 +83,7 @@ class Rooms:
         access: str,
         guests: bool | None,
         starts_at: datetime | None,
-        capacity: int | None = None,
+        listeners_at_most: int | None = None,
     ) -> Room:
         """Raises NotSignedIn, Invalid."""
         host = caller.signed_in().account.id
@@ -94,7 +94,7 @@ class Rooms:
         if guests and not who.asks_nobody:
             raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
-        events = rooms.create(room_id, host, clean, who, with_guests, starts_at, now, capacity)
+        events = rooms.create(room_id, host, clean, who, with_guests, starts_at, now, listeners_at_most)
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
         if room.state is Lifecycle.LIVE:

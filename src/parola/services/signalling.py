@@ -141,7 +141,7 @@ class Signalling:
 
     def _check_place(self, room: Room, account_id: str | None) -> None:
         """As far as this process has heard of the others' listeners; of its own, each media process is sure."""
-        if room.capacity is None or self._audience.count(room) < room.capacity:
+        if room.listeners_at_most is None or self._audience.count(room) < room.listeners_at_most:
             return
         is_needed = account_id is not None and (room.has_floor(account_id) or room.is_moderator(account_id))
         if not is_needed and not self._audience.has(room.id, account_id):

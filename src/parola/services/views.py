@@ -8,7 +8,7 @@ from typing import Any
 
 from parola.bus.messages import RoomStarted
 from parola.domain.rooms import (
-    CapacitySet,
+    ListenersLimited,
     Event,
     HandRaised,
     PersonInvited,
@@ -130,7 +130,7 @@ class Views:
                 for s in room.speakers
             ],
             "hands": [{**_person(people, h.account), "raised_at": instant(h.raised_at)} for h in room.hands],
-            "capacity": room.capacity,
+            "listeners_at_most": room.listeners_at_most,
             "hands_locked": room.hands_locked,
             "offers": [_person(people, account)["handle"] for account in room.offers],
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
@@ -169,8 +169,8 @@ def _event(event: Event, people: Mapping[str, Account]) -> dict[str, Any]:
     }
     if isinstance(event, PersonEvent) and not isinstance(event, _UNNAMED):
         data.update(_person(people, event.account))
-    if isinstance(event, CapacitySet):
-        data["capacity"] = event.capacity
+    if isinstance(event, ListenersLimited):
+        data["listeners_at_most"] = event.listeners_at_most
     if isinstance(event, HandRaised):
         data["raised_at"] = instant(event.at)
     return data

@@ -61,8 +61,8 @@ it('reads a handle however it is typed', async () => {
 });
 
 it('says how many may listen', async () => {
-  const { lead } = show('ada', { capacity: 5 });
-  const field = screen.getByTestId('capacity') as HTMLInputElement;
+  const { lead } = show('ada', { listeners_at_most: 5 });
+  const field = screen.getByTestId('listeners-at-most') as HTMLInputElement;
   expect(field.value).toBe('5');
   const save = () => fireEvent.submit(field.closest('form') as HTMLFormElement);
   await fireEvent.input(field, { target: { value: '30' } });
@@ -73,5 +73,5 @@ it('says how many may listen', async () => {
   expect(lead['limit']).toHaveBeenLastCalledWith(null);
   cleanup();
   show('carla', { cohosts: ['carla'] });
-  expect(screen.queryByTestId('capacity')).toBeNull();
+  expect(screen.queryByTestId('listeners-at-most')).toBeNull();
 });

@@ -71,7 +71,7 @@ it('says of each choice who may enter, and asks about guests where they can come
     expect(screen.queryByTestId('open-guests') !== null).toBe(guests);
   }
   await fireEvent.change(select, { target: { value: 'mutuals' } });
-  await fireEvent.input(screen.getByTestId('open-capacity'), { target: { value: '25' } });
+  await fireEvent.input(screen.getByTestId('open-listeners-at-most'), { target: { value: '25' } });
   await fireEvent.input(screen.getByTestId('open-title'), { target: { value: 'Us' } });
   await fireEvent.submit(select.closest('form') as HTMLFormElement);
   await settled();

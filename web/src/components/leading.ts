@@ -24,7 +24,9 @@ export function leading(id: () => string, attempt: Attempt): Lead {
     limit: (listeners) =>
       void attempt(async () => {
         await api.limit(id(), listeners);
-        notify(listeners ? say('said_capacity', { count: listeners }) : say('said_no_capacity'));
+        notify(
+          listeners ? say('said_listeners_at_most', { count: listeners }) : say('said_no_listeners_at_most'),
+        );
       }),
     end: () => void attempt(() => api.end(id())),
     invite: (person) =>

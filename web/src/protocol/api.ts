@@ -91,13 +91,13 @@ export class Api {
   // Rooms
 
   /** Live at once, or scheduled where `startsAt` is given. */
-  open = (title: string, access: Access, guests: boolean, startsAt?: string, capacity?: number) =>
+  open = (title: string, access: Access, guests: boolean, startsAt?: string, listenersAtMost?: number) =>
     this.json<Room>('POST', '/api/rooms', {
       title,
       access,
       ...(access === 'open' || access === 'link' ? { guests } : {}),
       ...(startsAt ? { starts_at: startsAt } : {}),
-      ...(capacity ? { capacity } : {}),
+      ...(listenersAtMost ? { listeners_at_most: listenersAtMost } : {}),
     });
 
   live = (cursor?: string | null) => this.rooms({ state: 'live', cursor });
@@ -125,7 +125,7 @@ export class Api {
   /** So many listeners at most; null for as many as come. Whoever is there stays. */
   async limit(id: string, listeners: number | null): Promise<void> {
     const init = { method: 'PUT', headers: JSON_TYPE, body: JSON.stringify({ listeners }) };
-    await this.send(room(id, 'capacity'), listeners === null ? { method: 'DELETE' } : init);
+    await this.send(room(id, 'listeners_at_most'), listeners === null ? { method: 'DELETE' } : init);
   }
 
   invite = (id: string, handle: string) => this.call('PUT', room(id, 'invited', handle));

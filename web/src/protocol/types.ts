@@ -81,7 +81,7 @@ export interface Room {
   hands: Hand[];
   hands_locked: boolean;
   /** So many listeners at most; null for as many as come. */
-  capacity: number | null;
+  listeners_at_most: number | null;
   offers: string[];
   cohosts: string[];
   audience: { count: number };
@@ -137,7 +137,7 @@ export interface RoomEvent {
   handle?: string;
   name?: string;
   raised_at?: string;
-  capacity?: number | null;
+  listeners_at_most?: number | null;
 }
 
 export type Levels = Record<string, number>;

@@ -133,13 +133,13 @@ it('lets co-hosts act on those below them only', () => {
   expect(mayModerate(room, 'speaker', 'dora')).toBe(false);
 });
 
-it('knows a new capacity, and keeps the warning that only a snapshot tells', () => {
-  const before = aRoom('eva', { capacity: 5 });
+it('knows a new limit of listeners, and keeps the warning that only a snapshot tells', () => {
+  const before = aRoom('eva', { listeners_at_most: 5 });
   const room = { ...before, you: { ...before.you, warning: 'blocked_on_stage' as const } };
-  const folded = fold(room, { ...anEvent(3, 'capacity.set'), capacity: 9 }, 'eva');
+  const folded = fold(room, { ...anEvent(3, 'listeners.limited'), listeners_at_most: 9 }, 'eva');
   expect(folded).toMatchObject({
     kind: 'folded',
-    room: { capacity: 9, you: { warning: 'blocked_on_stage' } },
+    room: { listeners_at_most: 9, you: { warning: 'blocked_on_stage' } },
   });
 });
 

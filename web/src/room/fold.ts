@@ -65,8 +65,8 @@ function evolve(room: Room, event: RoomEvent): Room {
       return { ...room, cohosts: [...room.cohosts.filter((known) => known !== handle), handle] };
     case 'cohost.removed':
       return { ...room, cohosts: room.cohosts.filter((known) => known !== handle) };
-    case 'capacity.set':
-      return { ...room, capacity: event.capacity ?? null };
+    case 'listeners.limited':
+      return { ...room, listeners_at_most: event.listeners_at_most ?? null };
     // Whom a block keeps out is nobody else's business: what they held was taken by events before.
     default:
       return room;

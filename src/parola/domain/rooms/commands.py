@@ -116,7 +116,7 @@ class LetIn(TargetedCommand):
 
 
 @dataclass(frozen=True, slots=True)
-class SetCapacity(Command):
+class LimitListeners(Command):
     """None: as many listeners as come."""
 
-    capacity: int | None
+    listeners_at_most: int | None

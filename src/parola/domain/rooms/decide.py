@@ -17,7 +17,7 @@ from parola.domain.rooms.state import Access, Lifecycle, Room
 
 Decided = tuple[e.Event, ...]
 
-MOST_CAPACITY = 1_000_000
+MOST_LISTENERS = 1_000_000
 
 
 def create(
@@ -28,11 +28,11 @@ def create(
     guests: bool,
     starts_at: datetime | None,
     now: datetime,
-    capacity: int | None = None,
+    listeners_at_most: int | None = None,
 ) -> Decided:
     """A room that is live at once, or scheduled when `starts_at` is given. Guests come only where the address is
     enough. Raises Invalid."""
-    _check_capacity(capacity)
+    _check_listeners(listeners_at_most)
     created = e.RoomCreated(
         seq=1,
         at=now,
@@ -42,7 +42,7 @@ def create(
         access=access,
         guests=guests and access.asks_nobody,
         starts_at=starts_at,
-        capacity=capacity,
+        listeners_at_most=listeners_at_most,
     )
     return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
 
@@ -243,13 +243,17 @@ def _let_in(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     return _one(e.PersonLetIn, room, command, command.target, now) if command.target in room.shut_out else ()
 
 
-def _set_capacity(room: Room, command: c.SetCapacity, now: datetime) -> Decided:
+def _limit_listeners(room: Room, command: c.LimitListeners, now: datetime) -> Decided:
     _only_host(room, command)
     _not_ended(room)
-    _check_capacity(command.capacity)
-    if command.capacity == room.capacity:
+    _check_listeners(command.listeners_at_most)
+    if command.listeners_at_most == room.listeners_at_most:
         return ()
-    return (e.CapacitySet(seq=room.seq + 1, at=now, by=command.by, capacity=command.capacity),)
+    return (
+        e.ListenersLimited(
+            seq=room.seq + 1, at=now, by=command.by, listeners_at_most=command.listeners_at_most
+        ),
+    )
 
 
 def _held(room: Room, target: str) -> list[type[e.PersonEvent]]:
@@ -313,9 +317,9 @@ def _not_shut_out(room: Room, target: str) -> None:
         raise NotFound()
 
 
-def _check_capacity(capacity: int | None) -> None:
-    if capacity is not None and not 1 <= capacity <= MOST_CAPACITY:
-        raise Invalid.field("capacity", f"From 1 to {MOST_CAPACITY} listeners.")
+def _check_listeners(listeners_at_most: int | None) -> None:
+    if listeners_at_most is not None and not 1 <= listeners_at_most <= MOST_LISTENERS:
+        raise Invalid.field("listeners_at_most", f"From 1 to {MOST_LISTENERS} listeners.")
 
 
 def _offered(room: Room, command: c.Command) -> None:
@@ -356,6 +360,6 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Uninvite: _uninvite,
     c.ShutOut: _shut_out,
     c.LetIn: _let_in,
-    c.SetCapacity: _set_capacity,
+    c.LimitListeners: _limit_listeners,
 }
 """Each rule takes the very class it stands beside."""

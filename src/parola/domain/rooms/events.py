@@ -25,7 +25,7 @@ class RoomCreated(Event):
     access: Access
     guests: bool
     starts_at: datetime | None
-    capacity: int | None = None
+    listeners_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +132,10 @@ class PersonLetIn(PersonEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapacitySet(Event):
+class ListenersLimited(Event):
     """So many listeners at most from now on, None for as many as come. Who is there stays."""
 
-    capacity: int | None
+    listeners_at_most: int | None
 
 
 _NAMES: dict[type[Event], str] = {
@@ -160,7 +160,7 @@ _NAMES: dict[type[Event], str] = {
     PersonUninvited: "person.uninvited",
     PersonShutOut: "person.shut_out",
     PersonLetIn: "person.let_in",
-    CapacitySet: "capacity.set",
+    ListenersLimited: "listeners.limited",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 

@@ -23,7 +23,7 @@ def evolve(room: Room | None, event: e.Event) -> Room:
             seq=event.seq,
             created_at=event.at,
             starts_at=event.starts_at,
-            capacity=event.capacity,
+            listeners_at_most=event.listeners_at_most,
             speakers=(Speaker(event.by),),
         )
     assert room is not None, "a room begins with its creation"
@@ -81,8 +81,8 @@ def _apply(room: Room, event: e.Event) -> Room:
             return replace(room, shut_out=room.shut_out | {event.account})
         case e.PersonLetIn():
             return replace(room, shut_out=room.shut_out - {event.account})
-        case e.CapacitySet():
-            return replace(room, capacity=event.capacity)
+        case e.ListenersLimited():
+            return replace(room, listeners_at_most=event.listeners_at_most)
     raise AssertionError(f"no rule for {type(event).__name__}")
 
 

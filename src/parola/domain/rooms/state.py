@@ -86,7 +86,7 @@ class Room:
     hands_locked: bool = False
     shut_out: frozenset[str] = frozenset()
     """Between whom and the host a block came while this room was there; those from before are the gate's to know."""
-    capacity: int | None = None
+    listeners_at_most: int | None = None
     """So many listeners at most; None for as many as come."""
 
     def speaker(self, account: str) -> Speaker | None:
@@ -148,7 +148,7 @@ def encode_room(room: Room) -> dict[str, Any]:
         "invited": sorted(room.invited),
         "hands_locked": room.hands_locked,
         "shut_out": sorted(room.shut_out),
-        "capacity": room.capacity,
+        "listeners_at_most": room.listeners_at_most,
     }
 
 
@@ -174,7 +174,7 @@ def decode_room(data: dict[str, Any]) -> Room:
         # What rooms that were written by earlier versions do not have.
         hands_locked=data.get("hands_locked", False),
         shut_out=frozenset(data.get("shut_out", ())),
-        capacity=data.get("capacity"),
+        listeners_at_most=data.get("listeners_at_most"),
     )
 
 
