@@ -41,13 +41,16 @@ from parola.services import clock
 from parola.services.access import Gate
 from parola.services.attendance import Attendance
 from parola.services.audience import Audience
+from parola.services.blocking import Blocking
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.notices import Notices
 from parola.services.passwords import Passwords
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.streams import Streams
 from parola.services.views import Views
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
@@ -112,14 +115,15 @@ def make_services(
     settings: Settings, store: Store, bus: Bus
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
-    projections = Projections(store, bus, time.monotonic)
+    projections = Projections(store, bus, time.monotonic, with_blocks=True)
     audience = Audience(bus, time.monotonic)
     audience.on_process_gone(projections.leases.forget)
     projections.leases.on_death(audience.forget)
     gate = Gate(store, projections)
     views = Views(store, audience, settings.public_url)
-    feeds = Feeds(store, bus, projections, audience, views, clock.now)
-    people = People(store)
+    streams = Streams(store, bus)
+    feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
+    people = People(store, clock.now)
     rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic, settings.stage_capacity)
     attendance = Attendance(
         store,
@@ -133,7 +137,7 @@ def make_services(
         process_id=settings.process_id,
         away_s=settings.host_away_s,
     )
-    signalling = Signalling(store, bus, gate, projections, time.monotonic)
+    signalling = Signalling(store, bus, gate, projections, audience, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -143,9 +147,11 @@ def make_services(
         gate=gate,
         sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
         people=people,
+        blocking=Blocking(store, people, rooms, clock.now),
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
+        notices=Notices(store, bus, views, streams),
         views=views,
         deadlines=Deadlines(store, rooms, clock.now, time.monotonic),
         attendance=attendance,
@@ -165,6 +171,7 @@ async def _web(settings: Settings, fd: int) -> None:
 
         async def run() -> None:
             await audience.start()
+            await services.notices.start()
             await services.attendance.start()
             running = (projections, feeds, services.deadlines, services.attendance)
             tasks.extend(asyncio.create_task(one.run()) for one in running)

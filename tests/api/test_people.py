@@ -28,7 +28,7 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
     assert signed_in.json["account"] == account
     assert signed_in.json["token"] != up.json["token"]
     ada = Person(web, token=signed_in.json["token"])
-    assert (await ada.get("/api/me")).json == {**account, "bio": "", "listen_unseen": False}
+    assert (await ada.get("/api/me")).json == {**account, "bio": "", "listen_unseen": False, "private": False}
     assert (await ada.delete("/api/sessions/current")).status == 204
     assert (await ada.get("/api/me")).said == (401, "not_signed_in")
     other = Person(web, token=up.json["token"])
@@ -38,6 +38,15 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
 async def test_a_handle_belongs_to_one(web: WebProcess) -> None:
     assert (await web.call("POST", "/api/accounts", json=ADA)).status == 201
     assert (await web.call("POST", "/api/accounts", json=ADA)).said == (409, "handle_taken")
+    paolo = {**ADA, "handle": "paolo_m"}
+    assert (await web.call("POST", "/api/accounts", json=paolo)).status == 201
+    for alike in ("pao1o_m", "paol0_m", "paolo_rn", "paolo__m", "_paolo_m"):
+        answer = await web.call("POST", "/api/accounts", json={**ADA, "handle": alike})
+        assert answer.said == (409, "handle_taken"), alike
+    assert (await web.call("POST", "/api/accounts", json={**ADA, "handle": "par0la"})).said == (
+        422,
+        "invalid",
+    )
 
 
 @pytest.mark.parametrize("handle", ["ada", "nobody_at_all", "Not A Handle", "me"])
@@ -79,7 +88,12 @@ async def test_following(web: WebProcess) -> None:
         "followers": 1,
         "following": 0,
         "live_room": None,
+        "private": False,
         "followed": False,
+        "requested": False,
+        "follows_you": False,
+        "blocked": False,
+        "hushed": False,
     }
     assert (await ada.get("/api/accounts/bob")).json["followed"]
     assert (await web.guest.get("/api/accounts/ada")).json["following"] == 1

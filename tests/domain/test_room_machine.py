@@ -20,7 +20,7 @@ SINGLE = (
 )  # fmt: skip
 TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
-    r.Uninvite, r.NameSuccessor, r.DropSuccessor,
+    r.Uninvite, r.NameSuccessor, r.DropSuccessor, r.ShutOut, r.LetIn,
 )  # fmt: skip
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -62,9 +62,17 @@ class RoomMachine(RuleBasedStateMachine):
         hard_s=st.sampled_from([10, 30]),
         capacity=st.integers(1, 4),
         pause_s=st.sampled_from([5, 60]),
+        listeners_at_most=st.none() | st.integers(1, 3),
     )
-    def arrange(self, by: str, hard_s: int, capacity: int, pause_s: int) -> None:
-        for command in (r.SetTurns(by, 5, hard_s), r.SizeStage(by, capacity), r.SlowHands(by, pause_s)):
+    def arrange(
+        self, by: str, hard_s: int, capacity: int, pause_s: int, listeners_at_most: int | None
+    ) -> None:
+        for command in (
+            r.SetTurns(by, 5, hard_s),
+            r.SizeStage(by, capacity),
+            r.SlowHands(by, pause_s),
+            r.LimitListeners(by, listeners_at_most),
+        ):
             self._do(command)
 
     @rule(seconds=st.sampled_from([1, 11, 61]))
@@ -118,7 +126,7 @@ class RoomMachine(RuleBasedStateMachine):
     def _note(self, event: r.Event, before: r.Room) -> None:
         if isinstance(event, r.FloorGranted):
             assert event.account in self.granted_by_host, "a floor that the host never gave"
-            assert event.account not in before.removed
+            assert event.account not in before.removed | before.shut_out
             taken = before.capacity is None or len(self.room_before(event).speakers) < before.capacity
             assert taken, "more than the stage holds"
             offer = before.offer(event.account)
@@ -139,6 +147,10 @@ class RoomMachine(RuleBasedStateMachine):
             assert self.room.hands == before.hands, "hands that are up stay"
         if isinstance(event, r.FloorRevoked | r.FloorDeclined | r.PersonRemoved):
             self.granted_by_host.discard(event.account)
+        if isinstance(event, r.PersonShutOut | r.PersonLetIn):
+            assert event.by in (HOST, event.account), "a block is between these two alone"
+        if isinstance(event, r.ListenersLimited):
+            assert event.by == HOST
         if isinstance(event, r.SpeakerUnmuted):
             assert event.by == event.account, "nobody opens someone else's microphone"
 
@@ -149,7 +161,15 @@ class RoomMachine(RuleBasedStateMachine):
             again = r.decide(self.room, command, self.now)
         except Refusal as refusal:
             # Who lost their right by the command itself may not do it again.
-            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above", "not_cohost"}
+            lost = {
+                "removed",
+                "moderator_only",
+                "host_only",
+                "not_speaking",
+                "not_above",
+                "not_cohost",
+                "not_found",
+            }
             again = () if refusal.code in lost else self.history
         assert len(again) == 0
 
@@ -159,13 +179,13 @@ class RoomMachine(RuleBasedStateMachine):
             if self.room.may_be_heard(account):
                 assert self.room.state is r.Lifecycle.LIVE
                 assert self.room.has_floor(account)
-                assert account not in self.room.removed
+                assert account not in self.room.removed | self.room.shut_out
                 assert not self.room.is_muted(account)
                 assert account == HOST or account in self.granted_by_host
 
     @invariant()
-    def a_removed_person_has_nothing(self) -> None:
-        for account in self.room.removed:
+    def who_is_put_out_has_nothing(self) -> None:
+        for account in self.room.removed | self.room.shut_out:
             assert not self.room.has_floor(account)
             assert not self.room.has_hand(account)
             assert not self.room.is_offered(account)
@@ -174,7 +194,7 @@ class RoomMachine(RuleBasedStateMachine):
     @invariant()
     def the_host_stays(self) -> None:
         assert self.room.speakers[0].account == HOST
-        assert HOST not in self.room.removed
+        assert HOST not in self.room.removed | self.room.shut_out
 
     @invariant()
     def hands_are_in_order_and_apart_from_the_floor(self) -> None:

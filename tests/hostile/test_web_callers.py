@@ -243,15 +243,30 @@ def calls_about_rooms(web: WebProcess) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "access", [{"access": "invited"}, {"access": "followers"}, {"guests": False}], ids=str
+    "access",
+    [
+        {"access": "invited"},
+        {"access": "followers"},
+        {"access": "mutuals"},
+        {"guests": False},
+        {"access": "link", "guests": False},
+        {"access": "open", "blocked": True},
+    ],
+    ids=str,
 )
 async def test_row_29_a_private_room_answers_as_none_at_all(web: WebProcess, access: dict[str, Any]) -> None:
     ada, stranger, _ = await web.members("ada", "stranger", "bob")
+    access = dict(access)
+    blocked = access.pop("blocked", False)
     private = await ada.opens(**access)
+    if blocked:
+        await ada.put("/api/accounts/stranger/block")
     await ada.put(f"/api/rooms/{private}/hands/me")
-    guessers = [web.guest] if "guests" in access else [web.guest, stranger]
+    guessers = [web.guest] if "guests" in access else [stranger] if blocked else [web.guest, stranger]
     for who in guessers:
         for method, path in calls_about_rooms(web):
+            if blocked and path.endswith("/card.png"):
+                continue  # what any guest may see is shown to whoever asks
             # A guest's command is asked who it is before it is asked what it wants.
             expected = {404} if who.token or path.endswith("/whep") else {401, 404}
             told = [await tried(web, who, method, path.format(room_id=id)) for id in (private, *random_ids())]
@@ -274,6 +289,8 @@ async def tried(
     if method == "PATCH":
         kind = {"Content-Type": "application/trickle-ice-sdpfrag"}
     content = OFFER if path.endswith(("whep", "whip")) else None
+    if method == "PUT" and path.endswith("/listeners_at_most"):
+        kind, content = {"Content-Type": "application/json"}, '{"listeners": 5}'
     with queries(web) as asked:
         answer = await who.call(method, path, content=content, headers=kind)
     return answer.status, sorted(answer.headers.items()), answer.content, asked

@@ -1,7 +1,8 @@
-"""Signing up, in and out; oneself; other people; following."""
+"""Signing up, in and out; oneself; what others see of somebody."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -40,6 +41,7 @@ class MeChange(Body):
     name: str | None = None
     bio: str | None = None
     listen_unseen: bool | None = None
+    private: bool | None = None
 
 
 class AccountView(BaseModel):
@@ -56,11 +58,15 @@ class SessionView(BaseModel):
 class MeView(AccountView):
     bio: str
     listen_unseen: bool
+    private: bool
 
 
 class FoundView(BaseModel):
+    """`live_room` is an id where the caller may enter."""
+
     handle: str
     name: str
+    live_room: str | None
 
 
 class PeopleView(BaseModel):
@@ -72,7 +78,12 @@ class ProfileView(AccountView):
     followers: int
     following: int
     live_room: str | None
+    private: bool
     followed: bool
+    requested: bool
+    follows_you: bool
+    blocked: bool
+    hushed: bool
 
 
 @router.post("/accounts", status_code=201)
@@ -103,24 +114,25 @@ async def me(who: Who) -> MeView:
 
 @router.patch("/me")
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
-    return _me(await services(request).people.update(who, body.name, body.bio, body.listen_unseen))
+    people = services(request).people
+    return _me(await people.update(who, body.name, body.bio, body.listen_unseen, body.private))
 
 
 @router.get("/accounts")
 async def search(
     request: Request,
-    _: Who,
+    who: Who,
     q: Annotated[str, Query(max_length=100)],
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> PeopleView:
-    found = await services(request).people.search(q, limit)
-    return PeopleView(people=[FoundView(handle=one.handle, name=one.name) for one in found])
+    found = await services(request).people.search(who, q, limit)
+    return PeopleView(people=await found_views(request, who, found))
 
 
 @router.get("/accounts/{handle}")
 async def profile(request: Request, who: Who, handle: str) -> ProfileView:
     found = await services(request).people.profile(who, handle)
-    account = found.account
+    account, standing = found.account, found.standing
     return ProfileView(
         id=account.id,
         handle=account.handle,
@@ -129,18 +141,18 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         followers=found.counts.followers,
         following=found.counts.following,
         live_room=found.live_room,
-        followed=found.followed,
+        private=account.private,
+        followed=standing.follows,
+        requested=standing.requested,
+        follows_you=standing.followed,
+        blocked=standing.blocked,
+        hushed=standing.hushed,
     )
 
 
-@router.put("/accounts/{handle}/follow", status_code=204)
-async def follow(request: Request, who: Member, handle: str) -> None:
-    await services(request).people.follow(who, handle)
-
-
-@router.delete("/accounts/{handle}/follow", status_code=204)
-async def unfollow(request: Request, who: Member, handle: str) -> None:
-    await services(request).people.unfollow(who, handle)
+async def found_views(request: Request, who: Caller, found: Sequence[Account]) -> list[FoundView]:
+    live = await services(request).people.live_rooms(who, found)
+    return [FoundView(handle=one.handle, name=one.name, live_room=live.get(one.id)) for one in found]
 
 
 def _begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionView:
@@ -157,4 +169,5 @@ def _me(account: Account) -> MeView:
         name=account.name,
         bio=account.bio,
         listen_unseen=account.listen_unseen,
+        private=account.private,
     )

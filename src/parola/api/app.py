@@ -9,7 +9,18 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, leading, problems, rooms, sharing
+from parola.api import (
+    accounts,
+    connections,
+    events,
+    floor,
+    health,
+    leading,
+    people,
+    problems,
+    rooms,
+    sharing,
+)
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -20,8 +31,10 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.attendance import Attendance
 from parola.services.audience import Audience
+from parola.services.blocking import Blocking
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.notices import Notices
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -41,9 +54,11 @@ class Services:
     gate: Gate
     sessions: Sessions
     people: People
+    blocking: Blocking
     rooms: Rooms
     signalling: Signalling
     feeds: Feeds
+    notices: Notices
     views: Views
     deadlines: Deadlines
     attendance: Attendance
@@ -85,11 +100,13 @@ def make_app(
     problems.install(app)
     for router in (
         accounts.router,
+        people.router,
         rooms.people,
         rooms.router,
         floor.router,
         leading.router,
         events.router,
+        events.mine,
         connections.router,
         sharing.router,
         health.router,

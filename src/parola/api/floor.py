@@ -105,7 +105,7 @@ async def next_hand(request: Request, who: Member, room_id: str, body: NextBody 
 
 @router.put("/floor/{handle}", responses={202: {"model": Granted, "description": "Offered"}})
 async def grant(request: Request, response: Response, who: Member, room_id: str, handle: str) -> Granted:
-    carried, target = await about(request, who, room_id, handle, rooms.Grant)
+    carried, target = await _giving(request, who, room_id, handle, rooms.Grant)
     if carried.room.has_floor(target):
         return Granted(state="granted")
     response.status_code = 202
@@ -148,7 +148,7 @@ async def restore(request: Request, who: Member, room_id: str, handle: str) -> N
 
 @router.put("/cohosts/{handle}", status_code=204)
 async def add_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await about(request, who, room_id, handle, rooms.AddCohost)
+    await _giving(request, who, room_id, handle, rooms.AddCohost)
 
 
 @router.delete("/cohosts/{handle}", status_code=204)
@@ -158,7 +158,7 @@ async def remove_cohost(request: Request, who: Member, room_id: str, handle: str
 
 @router.put("/invited/{handle}", status_code=204)
 async def invite(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await about(request, who, room_id, handle, rooms.Invite)
+    await _giving(request, who, room_id, handle, rooms.Invite)
 
 
 @router.delete("/invited/{handle}", status_code=204)
@@ -174,8 +174,19 @@ async def command(request: Request, who: Caller, room_id: str, make: Callable[[s
 async def about(
     request: Request, who: Caller, room_id: str, handle: str, make: Callable[[str, str], Command]
 ) -> tuple[Carried, str]:
-    """A command about somebody. The room is asked for first: outside of it nobody learns which handles exist."""
+    """A command that takes something from somebody, whatever stands between the two. The room is asked for first:
+    outside of it nobody learns which handles exist."""
     here = services(request)
     await here.gate.enter(who, room_id)
     target = (await here.people.find(handle)).id
+    return await here.rooms.command(who, room_id, lambda by: make(by, target)), target
+
+
+async def _giving(
+    request: Request, who: Caller, room_id: str, handle: str, make: Callable[[str, str], Command]
+) -> tuple[Carried, str]:
+    """A command that gives something to somebody: nobody, for the host whom they have blocked."""
+    here = services(request)
+    await here.gate.enter(who, room_id)
+    target = await here.people.reachable(who, handle)
     return await here.rooms.command(who, room_id, lambda by: make(by, target)), target

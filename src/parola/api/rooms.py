@@ -23,6 +23,7 @@ people = APIRouter(prefix="/api/accounts", tags=["rooms"])
 Who = Annotated[Caller, Depends(caller)]
 Member = Annotated[Caller, Depends(commanding)]
 State = Literal["scheduled", "live", "ended"]
+Doors = Literal["open", "link", "followers", "mutuals", "invited"]
 Words = Annotated[str, Query(max_length=100)]
 Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -30,9 +31,14 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 
 class NewRoom(Body):
     title: str
-    access: Literal["open", "followers", "invited"] = "open"
+    access: Doors = "open"
     guests: bool | None = None
     starts_at: str | None = None
+    listeners_at_most: int | None = None
+
+
+class ListenersAtMost(Body):
+    listeners: int
 
 
 class PersonView(BaseModel):
@@ -79,19 +85,21 @@ class YouView(BaseModel):
     muted: bool
     offered: bool
     may_grant: bool
+    warning: Literal["blocked_on_stage"] | None
 
 
 class RoomView(BaseModel):
     id: str
     url: str
     title: str
-    access: Literal["open", "followers", "invited"]
+    access: Doors
     guests: bool
     state: Literal["scheduled", "live", "ended"]
     host: PersonView
     seq: int
     speakers: list[SpeakerView]
     hands: list[HandView]
+    listeners_at_most: int | None
     hands_locked: bool
     hands_pause_s: int | None
     turns: TurnsView | None
@@ -116,7 +124,8 @@ class RoomPage(BaseModel):
 @router.post("", status_code=201, response_model=RoomView)
 async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
     here = services(request)
-    room = await here.rooms.open(who, body.title, body.access, body.guests, _parse_instant(body.starts_at))
+    starts_at = _parse_instant(body.starts_at)
+    room = await here.rooms.open(who, body.title, body.access, body.guests, starts_at, body.listeners_at_most)
     return await here.views.room(room, who)
 
 
@@ -139,7 +148,7 @@ async def list_rooms(
 async def rooms_of(
     request: Request, who: Who, handle: str, state: State = "ended", cursor: Cursor = None, limit: Limit = 50
 ) -> Any:
-    host = await services(request).people.find(handle)
+    host = await services(request).people.visible(who, handle)
     return await _page(request, who, Wanted(Lifecycle(state), host=host.id), cursor, limit)
 
 
@@ -153,7 +162,17 @@ async def show_room(request: Request, who: Who, room_id: str) -> Any:
 async def show_audience(request: Request, who: Who, room_id: str, limit: Limit = 50) -> SeenView:
     here = services(request)
     room = await here.gate.enter(who, room_id)
-    return SeenView.model_validate(await here.views.audience(room, limit))
+    return SeenView.model_validate(await here.views.audience(room, limit, who))
+
+
+@router.put("/{room_id}/listeners_at_most", status_code=204)
+async def limit_listeners(request: Request, who: Member, room_id: str, body: ListenersAtMost) -> None:
+    await services(request).rooms.command(who, room_id, lambda by: rooms.LimitListeners(by, body.listeners))
+
+
+@router.delete("/{room_id}/listeners_at_most", status_code=204)
+async def limit_no_listeners(request: Request, who: Member, room_id: str) -> None:
+    await services(request).rooms.command(who, room_id, lambda by: rooms.LimitListeners(by, None))
 
 
 @router.post("/{room_id}/start", response_model=RoomView)

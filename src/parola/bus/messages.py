@@ -197,6 +197,17 @@ class RoomEvents(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomStarted(Body):
+    """Whoever follows the host may want to know, if they may enter. Said once, by the process that has started it."""
+
+    room_id: str
+    host_id: str
+    title: str
+    access: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerChanged(Body):
     room_id: str
     process_id: str | None

@@ -1,6 +1,7 @@
 """The names under which processes talk to each other."""
 
 MEDIA_GONE = "media.gone"
+ROOM_STARTED = "rooms.started"
 SESSION_ENDED = "session.ended"
 PRESENCE = "media.presence"
 READING = "web.reading"

@@ -79,6 +79,11 @@ class Audience:
         here = self._rooms.get(room.id)
         return here.some(room, most) if here is not None else []
 
+    def has(self, room_id: str, account_id: str | None) -> bool:
+        """Whether somebody listens there; of guests nobody can say."""
+        here = self._rooms.get(room_id)
+        return here is not None and account_id is not None and here.listens(account_id)
+
     def connected_speakers(self, room_id: str) -> frozenset[str]:
         here = self._rooms.get(room_id)
         return here.connected_speakers if here is not None else frozenset()

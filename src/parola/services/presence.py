@@ -71,6 +71,9 @@ class RoomPresence:
         with_floor = {speaker.account for speaker in room.speakers}
         return list(islice((id for id in self._accounts if id not in with_floor), most))
 
+    def listens(self, account_id: str) -> bool:
+        return account_id in self._accounts
+
     @property
     def connected_speakers(self) -> frozenset[str]:
         return frozenset(self._speakers)

@@ -12,7 +12,7 @@ import prometheus_client as prometheus
 import structlog
 
 from parola.bus import Bus, BusUnavailable, subjects
-from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
+from parola.bus.messages import MessageError, RoomEvents, RoomStarted, Settled, SettleOrder
 from parola.domain import people, rooms
 from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
@@ -34,6 +34,7 @@ _SILENCING = (
     rooms.SpeakerMuted,
     rooms.PersonRemoved,
     rooms.PersonUninvited,
+    rooms.PersonShutOut,
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
@@ -79,21 +80,38 @@ class Rooms:
         )
 
     async def open(
-        self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
+        self,
+        caller: Caller,
+        title: str,
+        access: str,
+        guests: bool | None,
+        starts_at: datetime | None,
+        listeners_at_most: int | None = None,
     ) -> Room:
         """Raises NotSignedIn, Invalid."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
             raise Invalid.field("starts_at", "This is not in the future.")
-        if guests and access != Access.OPEN:
-            raise Invalid.field("guests", "Guests come only into open rooms.")
+        who, with_guests = Access(access), guests is not False
+        if guests and not who.asks_nobody:
+            raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
         events = rooms.create(
-            room_id, host, clean, Access(access), guests is not False, starts_at, now, self._capacity
+            room_id,
+            host,
+            clean,
+            who,
+            with_guests,
+            starts_at,
+            now,
+            capacity=self._capacity,
+            listeners_at_most=listeners_at_most,
         )
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
+        if room.state is Lifecycle.LIVE:
+            await self._tell_started(room)
         return room
 
     async def page(self, caller: Caller, wanted: Wanted, cursor: str | None, limit: int) -> Page:
@@ -113,8 +131,9 @@ class Rooms:
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
 
     async def come_about(self, room_id: str, command: Command, due_at: datetime | None = None) -> Carried:
-        """Carries out a command of the house's own. It is decided as of `due_at` where the wall clock lags behind.
-        Raises as `command`; what another process has carried out already leads to nothing."""
+        """Carries out a command of the house's own, or what a member did elsewhere means for this room: nobody is asked
+        at the gate. It is decided as of `due_at` where the wall clock lags behind. Raises as `command`; what another
+        process has carried out already leads to nothing."""
 
         def now() -> datetime:
             return max(self._now(), due_at) if due_at is not None else self._now()
@@ -148,6 +167,8 @@ class Rooms:
                 continue
             self._projections.decided(before.id, events)
             await self._publish(before.id, events)
+            if isinstance(command, rooms.Start):
+                await self._tell_started(after)
             if any(isinstance(event, _SILENCING) for event in events):
                 await self._settle_to(after)
             return Carried(after, events)
@@ -162,6 +183,7 @@ class Rooms:
             | rooms.MuteAll
             | rooms.Remove
             | rooms.Uninvite
+            | rooms.ShutOut
             | rooms.End,
         ):
             await self._settle_to(room)
@@ -193,6 +215,15 @@ class Rooms:
     async def _ask_to_settle(self, owner: str, room: Room, timeout_s: float) -> None:
         order = SettleOrder(room.id, room.seq).to_bytes()
         Settled.from_bytes(await self._bus.request(subjects.media(owner, "settle"), order, timeout_s))
+
+    async def _tell_started(self, room: Room) -> None:
+        """Once, whatever the number of followers: who is connected where, each web process knows for itself."""
+        at = room.started_at.isoformat() if room.started_at is not None else ""
+        started = RoomStarted(room.id, room.host, room.title, room.access.value, at)
+        try:
+            await self._bus.publish(subjects.ROOM_STARTED, started.to_bytes())
+        except BusUnavailable:
+            _log.warning("room.start_not_told", room=room.id)  # it is in the lists all the same
 
     async def _publish(self, room_id: str, events: tuple[Event, ...]) -> None:
         body = RoomEvents(room_id, [encode_event(event) for event in events])

@@ -45,7 +45,7 @@ class Sessions:
 
     async def sign_up(self, handle: str, name: str, password: str, invite: str | None) -> SignedIn:
         """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed")."""
-        handle, name = people.parse_handle(handle), people.parse_name(name)
+        handle, name = people.parse_new_handle(handle), people.parse_name(name)
         password = people.parse_password(password)
         if self._registration == "closed":
             raise Forbidden("registration_closed", "This server takes no new accounts.")

@@ -1,4 +1,4 @@
-"""SQL, the truth: accounts, sessions, rooms as events, leases."""
+"""SQL, the truth: accounts, what stands between them, sessions, rooms as events, leases."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
+from parola.store.accounts import Account, Accounts, HandleTaken
+from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
-from parola.store.rooms import BadCursor, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
+from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Invites, Session, Sessions
 
 _WRITTEN_LATELY_S = 3.0
@@ -24,6 +26,7 @@ class Store:
         self._database = database
         self.figures = database.figures
         self.accounts = Accounts(database)
+        self.relations = Relations(database)
         self.sessions = Sessions(database)
         self.invites = Invites(database)
         self.rooms = Rooms(database)
@@ -57,11 +60,14 @@ __all__ = [
     "Leases",
     "Led",
     "Page",
+    "PeoplePage",
+    "Relations",
     "Rooms",
     "Seen",
     "SeqConflict",
     "Session",
     "Sessions",
+    "Standing",
     "Store",
     "StoreFull",
     "StoreUnavailable",

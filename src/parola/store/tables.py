@@ -39,8 +39,12 @@ accounts = Table(
     Column("created_at", String(40), nullable=False),
     Column("search", Text, nullable=False, server_default=""),
     Column("listen_unseen", Boolean, nullable=False, server_default=false()),
+    Column("private", Boolean, nullable=False, server_default=false()),
+    Column("skeleton", String(128), nullable=True),
+    Index("uq_accounts_skeleton", "skeleton", unique=True),
 )
-"""`search` is the handle, and on the next line the name as `domain.search` folds it."""
+"""`search` is the handle, and on the next line the name as `domain.search` folds it; `skeleton` is of the handle, as
+`domain.people` makes it, and null only for accounts that looked like older ones before that was refused."""
 
 sessions = Table(
     "sessions",
@@ -64,8 +68,39 @@ follows = Table(
     "follows",
     metadata,
     Column("follower", _ID, ForeignKey("accounts.id"), primary_key=True),
-    Column("followed", _ID, ForeignKey("accounts.id"), primary_key=True, index=True),
+    Column("followed", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("since", BigInteger, nullable=False, server_default="0"),
+    Index("ix_follows_followers", "followed", "since", "follower"),
+    Index("ix_follows_following", "follower", "since", "followed"),
 )
+
+follow_requests = Table(
+    "follow_requests",
+    metadata,
+    Column("follower", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("followed", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Index("ix_follow_requests_followed", "followed", "since", "follower"),
+)
+"""Who wants to follow a private account, which has not answered yet."""
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("blocker", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("blocked", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Index("ix_blocks_blocked", "blocked"),
+)
+
+hushes = Table(
+    "hushes",
+    metadata,
+    Column("account", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("hushed", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+"""Whose notices and faces an account does not want."""
 
 rooms = Table(
     "rooms",
@@ -103,8 +138,8 @@ room_people = Table(
     Column("relation", String(16), primary_key=True),
     Index("ix_room_people_account", "account_id", "relation"),
 )
-"""Who is invited, removed, co-host, or in the host's place now or when the host has gone, for queries over many rooms;
-the snapshot says the same of one."""
+"""Who is invited, removed, shut out, co-host, or in the host's place now or when the host has gone, for queries over
+many rooms; the snapshot says the same of one."""
 
 leases = Table(
     "leases",

@@ -18,6 +18,9 @@ const known: Record<string, Key> = {
   offer_expired: 'said_offer_expired',
   not_cohost: 'problem_not_cohost',
   not_confirmed: 'problem_not_confirmed',
+  room_full: 'problem_room_full',
+  blocked: 'problem_blocked',
+  private_account: 'problem_private_account',
   already_hosting: 'problem_already_hosting',
 };
 

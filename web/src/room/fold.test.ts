@@ -218,3 +218,19 @@ it('lets co-hosts act on those below them only', () => {
   expect(mayModerate(room, 'host', 'ada')).toBe(false);
   expect(mayModerate(room, 'speaker', 'dora')).toBe(false);
 });
+
+it('knows a new limit of listeners, and keeps the warning that only a snapshot tells', () => {
+  const before = aRoom('eva', { listeners_at_most: 5 });
+  const room = { ...before, you: { ...before.you, warning: 'blocked_on_stage' as const } };
+  const folded = fold(room, { ...anEvent(3, 'listeners.limited'), listeners_at_most: 9 }, 'eva');
+  expect(folded).toMatchObject({
+    kind: 'folded',
+    room: { listeners_at_most: 9, you: { warning: 'blocked_on_stage' } },
+  });
+});
+
+it('moves on where somebody was shut out whom nobody names', () => {
+  const room = aRoom('eva');
+  const folded = fold(room, anEvent(3, 'person.shut_out', undefined, ''), 'eva');
+  expect(folded).toEqual({ kind: 'folded', room: { ...room, seq: 3 } });
+});

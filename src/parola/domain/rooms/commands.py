@@ -160,6 +160,25 @@ class DropSuccessor(TargetedCommand):
     __slots__ = ()
 
 
+class ShutOut(TargetedCommand):
+    """A block between the host and the target: by the host, or by the target, who has blocked the host."""
+
+    __slots__ = ()
+
+
+class LetIn(TargetedCommand):
+    """The block is no more, by whoever it was."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitListeners(Command):
+    """None: as many listeners as come."""
+
+    listeners_at_most: int | None
+
+
 # What the house itself asks for, by `HOUSE`, and nobody else may.
 
 

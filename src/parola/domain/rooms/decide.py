@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from parola.domain.errors import Conflict, Forbidden
+from parola.domain.errors import Conflict, Forbidden, NotFound
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms import floor, hands, people
@@ -27,8 +27,11 @@ def create(
     starts_at: datetime | None,
     now: datetime,
     capacity: int | None = None,
+    listeners_at_most: int | None = None,
 ) -> Decided:
-    """A room that is live at once, or scheduled when `starts_at` is given. Guests belong only to open rooms."""
+    """A room that is live at once, or scheduled when `starts_at` is given. Guests come only where the address is
+    enough. Raises Invalid."""
+    people.check_listeners(listeners_at_most)
     created = e.RoomCreated(
         seq=1,
         at=now,
@@ -36,15 +39,22 @@ def create(
         room=room_id,
         title=title,
         access=access,
-        guests=guests and access is Access.OPEN,
+        guests=guests and access.asks_nobody,
         starts_at=starts_at,
         capacity=capacity,
+        listeners_at_most=listeners_at_most,
     )
     return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
 
 
 def decide(room: Room, command: c.Command, now: datetime) -> Decided:
-    """Raises Forbidden, Conflict or Invalid; () when the effect already holds."""
+    """Raises Forbidden, NotFound, Conflict or Invalid; () when the effect already holds."""
+    if isinstance(command, c.ShutOut | c.LetIn):
+        return _RULES[type(command)](
+            room, command, now
+        )  # also by those to whom the room does not exist any more
+    if command.by in room.shut_out:
+        raise NotFound()
     if command.by in room.removed:
         raise Forbidden("removed", "You were removed from this room.")
     return _RULES[type(command)](room, command, now)
@@ -96,5 +106,8 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.ReturnHost: people.return_host,
     c.Invite: people.invite,
     c.Uninvite: people.uninvite,
+    c.ShutOut: people.shut_out,
+    c.LetIn: people.let_in,
+    c.LimitListeners: people.limit_listeners,
 }
 """Each rule takes the very class it stands beside."""

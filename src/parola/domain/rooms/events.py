@@ -26,6 +26,7 @@ class RoomCreated(Event):
     guests: bool
     starts_at: datetime | None
     capacity: int | None = None
+    listeners_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +195,25 @@ class PersonUninvited(PersonEvent):
     __slots__ = ()
 
 
+class PersonShutOut(PersonEvent):
+    """A block came between them and the host. What they held was taken by events before this one."""
+
+    __slots__ = ()
+
+
+class PersonLetIn(PersonEvent):
+    """The block is no more."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenersLimited(Event):
+    """So many listeners at most from now on, None for as many as come. Who is there stays."""
+
+    listeners_at_most: int | None
+
+
 _NAMES: dict[type[Event], str] = {
     RoomCreated: "room.created",
     RoomStarted: "room.started",
@@ -224,6 +244,9 @@ _NAMES: dict[type[Event], str] = {
     HostReturned: "host.returned",
     PersonInvited: "person.invited",
     PersonUninvited: "person.uninvited",
+    PersonShutOut: "person.shut_out",
+    PersonLetIn: "person.let_in",
+    ListenersLimited: "listeners.limited",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 

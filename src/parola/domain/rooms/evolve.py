@@ -26,6 +26,7 @@ def evolve(room: Room | None, event: e.Event) -> Room:
             starts_at=event.starts_at,
             speakers=(Speaker(event.by),),
             capacity=event.capacity,
+            listeners_at_most=event.listeners_at_most,
         )
     assert room is not None, "a room begins with its creation"
     assert event.seq == room.seq + 1, f"event {event.seq} does not follow {room.seq}"
@@ -51,6 +52,8 @@ def _apply(room: Room, event: e.Event) -> Room:
             return _with_turns(room, None, event.at)
         case e.StageSized():
             return replace(room, capacity=event.capacity)
+        case e.ListenersLimited():
+            return replace(room, listeners_at_most=event.listeners_at_most)
         case e.HandsLocked() | e.HandsUnlocked():
             return replace(room, hands_locked=isinstance(event, e.HandsLocked))
         case e.HandsSlowed():
@@ -105,6 +108,10 @@ def _apply_to_person(room: Room, event: e.PersonEvent) -> Room:
             return replace(room, invited=room.invited | {account})
         case e.PersonUninvited():
             return replace(room, invited=room.invited - {account})
+        case e.PersonShutOut():
+            return replace(room, shut_out=room.shut_out | {account})
+        case e.PersonLetIn():
+            return replace(room, shut_out=room.shut_out - {account})
     raise AssertionError(f"no rule for {type(event).__name__}")
 
 

@@ -11,6 +11,7 @@ from parola.domain.rooms import events as e
 from parola.domain.rooms.rights import (
     Decided,
     above,
+    can_be_here,
     live,
     moderator,
     not_ended,
@@ -32,8 +33,7 @@ def grant(room: Room, command: c.Grant, now: datetime) -> Decided:
     target = command.target
     if target == room.host:
         raise Conflict("host_floor", "The host always has the floor.")
-    if target in room.removed:
-        raise Conflict("is_removed", "This person was removed from the room.")
+    can_be_here(room, target)
     if room.has_floor(target):
         return ()
     offer = room.offer(target)

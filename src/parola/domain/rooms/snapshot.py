@@ -35,6 +35,8 @@ def encode_room(room: Room) -> dict[str, Any]:
         "capacity": room.capacity,
         "successor": room.successor,
         "acting": room.acting,
+        "shut_out": sorted(room.shut_out),
+        "listeners_at_most": room.listeners_at_most,
     }
 
 
@@ -65,6 +67,8 @@ def decode_room(data: dict[str, Any]) -> Room:
         capacity=data.get("capacity"),
         successor=data.get("successor"),
         acting=data.get("acting"),
+        shut_out=frozenset(data.get("shut_out", ())),
+        listeners_at_most=data.get("listeners_at_most"),
     )
 
 

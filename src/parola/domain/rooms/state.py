@@ -8,11 +8,23 @@ from enum import StrEnum
 
 
 class Access(StrEnum):
-    """Who may enter."""
+    """Who may enter, beside the host, co-hosts and whom the host has invited."""
 
     OPEN = "open"
+    """Everybody."""
+    LINK = "link"
+    """Whoever has the address; it is listed nowhere."""
     FOLLOWERS = "followers"
+    """Who follows the host."""
+    MUTUALS = "mutuals"
+    """Who follows the host, and is followed by them."""
     INVITED = "invited"
+    """Nobody else."""
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether the address is enough: guests can come, and no invitation is needed."""
+        return self in (Access.OPEN, Access.LINK)
 
 
 class Lifecycle(StrEnum):
@@ -123,6 +135,10 @@ class Room:
     capacity: int | None = None
     successor: str | None = None
     acting: str | None = None
+    shut_out: frozenset[str] = frozenset()
+    """Between whom and the host a block came while this room was there; those from before are the gate's to know."""
+    listeners_at_most: int | None = None
+    """So many listeners at most; None for as many as come."""
 
     def speaker(self, account: str) -> Speaker | None:
         return next((s for s in self.speakers if s.account == account), None)
@@ -154,6 +170,7 @@ class Room:
             and speaker is not None
             and not speaker.muted
             and account not in self.removed
+            and account not in self.shut_out
         )
 
     def is_moderator(self, account: str) -> bool:
