@@ -97,7 +97,9 @@ async def _violations(page: Page) -> list[str]:
 @contextlib.asynccontextmanager
 async def context(browser: Browser, **given: Any) -> AsyncIterator[BrowserContext]:
     """A browser's profile of its own; `given` as Playwright takes it."""
-    opened = await browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **given})
+    opened = await browser.new_context(
+        **{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **given}
+    )
     try:
         yield opened
     finally:

@@ -36,7 +36,9 @@ async def test_home(house: House, chrome: Browser) -> None:
         await guest.sees("signup-handle")
         await look(guest.page, "home-empty-guest")
         async with crowd(house) as hosts:
-            for host, title in zip(hosts, ("Town council, live", "🎙️ " * 40, "مجلس المدينة", "A <i>b</i>"), strict=False):
+            for host, title in zip(
+                hosts, ("Town council, live", "🎙️ " * 40, "مجلس المدينة", "A <i>b</i>"), strict=False
+            ):
                 await host.call("POST", "/api/rooms", {"title": title})
             await hosts[-1].call(
                 "POST", "/api/rooms", {"title": "Tomorrow’s lesson", "starts_at": soon(timedelta(days=1))}
@@ -148,7 +150,9 @@ async def test_where_there_is_no_room(house: House, chrome: Browser) -> None:
         await member.open("/no/such/address")
         await member.sees("unknown")
         await look(member.page, "gone-unknown")
-        later = await ada.call("POST", "/api/rooms", {"title": "Later", "starts_at": soon(timedelta(hours=2))})
+        later = await ada.call(
+            "POST", "/api/rooms", {"title": "Later", "starts_at": soon(timedelta(hours=2))}
+        )
         await member.open(f"/r/{later['id']}")
         await member.sees("room-title")
         await look(member.page, "room-scheduled")
@@ -221,7 +225,9 @@ async def crowd(house: House) -> AsyncIterator[list[Api]]:
 async def full_room(house: House, apis: list[Api]) -> dict[str, Any]:
     """The first one's room: two more have the floor, one of them muted, and two ask for it."""
     host, first, second, *asking = apis
-    room: dict[str, Any] = await host.call("POST", "/api/rooms", {"title": "Should the old bridge be closed to cars?"})
+    room: dict[str, Any] = await host.call(
+        "POST", "/api/rooms", {"title": "Should the old bridge be closed to cars?"}
+    )
     await give_floor(host, first, room["id"])
     await host.call("PUT", f"/api/rooms/{room['id']}/mutes/{await give_floor(host, second, room['id'])}")
     for one in asking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from parola.api.caller import address, caller, clear_cookie, commanding, services, set_cookie
 from parola.services.caller import Caller
 from parola.services.sessions import SignedIn
-from parola.store import Account
+from parola.store import ADMINISTRATOR, Account
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -56,6 +56,7 @@ class SessionView(BaseModel):
 class MeView(AccountView):
     bio: str
     listen_unseen: bool
+    role: Literal["member", "administrator"]
 
 
 class FoundView(BaseModel):
@@ -157,4 +158,5 @@ def _me(account: Account) -> MeView:
         name=account.name,
         bio=account.bio,
         listen_unseen=account.listen_unseen,
+        role="administrator" if account.role == ADMINISTRATOR else "member",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, problems, rooms, sharing
+from parola.api import accounts, administration, connections, events, floor, health, problems, rooms, sharing
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -18,7 +18,9 @@ from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.administering import Administering
 from parola.services.audience import Audience
+from parola.services.claims import Claims
 from parola.services.feeds import Feeds
 from parola.services.people import People
 from parola.services.rooms import Rooms
@@ -37,6 +39,8 @@ class Services:
     projections: Projections
     audience: Audience
     gate: Gate
+    administering: Administering
+    claims: Claims
     sessions: Sessions
     people: People
     rooms: Rooms
@@ -88,6 +92,8 @@ def make_app(
         connections.router,
         sharing.router,
         health.router,
+        administration.claims,
+        administration.router,
     ):
         app.include_router(router)
     mount_page(app, page, services.cards, services.public_url)

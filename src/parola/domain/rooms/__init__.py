@@ -2,8 +2,10 @@
 
 from parola.domain.rooms.access import check_entry, may_know
 from parola.domain.rooms.commands import (
+    ADMINISTRATION,
     Accept,
     AddCohost,
+    Close,
     Command,
     Decline,
     DismissHand,
@@ -19,6 +21,7 @@ from parola.domain.rooms.commands import (
     RemoveCohost,
     Restore,
     Revoke,
+    Silence,
     Start,
     Uninvite,
     UnlockHands,
@@ -55,10 +58,12 @@ from parola.domain.rooms.evolve import evolve, fold
 from parola.domain.rooms.state import Access, Hand, Lifecycle, Role, Room, Speaker, decode_room, encode_room
 
 __all__ = [
+    "ADMINISTRATION",
     "EVENT_TYPES",
     "Accept",
     "Access",
     "AddCohost",
+    "Close",
     "CohostAdded",
     "CohostRemoved",
     "Command",
@@ -96,6 +101,7 @@ __all__ = [
     "RoomCreated",
     "RoomEnded",
     "RoomStarted",
+    "Silence",
     "Speaker",
     "SpeakerMuted",
     "SpeakerUnmuted",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ADMINISTRATION = "-"
+"""Stands as `by` where the server's administration acts, whoever that is: no account has this id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -20,6 +23,19 @@ class Start(Command):
 
 
 class End(Command):
+    __slots__ = ()
+
+
+class Close(Command):
+    """The administration ends the room."""
+
+    __slots__ = ()
+
+
+class Silence(TargetedCommand):
+    """The administration takes a voice: floor, offer and hand, and of the host, who always has the floor, the
+    microphone."""
+
     __slots__ = ()
 
 
