@@ -1,7 +1,7 @@
 """`parola admin …`: the administration for whoever has the server itself, beside a server that runs or does not.
 
-It works on the database that PAROLA_DATA_DIR or PAROLA_DATABASE_URL name, and the audit log calls it
-"command line". Processes that run are told over the bus where PAROLA_NATS_URL names one; else they find out within seconds.
+It works on the database that PAROLA_DATA_DIR or PAROLA_DATABASE_URL name, and the log calls it "command line".
+Running processes are told over the bus where PAROLA_NATS_URL names one; else they find out within seconds.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from parola.api import health
 from parola.api.accounts import Body
 from parola.api.caller import address, caller, services
+from parola.api.permissions import ADMINISTRATOR, WITH_LINK, may
 from parola.api.rooms import PersonView
 from parola.domain.audit import COMMAND_LINE
 from parola.domain.errors import NotFound, NotSignedIn
@@ -138,6 +139,7 @@ class HealthView(BaseModel):
 
 
 @claims.post("/claim", status_code=204)
+@may(WITH_LINK)
 async def claim(request: Request, body: Claim) -> None:
     """404 for a guest, and for a token that does not hold."""
     here = services(request)
@@ -150,6 +152,7 @@ async def claim(request: Request, body: Claim) -> None:
 
 
 @router.get("/people")
+@may(ADMINISTRATOR)
 async def people(
     request: Request,
     who: Admin,
@@ -162,22 +165,26 @@ async def people(
 
 
 @router.post("/people/{handle}/suspend")
+@may(ADMINISTRATOR)
 async def suspend(request: Request, who: Admin, handle: str, body: Suspension) -> SuspendedView:
     met = await services(request).administering.suspend(who, handle, body.reason, body.branch)
     return SuspendedView(suspended=met)
 
 
 @router.post("/people/{handle}/restore", status_code=204)
+@may(ADMINISTRATOR)
 async def restore(request: Request, who: Admin, handle: str, body: Reason) -> None:
     await services(request).administering.restore(who, handle, body.reason)
 
 
 @router.post("/people/{handle}/role", status_code=204)
+@may(ADMINISTRATOR)
 async def set_role(request: Request, who: Admin, handle: str, body: RoleChange) -> None:
     await services(request).administering.set_role(who, handle, body.role, body.reason)
 
 
 @router.get("/rooms")
+@may(ADMINISTRATOR)
 async def live_rooms(request: Request, who: Admin, cursor: Cursor = None, limit: Limit = 50) -> LivePage:
     here = services(request)
     page = await here.administering.live_rooms(who, cursor, limit)
@@ -198,12 +205,14 @@ async def live_rooms(request: Request, who: Admin, cursor: Cursor = None, limit:
 
 
 @router.post("/rooms/{room_id}/end")
+@may(ADMINISTRATOR)
 async def end_room(request: Request, who: Admin, room_id: str, body: Reason) -> EndedView:
     await services(request).administering.end_room(who, room_id, body.reason)
     return EndedView()
 
 
 @router.get("/audit")
+@may(ADMINISTRATOR)
 async def audit(
     request: Request,
     who: Admin,
@@ -233,6 +242,7 @@ async def audit(
 
 
 @router.get("/health")
+@may(ADMINISTRATOR)
 async def show_health(request: Request, _: Admin) -> HealthView:
     here = services(request)
     missing = await health.missing(here)

@@ -29,6 +29,20 @@ from parola.services.signalling import Signalling
 from parola.services.views import Views
 from parola.store import Store
 
+ROUTERS = (
+    accounts.router,
+    rooms.people,
+    rooms.router,
+    floor.router,
+    events.router,
+    connections.router,
+    sharing.router,
+    health.router,
+    administration.claims,
+    administration.router,
+)
+"""Every call there is, in the order in which paths are compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -83,18 +97,7 @@ def make_app(
     )
     app.state.services = services
     problems.install(app)
-    for router in (
-        accounts.router,
-        rooms.people,
-        rooms.router,
-        floor.router,
-        events.router,
-        connections.router,
-        sharing.router,
-        health.router,
-        administration.claims,
-        administration.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     mount_page(app, page, services.cards, services.public_url)
     app.add_middleware(Guard, services=services)

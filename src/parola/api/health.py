@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from parola.api.caller import services
+from parola.api.permissions import ANYONE, may
 from parola.api.problems import problem
 from parola.bus import BusUnavailable, subjects
 from parola.bus.messages import Figures, FiguresOrder, MessageError
@@ -24,11 +25,13 @@ _asking: set[asyncio.Task[list[str]]] = set()
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
+@may(ANYONE)
 async def healthz() -> str:
     return "alive\n"
 
 
 @router.get("/readyz", response_class=Response)
+@may(ANYONE)
 async def readyz(request: Request) -> Response:
     away = await missing(services(request))
     if away:
@@ -37,6 +40,7 @@ async def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
+@may(ANYONE)
 async def metrics(request: Request) -> Response:
     here = services(request)
     away, media = await asyncio.gather(_missing_in_time(here), _media_figures(here))
