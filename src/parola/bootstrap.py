@@ -42,13 +42,17 @@ from parola.services.access import Gate
 from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.claims import Claims
+from parola.services.days import Days
 from parola.services.feeds import Feeds
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer, into_the_log, over_smtp
 from parola.services.passwords import Passwords
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
@@ -145,8 +149,12 @@ def make_services(
     feeds = Feeds(store, bus, projections, audience, views)
     people = People(store)
     rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
-    signalling = Signalling(store, bus, gate, projections, time.monotonic)
-    sessions = Sessions(store, bus, Passwords(), clock.now, settings.registration)
+    days = Days(store, clock.now)
+    signalling = Signalling(store, bus, gate, projections, days, time.monotonic)
+    registration = settings.registration
+    invitations = Invitations(store, clock.now, registration, settings.invitations)
+    send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
+    sessions = Sessions(store, bus, Passwords(), clock.now, registration)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -155,6 +163,10 @@ def make_services(
         audience=audience,
         gate=gate,
         administering=Administering(store, sessions, rooms, clock.now),
+        invitations=invitations,
+        waitlist=WaitingList(store, clock.now, settings.public_url, registration),
+        days=days,
+        mailer=Mailer(store, clock.now, send, settings.mail_from),
         claims=Claims(store, clock.now, settings.public_url),
         sessions=sessions,
         people=people,
@@ -178,7 +190,8 @@ async def _web(settings: Settings, fd: int) -> None:
 
         async def run() -> None:
             await audience.start()
-            tasks.extend([asyncio.create_task(projections.run()), asyncio.create_task(feeds.run())])
+            works = (projections.run(), feeds.run(), services.days.run(), services.mailer.run())
+            tasks.extend(asyncio.create_task(work) for work in works)
 
         async def close() -> None:
             for task in tasks:
@@ -278,9 +291,7 @@ async def _create_invite(settings: Settings) -> str:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await upgrade_store(settings.database_url)
     async with _store(settings) as store:
-        return await Sessions(
-            store, MemoryBus(), Passwords(), clock.now, settings.registration
-        ).create_invite()
+        return await Invitations(store, clock.now, settings.registration, 0).of_the_server()
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,20 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, administration, connections, events, floor, health, problems, rooms, sharing
+from parola.api import (
+    accounts,
+    administration,
+    admission,
+    connections,
+    events,
+    floor,
+    health,
+    invitations,
+    problems,
+    rooms,
+    sharing,
+    waitlist,
+)
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -21,12 +34,16 @@ from parola.services.access import Gate
 from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.claims import Claims
+from parola.services.days import Days
 from parola.services.feeds import Feeds
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.store import Store
 
 ROUTERS = (
@@ -38,8 +55,11 @@ ROUTERS = (
     connections.router,
     sharing.router,
     health.router,
+    invitations.router,
+    waitlist.router,
     administration.claims,
     administration.router,
+    admission.router,
 )
 """Every call there is, in the order in which paths are compared."""
 
@@ -55,6 +75,10 @@ class Services:
     gate: Gate
     administering: Administering
     claims: Claims
+    invitations: Invitations
+    waitlist: WaitingList
+    days: Days
+    mailer: Mailer
     sessions: Sessions
     people: People
     rooms: Rooms

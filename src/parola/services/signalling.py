@@ -29,6 +29,7 @@ from parola.domain.rooms import Lifecycle, Room
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
+from parola.services.days import Days
 from parola.services.placement import Placement, Refusals, retry_after_s
 from parola.store import Lease, Store
 
@@ -47,12 +48,19 @@ _Answer = TypeVar("_Answer", bound=Body)
 
 class Signalling:
     def __init__(
-        self, store: Store, bus: Bus, gate: Gate, projections: Projections, monotonic: Callable[[], float]
+        self,
+        store: Store,
+        bus: Bus,
+        gate: Gate,
+        projections: Projections,
+        days: Days,
+        monotonic: Callable[[], float],
     ) -> None:
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._days = days
         self._placement = Placement()
         self._refusals = Refusals(monotonic)
         self.takeovers = prometheus.Counter(
@@ -85,6 +93,7 @@ class Signalling:
                 refusal = error
                 continue
             if answer is not None:
+                self._days.note(caller)
                 return answer
         raise await self._full() if refusal.code == "full" else refusal
 
@@ -102,6 +111,7 @@ class Signalling:
             order = WhipOrder(room.id, member.account.id, member.session_id, address, epoch, room.seq, offer)
             answer = await self._ask(owner, "whip", order.to_bytes())
             if answer is not None:
+                self._days.note(caller)
                 return answer
         raise Unavailable("owner_unreachable", "The server that mixes this room cannot be reached.", 1)
 

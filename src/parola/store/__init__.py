@@ -7,14 +7,25 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, FollowCounts, HandleTaken
+from parola.store.accounts import (
+    ADMINISTRATOR,
+    MEMBER,
+    Account,
+    Accounts,
+    FollowCounts,
+    HandleTaken,
+    InviteSpent,
+)
 from parola.store.administration import Administration, LastAdministrator
 from parola.store.audit import Audit
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
+from parola.store.outbox import Letter, Outbox
 from parola.store.rooms import BadCursor, Head, Page, Rooms, Seen, SeqConflict, Wanted
-from parola.store.sessions import Invites, Session, Sessions
+from parola.store.sessions import Session, Sessions
+from parola.store.waitlist import Chosen, Waiting, Waitlist
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -32,6 +43,8 @@ class Store:
         self.leases = Leases(database)
         self.administration = Administration(database)
         self.audit = Audit(database)
+        self.outbox = Outbox(database)
+        self.waitlist = Waitlist(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -57,13 +70,18 @@ __all__ = [
     "Administration",
     "Audit",
     "BadCursor",
+    "Chosen",
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "Invitation",
+    "InviteSpent",
     "Invites",
     "LastAdministrator",
     "Lease",
     "Leases",
+    "Letter",
+    "Outbox",
     "Page",
     "Rooms",
     "Seen",
@@ -73,6 +91,8 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Waiting",
+    "Waitlist",
     "Wanted",
     "upgrade",
 ]
