@@ -78,6 +78,7 @@ async def test_following(web: WebProcess) -> None:
         "following": 0,
         "live_room": None,
         "followed": False,
+        "invited_by": None,
     }
     assert (await ada.get("/api/accounts/bob")).json["followed"]
     assert (await web.guest.get("/api/accounts/ada")).json["following"] == 1
