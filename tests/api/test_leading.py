@@ -123,6 +123,7 @@ async def test_a_successor_grants_while_the_host_is_away(web: WebProcess) -> Non
     await carla.put(f"{path}/hands/me")
     assert (await bob.put(f"{path}/floor/carla")).said == (403, "host_only")
     async with carla.reads(room) as stream:
+        await stream.until("snapshot")
         await web.services.rooms.come_about(room, r.LeaveHost(r.HOUSE, frozenset({ada.id})))
         told = await stream.until("host.succeeded")
         assert (told.data["handle"], told.data["by"]) == ("bob", "")

@@ -90,6 +90,11 @@ class RoomMachine(RuleBasedStateMachine):
     def come_back(self) -> None:
         self._do(r.ReturnHost(r.HOUSE))
 
+    @rule(whom=people)
+    def silence(self, whom: str) -> None:
+        self._do(r.Silence(r.ADMINISTRATION, whom))
+        assert not self.room.may_be_heard(whom)
+
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
         if dice == 0:

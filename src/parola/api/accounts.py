@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from parola.api.caller import address, caller, clear_cookie, commanding, services, set_cookie
+from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
 from parola.services.sessions import SignedIn
-from parola.store import Account
+from parola.store import ADMINISTRATOR, Account
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -59,13 +60,17 @@ class MeView(AccountView):
     bio: str
     listen_unseen: bool
     private: bool
+    role: Literal["member", "administrator"]
 
 
-class FoundView(BaseModel):
-    """`live_room` is an id where the caller may enter."""
-
+class PersonView(BaseModel):
     handle: str
     name: str
+
+
+class FoundView(PersonView):
+    """`live_room` is an id where the caller may enter."""
+
     live_room: str | None
 
 
@@ -84,9 +89,11 @@ class ProfileView(AccountView):
     follows_you: bool
     blocked: bool
     hushed: bool
+    invited_by: PersonView | None
 
 
 @router.post("/accounts", status_code=201)
+@may(ANYONE)
 async def sign_up(request: Request, response: Response, body: SignUp) -> SessionView:
     here = services(request)
     here.limits.sign_up(address(request))
@@ -95,6 +102,7 @@ async def sign_up(request: Request, response: Response, body: SignUp) -> Session
 
 
 @router.post("/sessions", status_code=201)
+@may(ANYONE)
 async def sign_in(request: Request, response: Response, body: SignIn) -> SessionView:
     here = services(request)
     here.limits.sign_in(body.handle, address(request))
@@ -102,23 +110,27 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
 
 
 @router.delete("/sessions/current", status_code=204)
+@may(MEMBER)
 async def sign_out(request: Request, response: Response, who: Who) -> None:
     await services(request).sessions.sign_out(who)
     clear_cookie(response)
 
 
 @router.get("/me")
+@may(MEMBER)
 async def me(who: Who) -> MeView:
     return _me(who.signed_in().account)
 
 
 @router.patch("/me")
+@may(MEMBER)
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
     people = services(request).people
     return _me(await people.update(who, body.name, body.bio, body.listen_unseen, body.private))
 
 
 @router.get("/accounts")
+@may(ANYONE)
 async def search(
     request: Request,
     who: Who,
@@ -130,9 +142,10 @@ async def search(
 
 
 @router.get("/accounts/{handle}")
+@may(ANYONE)
 async def profile(request: Request, who: Who, handle: str) -> ProfileView:
     found = await services(request).people.profile(who, handle)
-    account, standing = found.account, found.standing
+    account, standing, by = found.account, found.standing, found.invited_by
     return ProfileView(
         id=account.id,
         handle=account.handle,
@@ -147,6 +160,7 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         follows_you=standing.followed,
         blocked=standing.blocked,
         hushed=standing.hushed,
+        invited_by=PersonView(handle=by.handle, name=by.name) if by is not None else None,
     )
 
 
@@ -170,4 +184,5 @@ def _me(account: Account) -> MeView:
         bio=account.bio,
         listen_unseen=account.listen_unseen,
         private=account.private,
+        role="administrator" if account.role == ADMINISTRATOR else "member",
     )

@@ -11,15 +11,19 @@ from fastapi import FastAPI
 
 from parola.api import (
     accounts,
+    administration,
+    admission,
     connections,
     events,
     floor,
     health,
+    invitations,
     leading,
     people,
     problems,
     rooms,
     sharing,
+    waitlist,
 )
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
@@ -29,18 +33,44 @@ from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.administering import Administering
 from parola.services.attendance import Attendance
 from parola.services.audience import Audience
 from parola.services.blocking import Blocking
+from parola.services.claims import Claims
+from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer
 from parola.services.notices import Notices
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.store import Store
+
+ROUTERS = (
+    accounts.router,
+    people.router,
+    rooms.people,
+    rooms.router,
+    floor.router,
+    leading.router,
+    events.router,
+    events.mine,
+    connections.router,
+    sharing.router,
+    health.router,
+    invitations.router,
+    waitlist.router,
+    administration.claims,
+    administration.router,
+    admission.router,
+)
+"""Every call there is, in the order in which paths are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +82,12 @@ class Services:
     projections: Projections
     audience: Audience
     gate: Gate
+    administering: Administering
+    claims: Claims
+    invitations: Invitations
+    waitlist: WaitingList
+    days: Days
+    mailer: Mailer
     sessions: Sessions
     people: People
     blocking: Blocking
@@ -98,19 +134,7 @@ def make_app(
     )
     app.state.services = services
     problems.install(app)
-    for router in (
-        accounts.router,
-        people.router,
-        rooms.people,
-        rooms.router,
-        floor.router,
-        leading.router,
-        events.router,
-        events.mine,
-        connections.router,
-        sharing.router,
-        health.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     mount_page(app, page, services.cards, services.public_url)
     app.add_middleware(Guard, services=services)

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from parola.api.caller import address, caller, services
 from parola.api.door import DOOR
 from parola.api.limiting import Limits
+from parola.api.permissions import MEMBER, WHO_MAY_ENTER, may
 from parola.api.streams import OpenStream
 from parola.domain.rooms import Lifecycle
 from parola.services.caller import Caller
@@ -32,6 +33,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream
 
 
 @router.get("/events", response_class=Response, responses=_STREAM)
+@may(WHO_MAY_ENTER)
 async def events(request: Request, who: Annotated[Caller, Depends(caller)], room_id: str) -> Response:
     here = services(request)
     room = await here.gate.admit(who, room_id)
@@ -51,6 +53,7 @@ async def events(request: Request, who: Annotated[Caller, Depends(caller)], room
 
 
 @mine.get("/events", response_class=Response, responses=_STREAM)
+@may(MEMBER)
 async def my_events(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
     """What concerns the caller wherever they are; nothing of it is kept for who is not there."""
     here = services(request)

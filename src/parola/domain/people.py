@@ -13,7 +13,14 @@ NAME_LENGTH = 60
 BIO_LENGTH = 500
 TITLE_LENGTH = 120
 NOTE_LENGTH = 140
+REASON_LENGTH = 300
+EMAIL_LENGTH = 254
 PASSWORD_LENGTHS = (8, 200)
+# As browsers check it (HTML, section 4.10.5.1.5), and with a dot in the domain.
+_EMAIL = re.compile(
+    r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+"
+)
 _HANDLE = re.compile(r"[a-z0-9_]{2,30}")
 _LOOKS = {"1": "l", "0": "o", "m": "rn", "w": "vv"}
 # Bidirectional controls would let a name rewrite the line it stands in.
@@ -56,6 +63,18 @@ def parse_note(text: str) -> str:
     clean = " ".join(_clean("note", text).split())
     if len(clean) > NOTE_LENGTH:
         raise Invalid.field("note", f"At most {NOTE_LENGTH} characters.")
+    return clean
+
+
+def parse_reason(text: str) -> str:
+    return _line("reason", text, REASON_LENGTH)
+
+
+def parse_email(text: str) -> str:
+    """In small letters, so that one mailbox is one address."""
+    clean = text.strip().lower()
+    if len(clean) > EMAIL_LENGTH or not _EMAIL.fullmatch(clean):
+        raise Invalid.field("email", "This is no address for mail.")
     return clean
 
 

@@ -24,6 +24,7 @@ class Profile:
     counts: FollowCounts
     live_room: str | None
     standing: Standing
+    invited_by: Account | None
 
 
 class People:
@@ -70,7 +71,14 @@ class People:
         standing = Standing()
         if viewer is not None and viewer != account.id:
             standing = await self._store.relations.standing(viewer, account.id)
-        return Profile(account, counts, live, standing)
+        return Profile(account, counts, live, standing, await self._inviter(account, viewer))
+
+    async def _inviter(self, account: Account, viewer: str | None) -> Account | None:
+        """Nobody where a block stands between them and the viewer: neither finds the other here either."""
+        by = account.invited_by
+        if by is None or (viewer is not None and await self._store.relations.is_blocked(viewer, by)):
+            return None
+        return (await self._store.accounts.by_ids([by])).get(by)
 
     async def search(self, caller: Caller, words: str, limit: int) -> list[Account]:
         """Nobody for no words."""

@@ -38,6 +38,18 @@ _SILENCING = (
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
+_SILENCING_COMMANDS = (
+    rooms.Revoke,
+    rooms.Mute,
+    rooms.MuteAll,
+    rooms.Remove,
+    rooms.Uninvite,
+    rooms.End,
+    rooms.Close,
+    rooms.Silence,
+    rooms.Next,
+    rooms.ShutOut,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,11 @@ class Rooms:
         by = caller.signed_in().account.id
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
 
+    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence) -> Carried:
+        """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
+        has let it in. Raises as `command` does."""
+        return await self._carry_out(command, self._now, lambda: self._load(room_id))
+
     async def come_about(self, room_id: str, command: Command, due_at: datetime | None = None) -> Carried:
         """Carries out a command of the house's own, or what a member did elsewhere means for this room: nobody is asked
         at the gate. It is decided as of `due_at` where the wall clock lags behind. Raises as `command`; what another
@@ -138,13 +155,13 @@ class Rooms:
         def now() -> datetime:
             return max(self._now(), due_at) if due_at is not None else self._now()
 
-        async def load() -> Room:
-            room = await self._store.rooms.load(room_id)
-            if room is None:
-                raise NotFound()
-            return room
+        return await self._carry_out(command, now, lambda: self._load(room_id))
 
-        return await self._carry_out(command, now, load)
+    async def _load(self, room_id: str) -> Room:
+        room = await self._store.rooms.load(room_id)
+        if room is None:
+            raise NotFound()
+        return room
 
     async def _carry_out(self, command: Command, now: Clock, load: Callable[[], Awaitable[Room]]) -> Carried:
         for _ in range(_TRIES):
@@ -152,7 +169,7 @@ class Rooms:
             try:
                 events = rooms.decide(before, command, now())
             except Conflict:
-                if isinstance(command, rooms.End):
+                if isinstance(command, rooms.End | rooms.Close):
                     # Whoever ends it again because nobody confirmed the silence is told "not live" only when it is so.
                     await self._settle_to(before)
                 raise
@@ -175,17 +192,7 @@ class Rooms:
         raise Unavailable("busy", "Too many are changing this room at once.", 1)
 
     async def _settle(self, room: Room, command: Command) -> None:
-        if isinstance(
-            command,
-            rooms.Revoke
-            | rooms.Next
-            | rooms.Mute
-            | rooms.MuteAll
-            | rooms.Remove
-            | rooms.Uninvite
-            | rooms.ShutOut
-            | rooms.End,
-        ):
+        if isinstance(command, _SILENCING_COMMANDS):
             await self._settle_to(room)
 
     async def _settle_to(self, room: Room) -> None:

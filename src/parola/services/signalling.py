@@ -30,6 +30,7 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.audience import Audience
 from parola.services.caller import Caller
+from parola.services.days import Days
 from parola.services.placement import Placement, Refusals, retry_after_s
 from parola.store import Lease, Store
 
@@ -54,6 +55,7 @@ class Signalling:
         gate: Gate,
         projections: Projections,
         audience: Audience,
+        days: Days,
         monotonic: Callable[[], float],
     ) -> None:
         self._store = store
@@ -61,6 +63,7 @@ class Signalling:
         self._gate = gate
         self._projections = projections
         self._audience = audience
+        self._days = days
         self._placement = Placement()
         self._refusals = Refusals(monotonic)
         self.takeovers = prometheus.Counter(
@@ -94,6 +97,7 @@ class Signalling:
                 refusal = error
                 continue
             if answer is not None:
+                self._days.note(caller)
                 return answer
         raise await self._full() if refusal.code == "full" else refusal
 
@@ -111,6 +115,7 @@ class Signalling:
             order = WhipOrder(room.id, member.account.id, member.session_id, address, epoch, room.seq, offer)
             answer = await self._ask(owner, "whip", order.to_bytes())
             if answer is not None:
+                self._days.note(caller)
                 return answer
         raise Unavailable("owner_unreachable", "The server that mixes this room cannot be reached.", 1)
 

@@ -7,14 +7,19 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import Account, Accounts, HandleTaken
+from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, HandleTaken, InviteSpent
+from parola.store.administration import Administration, LastAdministrator
+from parola.store.audit import Audit
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
+from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
 from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
-from parola.store.sessions import Invites, Session, Sessions
+from parola.store.sessions import Session, Sessions
+from parola.store.waitlist import Chosen, Waiting, Waitlist
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -31,6 +36,10 @@ class Store:
         self.invites = Invites(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
+        self.administration = Administration(database)
+        self.audit = Audit(database)
+        self.outbox = Outbox(database)
+        self.waitlist = Waitlist(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -50,15 +59,25 @@ class Store:
 
 
 __all__ = [
+    "ADMINISTRATOR",
+    "MEMBER",
     "Account",
+    "Administration",
+    "Audit",
     "BadCursor",
+    "Chosen",
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "Invitation",
+    "InviteSpent",
     "Invites",
+    "LastAdministrator",
     "Lease",
     "Leases",
     "Led",
+    "Letter",
+    "Outbox",
     "Page",
     "PeoplePage",
     "Relations",
@@ -71,6 +90,8 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Waiting",
+    "Waitlist",
     "Wanted",
     "upgrade",
 ]

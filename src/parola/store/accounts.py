@@ -12,12 +12,20 @@ from sqlalchemy.exc import IntegrityError
 
 from parola.domain.people import skeleton
 from parola.domain.search import fold
+from parola.store.codes import redeem
 from parola.store.database import Database
 from parola.store.tables import accounts, blocks
+
+MEMBER, ADMINISTRATOR = "member", "administrator"
+"""What a role can be."""
 
 
 class HandleTaken(Exception):
     """Another account has this handle, or one that looks like it."""
+
+
+class InviteSpent(Exception):
+    """The invitation does not hold, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +39,20 @@ class Account:
     """Whether they stay out of the audience that others see."""
     private: bool = False
     """Whether they say who may follow them, and past rooms and lists are for those alone."""
+    created_at: str = ""
+    role: str = MEMBER
+    suspended: bool = False
+    invited_by: str | None = None
 
 
 class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, id: str, handle: str, name: str, password_hash: str, now: datetime) -> Account:
-        """Raises HandleTaken."""
+    async def add(
+        self, id: str, handle: str, name: str, password_hash: str, now: datetime, code: str | None = None
+    ) -> Account:
+        """With `code` an invitation is used up for it, in the same transaction. Raises HandleTaken, InviteSpent."""
         values: dict[str, Any] = {
             "id": id,
             "handle": handle,
@@ -48,6 +62,10 @@ class Accounts:
         }
         try:
             async with self._database.write() as connection:
+                if code is not None:
+                    holds, values["invited_by"] = await redeem(connection, code, id, now)
+                    if not holds:
+                        raise InviteSpent()
                 await connection.execute(
                     insert(accounts).values(
                         **values,
@@ -58,7 +76,7 @@ class Accounts:
                 )
         except IntegrityError as error:
             raise HandleTaken(handle) from error
-        return Account(**values)
+        return Account(**values, created_at=now.isoformat())
 
     async def by_handle(self, handle: str) -> Account | None:
         async with self._database.read() as connection:
@@ -109,7 +127,19 @@ class Accounts:
 
 def account_of(row: Row[Any]) -> Account:
     """From a row that has all columns of the table."""
-    return Account(row.id, row.handle, row.name, row.bio, row.password_hash, row.listen_unseen, row.private)
+    return Account(
+        row.id,
+        row.handle,
+        row.name,
+        row.bio,
+        row.password_hash,
+        row.listen_unseen,
+        row.private,
+        row.created_at,
+        row.role,
+        row.suspended_at is not None,
+        row.invited_by,
+    )
 
 
 def _words(handle: str, name: str) -> str:

@@ -10,9 +10,12 @@ import type {
   Details,
   Faces,
   Found,
+  Invitation,
+  Invitations,
   Lifecycle,
   Listed,
   PeoplePage,
+  Person,
   Profile,
   Room,
   RoomPage,
@@ -89,6 +92,21 @@ export class Api {
   hush = (handle: string) => this.call('PUT', person(handle, 'hush'));
   unhush = (handle: string) => this.call('DELETE', person(handle, 'hush'));
   hushes = (cursor?: string | null) => this.people('/api/me/hushes', cursor);
+
+  // Invitations
+
+  invitations = () => this.json<Invitations>('GET', '/api/me/invitations');
+  makeInvitation = () => this.json<Invitation>('POST', '/api/me/invitations');
+  revokeInvitation = (id: string) => this.call('DELETE', `/api/me/invitations/${encodeURIComponent(id)}`);
+  /** Who invites with a code that holds; null where the server itself does. */
+  async inviter(code: string): Promise<Person | null> {
+    return (await this.json<{ by: Person | null }>('GET', `/api/invitations/${encodeURIComponent(code)}`)).by;
+  }
+
+  /** One's position; 1 is whose turn is next. */
+  async wait(email: string): Promise<number> {
+    return (await this.json<{ position: number }>('POST', '/api/waitlist', { email })).position;
+  }
 
   // Rooms
 
@@ -204,8 +222,10 @@ export class Api {
     await this.send(path, written(method, body));
   }
 
-  private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return (await (await this.send(path, written(method, body))).json()) as T;
+  /** Whatever has no name of its own here; nothing for what is answered without a body. */
+  async json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.send(path, written(method, body));
+    return (answer.status === 204 ? undefined : await answer.json()) as T;
   }
 
   private async send(path: string, init: RequestInit): Promise<Response> {

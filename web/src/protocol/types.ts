@@ -16,6 +16,25 @@ export interface Account extends Person {
   listen_unseen?: boolean;
   /** Says who may follow. Known of a profile and, but for the answer to signing in, of oneself. */
   private?: boolean;
+  /** Likewise. */
+  role?: 'member' | 'administrator';
+}
+
+/** `url` is null once it opens nothing any more. */
+export interface Invitation {
+  id: string;
+  url: string | null;
+  state: 'open' | 'used' | 'expired';
+  created_at: string;
+  expires_at: string | null;
+  used_by: Person | null;
+}
+
+export interface Invitations {
+  registration: 'open' | 'invite' | 'closed';
+  left: number;
+  earned: number;
+  invitations: Invitation[];
 }
 
 export interface Profile extends Account {
@@ -31,6 +50,7 @@ export interface Profile extends Account {
   blocked: boolean;
   /** By the caller. */
   hushed: boolean;
+  invited_by?: Person | null;
 }
 
 /** Somebody in a list; `live_room` where the reader may enter one of theirs that is live. */

@@ -2,9 +2,11 @@
 
 from parola.domain.rooms.access import NO_TIES, Ties, check_entry, may_know
 from parola.domain.rooms.commands import (
+    ADMINISTRATION,
     HOUSE,
     Accept,
     AddCohost,
+    Close,
     Command,
     Decline,
     DismissHand,
@@ -30,6 +32,7 @@ from parola.domain.rooms.commands import (
     Revoke,
     SetTurns,
     ShutOut,
+    Silence,
     SizeStage,
     SlowHands,
     Start,
@@ -84,12 +87,14 @@ from parola.domain.rooms.snapshot import decode_room, encode_room
 from parola.domain.rooms.state import Access, Hand, Lifecycle, Offer, Rest, Role, Room, Speaker, Turn, Turns
 
 __all__ = [
+    "ADMINISTRATION",
     "EVENT_TYPES",
     "HOUSE",
     "NO_TIES",
     "Accept",
     "Access",
     "AddCohost",
+    "Close",
     "CohostAdded",
     "CohostRemoved",
     "Command",
@@ -147,6 +152,7 @@ __all__ = [
     "RoomStarted",
     "SetTurns",
     "ShutOut",
+    "Silence",
     "SizeStage",
     "SlowHands",
     "Speaker",

@@ -8,6 +8,8 @@ HOUSE = ""
 """Who does what nobody did: a clock has run out, or the host has gone. No account has this id."""
 OFFER_S = 60
 """So long an offer waits for an answer."""
+ADMINISTRATION = "-"
+"""Stands as `by` where the server's administration acts, whoever that is: no account has this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,19 @@ class Start(Command):
 
 
 class End(Command):
+    __slots__ = ()
+
+
+class Close(Command):
+    """The administration ends the room."""
+
+    __slots__ = ()
+
+
+class Silence(TargetedCommand):
+    """The administration takes a voice: floor, offer and hand, and of the host, who always has the floor, the
+    microphone."""
+
     __slots__ = ()
 
 

@@ -14,7 +14,7 @@ from parola.domain.errors import Conflict, Forbidden, NotFound
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms import floor, hands, people
-from parola.domain.rooms.rights import Decided, only_granting, only_host
+from parola.domain.rooms.rights import Decided, live, only_administration, only_granting, only_host
 from parola.domain.rooms.state import Access, Lifecycle, Room
 
 
@@ -74,9 +74,16 @@ def _end(room: Room, command: c.Command, now: datetime) -> Decided:
     return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
 
 
+def _close(room: Room, command: c.Command, now: datetime) -> Decided:
+    only_administration(command)
+    live(room)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+
+
 _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Start: _start,
     c.End: _end,
+    c.Close: _close,
     c.RaiseHand: hands.raise_hand,
     c.LowerHand: hands.lower_hand,
     c.DismissHand: hands.dismiss_hand,
@@ -96,6 +103,7 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.LiftTurns: floor.lift_turns,
     c.SizeStage: floor.size_stage,
     c.Sweep: floor.sweep,
+    c.Silence: floor.silence,
     c.Remove: people.remove,
     c.Restore: people.restore,
     c.AddCohost: people.add_cohost,

@@ -46,6 +46,11 @@ def only_house(command: c.Command) -> None:
         raise Forbidden("house_only", "Nobody asks for this; it comes about.")
 
 
+def only_administration(command: c.Command) -> None:
+    if command.by != c.ADMINISTRATION:
+        raise Forbidden("administration_only", "Only the server's administration may do this.")
+
+
 def moderator(room: Room, command: c.Command) -> None:
     if not room.is_moderator(command.by):
         raise Forbidden("moderator_only", "Only the host and co-hosts may do this.")
