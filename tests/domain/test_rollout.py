@@ -114,7 +114,7 @@ plans = st.builds(
     thresholds=st.builds(Thresholds, followers=st.integers(0, 10**6), age_days=st.integers(0, 10**6)),
     policies=st.dictionaries(
         st.sampled_from(Stage),
-        st.builds(Policies, speakers_at_most=st.integers(0, 100), guests=st.booleans()),
+        st.builds(Policies, speakers_at_most=st.integers(1, 100), guests=st.booleans()),
     ),
     guards=st.lists(guards, max_size=3).map(tuple),
 )
@@ -139,6 +139,8 @@ def test_a_plan_comes_back_from_json_as_it_was(plan: Plan) -> None:
         ({"thresholds": []}, "thresholds"),
         ({"policies": {"testers": {"guests": 1}}}, "policies.testers.guests"),
         ({"policies": {"soon": {}}}, "policies.soon"),
+        ({"policies": {"testers": {"access": ["secret"]}}}, "policies.testers.access"),
+        ({"policies": {"testers": {"speakers_at_most": 0}}}, "policies.testers.speakers_at_most"),
         ({"policies": {"testers": {"colour": 1}}}, "policies.testers.colour"),
         ({"guards": [{"figure": "colour", "bound": 1}]}, "guards.0"),
         ({"guards": [{"figure": "liked"}]}, "guards.0"),

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal
+from parola.domain.rollout import Policies, Stage
 from parola.domain.rooms.commands import TargetedCommand
 
 HOST = "host"
@@ -19,6 +20,7 @@ TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
     r.Uninvite,
 )  # fmt: skip
+TERMS = r.Terms(1, Stage.TESTERS, Policies(speakers_at_most=2, minutes_at_most=10))
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
 people = st.sampled_from(PEOPLE)
@@ -33,10 +35,12 @@ class RoomMachine(RuleBasedStateMachine):
         self.history: list[r.Event] = []
         self.granted_by_host: set[str] = set()
 
-    @initialize(access=st.sampled_from(list(r.Access)), scheduled=st.booleans())
-    def open(self, access: r.Access, scheduled: bool) -> None:
+    @initialize(
+        access=st.sampled_from(list(r.Access)), scheduled=st.booleans(), terms=st.sampled_from([None, TERMS])
+    )
+    def open(self, access: r.Access, scheduled: bool, terms: r.Terms | None) -> None:
         starts_at = BEGIN + timedelta(hours=1) if scheduled else None
-        events = r.create("room", HOST, "A room", access, True, starts_at, self.now)
+        events = r.create("room", HOST, "A room", access, True, starts_at, self.now, 4, terms)
         self.room = r.fold(None, events)
         self.history = list(events)
 
@@ -47,6 +51,13 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(TARGETED), by=people, whom=people)
     def about(self, kind: type[TargetedCommand], by: str, whom: str) -> None:
         self._do(kind(by, whom))
+
+    @rule(minutes=st.sampled_from([1, 6]))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        for _ in range(2):
+            self._do(r.RunOut(r.HOUSE))
+        assert self.room.wakes_at is None or self.room.wakes_at > self.now, "nothing that is over is left"
 
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
@@ -74,6 +85,7 @@ class RoomMachine(RuleBasedStateMachine):
         if isinstance(event, r.FloorGranted):
             assert event.account in self.granted_by_host, "a floor that the host never gave"
             assert event.account not in before.removed
+            assert before.capacity is None or len(before.speakers) < before.capacity
         if isinstance(event, r.HandRaised):
             assert not before.hands_locked
         if isinstance(event, r.HandsLocked | r.HandsUnlocked):
@@ -126,6 +138,11 @@ class RoomMachine(RuleBasedStateMachine):
         assert len(set(waiting)) == len(waiting)
         assert not set(waiting) & {s.account for s in self.room.speakers}
         assert not set(self.room.offers) & {s.account for s in self.room.speakers}
+
+    @invariant()
+    def the_terms_are_those_of_the_start(self) -> None:
+        begun = [event.terms for event in self.history if isinstance(event, r.RoomStarted)]
+        assert self.room.terms == (begun[0] if begun else None)
 
     @invariant()
     def seq_has_no_gaps(self) -> None:

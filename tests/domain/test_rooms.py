@@ -9,6 +9,7 @@ import pytest
 from parola.domain import rooms as r
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from parola.domain.people import parse_bio, parse_handle, parse_name, parse_password, parse_title
+from parola.domain.rollout import Policies, Stage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -69,6 +70,7 @@ TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
+    ("run out", r.RunOut, None, dict.fromkeys(ROLES, "house_only")),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [
@@ -261,12 +263,16 @@ def test_a_removed_person_is_told_so_only_where_they_may_know() -> None:
         r.check_entry(private, "remo", False)
 
 
+TERMS = r.Terms(3, Stage.PERCENT, Policies(speakers_at_most=3, minutes_at_most=5, access=("invited",)))
+
+
 def _whole_history() -> list[r.Event]:
     """A history in which every kind of event occurs."""
     events = list(r.create("room", "host", "A room", r.Access.INVITED, True, NOW, NOW))
     current = r.fold(None, events)
     for command in (
-        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host"), r.LockHands("host"), r.UnlockHands("host"),
+        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host", TERMS), r.RunOut(r.HOUSE),
+        r.LockHands("host"), r.UnlockHands("host"),
         r.RaiseHand("ada"), r.LowerHand("ada"),
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),

@@ -7,6 +7,7 @@ The invariant: whom a plan lets in, a plan with a higher percentage or a later s
 them among the denied or raises a threshold.
 """
 
+from parola.domain.rollout.admission import check_cooled, check_room, why_not_hosting
 from parola.domain.rollout.guards import Breach, Guard, Measured, judge
 from parola.domain.rollout.plan import (
     FEATURES,
@@ -21,6 +22,8 @@ from parola.domain.rollout.plan import (
     place,
     stage_of,
 )
+from parola.domain.rollout.sounds import bucket_of, percentile
+from parola.domain.rollout.steps import goes_further, next_step, reach, stage_before
 
 __all__ = [
     "FEATURES",
@@ -33,9 +36,18 @@ __all__ = [
     "Stage",
     "Standing",
     "Thresholds",
+    "bucket_of",
+    "check_cooled",
+    "check_room",
+    "goes_further",
     "judge",
     "may_use",
+    "next_step",
     "parse_plan",
+    "percentile",
     "place",
+    "reach",
+    "stage_before",
     "stage_of",
+    "why_not_hosting",
 ]

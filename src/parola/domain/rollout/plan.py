@@ -13,6 +13,8 @@ from parola.domain.rollout.guards import Guard, parse_guards
 
 PLACES = 10_000
 """A percentage has two digits after the point."""
+ACCESS = ("open", "followers", "invited")
+"""What a room's access may be said to be."""
 _MOST_NAMED = 10_000
 
 
@@ -65,6 +67,15 @@ class Policies:
     cooling_off_minutes: int = 0
     """So long after being removed from somebody's room one opens none."""
 
+    def to_json(self) -> dict[str, Any]:
+        return _values(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Policies:
+        """What `to_json` made, by this version or an older one."""
+        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        return cls(**{**known, "access": tuple(known.get("access", ()))})
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -93,7 +104,7 @@ class Plan:
             "testers": sorted(self.testers),
             "denied": sorted(self.denied),
             "thresholds": _values(self.thresholds),
-            "policies": {stage.value: _values(policies) for stage, policies in self.policies.items()},
+            "policies": {stage.value: policies.to_json() for stage, policies in self.policies.items()},
             "guards": [guard.to_json() for guard in self.guards],
         }
 
@@ -149,7 +160,9 @@ def parse_plan(given: Mapping[str, Any]) -> Plan:
     for name, value in _mapping(given.get("policies", {}), "policies", faults).items():
         check(f"policies.{name}", name in tuple(Stage), f"One of {', '.join(Stage)}.")
         if name in tuple(Stage):
-            policies[Stage(name)] = _parsed(Policies, f"policies.{name}", value, faults)
+            policies[Stage(name)] = found = _parsed(Policies, f"policies.{name}", value, faults)
+            check(f"policies.{name}.access", set(found.access) <= set(ACCESS), f"Of {', '.join(ACCESS)}.")
+            check(f"policies.{name}.speakers_at_most", found.speakers_at_most > 0, "The host has a place.")
     guards = parse_guards(given.get("guards", []), faults)
     if faults:
         raise Invalid("invalid", "This plan is not acceptable.", tuple(faults))

@@ -2,6 +2,7 @@
 
 from parola.domain.rooms.access import check_entry, may_know
 from parola.domain.rooms.commands import (
+    HOUSE,
     Accept,
     AddCohost,
     Command,
@@ -19,6 +20,7 @@ from parola.domain.rooms.commands import (
     RemoveCohost,
     Restore,
     Revoke,
+    RunOut,
     Start,
     Uninvite,
     UnlockHands,
@@ -42,6 +44,7 @@ from parola.domain.rooms.events import (
     PersonRemoved,
     PersonRestored,
     PersonUninvited,
+    RoomClosing,
     RoomCreated,
     RoomEnded,
     RoomStarted,
@@ -53,9 +56,11 @@ from parola.domain.rooms.events import (
 )
 from parola.domain.rooms.evolve import evolve, fold
 from parola.domain.rooms.state import Access, Hand, Lifecycle, Role, Room, Speaker, decode_room, encode_room
+from parola.domain.rooms.terms import Terms
 
 __all__ = [
     "EVENT_TYPES",
+    "HOUSE",
     "Accept",
     "Access",
     "AddCohost",
@@ -93,13 +98,16 @@ __all__ = [
     "Revoke",
     "Role",
     "Room",
+    "RoomClosing",
     "RoomCreated",
     "RoomEnded",
     "RoomStarted",
+    "RunOut",
     "Speaker",
     "SpeakerMuted",
     "SpeakerUnmuted",
     "Start",
+    "Terms",
     "Uninvite",
     "UnlockHands",
     "Unmute",

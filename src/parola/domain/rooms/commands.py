@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parola.domain.rooms.terms import Terms
+
+HOUSE = ""
+"""Who does what nobody did: a clock has run out. No account has this id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -15,8 +20,11 @@ class TargetedCommand(Command):
     target: str
 
 
+@dataclass(frozen=True, slots=True)
 class Start(Command):
-    __slots__ = ()
+    """`terms` are those under which the host is let in now."""
+
+    terms: Terms | None = None
 
 
 class End(Command):
@@ -100,4 +108,10 @@ class Invite(TargetedCommand):
 
 
 class Uninvite(TargetedCommand):
+    __slots__ = ()
+
+
+class RunOut(Command):
+    """By the house alone: warns, and later ends the room, when the time is over that it has by its terms."""
+
     __slots__ = ()

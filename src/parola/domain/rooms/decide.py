@@ -14,6 +14,7 @@ from parola.domain.errors import Conflict, Forbidden, Invalid
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms.state import Access, Lifecycle, Room
+from parola.domain.rooms.terms import Terms
 
 Decided = tuple[e.Event, ...]
 
@@ -26,8 +27,11 @@ def create(
     guests: bool,
     starts_at: datetime | None,
     now: datetime,
+    capacity: int | None = None,
+    terms: Terms | None = None,
 ) -> Decided:
-    """A room that is live at once, or scheduled when `starts_at` is given. Guests belong only to open rooms."""
+    """A room that is live at once, under `terms`, or scheduled when `starts_at` is given: then it begins under those of
+    its start. Guests belong only to open rooms."""
     created = e.RoomCreated(
         seq=1,
         at=now,
@@ -37,8 +41,11 @@ def create(
         access=access,
         guests=guests and access is Access.OPEN,
         starts_at=starts_at,
+        capacity=capacity,
     )
-    return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
+    if starts_at is not None:
+        return (created,)
+    return (created, e.RoomStarted(seq=2, at=now, by=host, terms=terms))
 
 
 def decide(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -48,11 +55,11 @@ def decide(room: Room, command: c.Command, now: datetime) -> Decided:
     return _RULES[type(command)](room, command, now)
 
 
-def _start(room: Room, command: c.Command, now: datetime) -> Decided:
+def _start(room: Room, command: c.Start, now: datetime) -> Decided:
     _only_host(room, command)
     if room.state is not Lifecycle.SCHEDULED:
         raise Conflict("not_scheduled", "Only a scheduled room can be started.")
-    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by),)
+    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by, terms=command.terms),)
 
 
 def _end(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -60,6 +67,17 @@ def _end(room: Room, command: c.Command, now: datetime) -> Decided:
     if room.state is not Lifecycle.LIVE:
         raise Conflict("not_live", "This room is not live.")
     return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def _run_out(room: Room, command: c.Command, now: datetime) -> Decided:
+    """Whoever looks second finds nothing left to do."""
+    if command.by != c.HOUSE:
+        raise Forbidden("house_only", "Nobody asks for this; it comes about.")
+    if room.ends_at is None or room.wakes_at is None or now < room.wakes_at:
+        return ()
+    if now < room.ends_at:
+        return (e.RoomClosing(seq=room.seq + 1, at=now, by=command.by, ends_at=room.ends_at),)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by, reason="time_over"),)
 
 
 def _raise_hand(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -94,6 +112,8 @@ def _lock_hands(room: Room, command: c.Command, now: datetime) -> Decided:
 def _unlock_hands(room: Room, command: c.Command, now: datetime) -> Decided:
     _only_host(room, command)
     _not_ended(room)
+    if room.terms is not None and not room.terms.policies.hands:
+        raise Conflict("hands_off", "Rooms of this stage of the trial have no hands.")
     return (e.HandsUnlocked(seq=room.seq + 1, at=now, by=command.by),) if room.hands_locked else ()
 
 
@@ -107,12 +127,15 @@ def _grant(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
         raise Conflict("is_removed", "This person was removed from the room.")
     if room.has_floor(target) or (target in room.offers and not room.has_hand(target)):
         return ()
+    _has_place(room, target)
     return _one(e.FloorGranted if room.has_hand(target) else e.FloorOffered, room, command, target, now)
 
 
 def _accept(room: Room, command: c.Command, now: datetime) -> Decided:
     _live(room)
     _offered(room, command)
+    if room.capacity is not None and len(room.speakers) >= room.capacity:
+        raise Conflict("stage_full", "As many have the floor as may have it at once.")
     return _one(e.FloorGranted, room, command, command.by, now)
 
 
@@ -252,6 +275,15 @@ def _offered(room: Room, command: c.Command) -> None:
         raise Conflict("nothing_offered", "Nobody has offered you the floor.")
 
 
+def _has_place(room: Room, account: str) -> None:
+    """An offer holds a place, so that who accepts it finds one."""
+    if room.capacity is None:
+        return
+    promised = sum(other != account for other in room.offers)
+    if len(room.speakers) + promised >= room.capacity:
+        raise Conflict("stage_full", "As many have the floor as may have it at once.")
+
+
 def _live(room: Room) -> None:
     if room.state is not Lifecycle.LIVE:
         raise Conflict("not_live", "This room is not live.")
@@ -265,6 +297,7 @@ def _not_ended(room: Room) -> None:
 _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Start: _start,
     c.End: _end,
+    c.RunOut: _run_out,
     c.RaiseHand: _raise_hand,
     c.LowerHand: _lower_hand,
     c.DismissHand: _dismiss_hand,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from parola.domain.rooms.state import Access
+from parola.domain.rooms.terms import Terms, decode_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +26,28 @@ class RoomCreated(Event):
     access: Access
     guests: bool
     starts_at: datetime | None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomStarted(Event):
-    pass
+    """Rooms of older versions have no terms: nothing bounds them."""
+
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomClosing(Event):
+    """The time that the room has by its terms is over soon: it ends at `ends_at`."""
+
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomEnded(Event):
-    pass
+    """`reason` is "time_over" where the room's time had run out; None where somebody ended it."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +134,7 @@ class PersonUninvited(PersonEvent):
 _NAMES: dict[type[Event], str] = {
     RoomCreated: "room.created",
     RoomStarted: "room.started",
+    RoomClosing: "room.closing",
     RoomEnded: "room.ended",
     HandRaised: "hand.raised",
     HandLowered: "hand.lowered",
@@ -156,14 +170,20 @@ def encode_event(event: Event) -> dict[str, Any]:
         key: value.isoformat() if isinstance(value, datetime) else value
         for key, value in asdict(event).items()
     }
+    if isinstance(event, RoomStarted) and event.terms is not None:
+        data["terms"] = event.terms.to_json()
     return {"type": type_name(event), **data}
 
 
 def decode_event(data: dict[str, Any]) -> Event:
+    """What was written before a field existed has that field's default."""
     kind = _TYPES[data["type"]]
-    values = {field.name: data[field.name] for field in fields(kind)}
-    values["at"] = datetime.fromisoformat(values["at"])
+    values = {f.name: data[f.name] for f in fields(kind) if f.name in data or f.default is MISSING}
+    for name, value in values.items():
+        if value is not None and (name == "at" or name.endswith("_at")):
+            values[name] = datetime.fromisoformat(value)
     if kind is RoomCreated:
         values["access"] = Access(values["access"])
-        values["starts_at"] = datetime.fromisoformat(values["starts_at"]) if values["starts_at"] else None
+    if kind is RoomStarted:
+        values["terms"] = decode_terms(values.get("terms"))
     return kind(**values)

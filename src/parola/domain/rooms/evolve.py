@@ -24,6 +24,7 @@ def evolve(room: Room | None, event: e.Event) -> Room:
             created_at=event.at,
             starts_at=event.starts_at,
             speakers=(Speaker(event.by),),
+            capacity=event.capacity,
         )
     assert room is not None, "a room begins with its creation"
     assert event.seq == room.seq + 1, f"event {event.seq} does not follow {room.seq}"
@@ -40,7 +41,9 @@ def fold(room: Room | None, events: Iterable[e.Event]) -> Room:
 def _apply(room: Room, event: e.Event) -> Room:
     match event:
         case e.RoomStarted():
-            return replace(room, state=Lifecycle.LIVE, started_at=event.at)
+            return _begun(room, event)
+        case e.RoomClosing():
+            return replace(room, closing=True)
         case e.RoomEnded():
             return replace(room, state=Lifecycle.ENDED, ended_at=event.at)
         case e.HandRaised():
@@ -77,6 +80,15 @@ def _apply(room: Room, event: e.Event) -> Room:
         case e.PersonUninvited():
             return replace(room, invited=room.invited - {event.account})
     raise AssertionError(f"no rule for {type(event).__name__}")
+
+
+def _begun(room: Room, event: e.RoomStarted) -> Room:
+    live = replace(room, state=Lifecycle.LIVE, started_at=event.at, terms=event.terms)
+    if event.terms is None:
+        return live
+    policies = event.terms.policies
+    capacity = min(policies.speakers_at_most, room.capacity or policies.speakers_at_most)
+    return replace(live, capacity=capacity, hands_locked=room.hands_locked or not policies.hands)
 
 
 def _without_hand(room: Room, account: str) -> Room:

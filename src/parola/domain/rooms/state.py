@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from parola.domain.rooms.terms import Terms, decode_terms
+
+WARNING = timedelta(minutes=5)
+"""So long before its time is over a room is told so."""
 
 
 class Access(StrEnum):
@@ -52,7 +57,11 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Speakers in the order in which they got the floor, the host first; hands in the order in which they went up."""
+    """Speakers in the order in which they got the floor, the host first; hands in the order in which they went up.
+
+    `capacity` counts speakers, None is no bound; `terms` are those under which it began, and hold to its end; `closing`
+    once it was told that its time is over soon.
+    """
 
     id: str
     host: str
@@ -72,6 +81,9 @@ class Room:
     removed: frozenset[str] = frozenset()
     invited: frozenset[str] = frozenset()
     hands_locked: bool = False
+    capacity: int | None = None
+    terms: Terms | None = None
+    closing: bool = False
 
     def speaker(self, account: str) -> Speaker | None:
         return next((s for s in self.speakers if s.account == account), None)
@@ -98,6 +110,21 @@ class Room:
 
     def is_moderator(self, account: str) -> bool:
         return account == self.host or account in self.cohosts
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the time that it has by its terms is over; None where it has any."""
+        if self.state is not Lifecycle.LIVE or self.started_at is None or self.terms is None:
+            return None
+        minutes = self.terms.policies.minutes_at_most
+        return self.started_at + timedelta(minutes=minutes) if minutes else None
+
+    @property
+    def wakes_at(self) -> datetime | None:
+        """When there is something to do about that: a warning, and then the end."""
+        if self.ends_at is None or self.closing:
+            return self.ends_at
+        return self.ends_at - WARNING
 
     def role(self, account: str | None) -> Role:
         if account is None:
@@ -130,6 +157,9 @@ def encode_room(room: Room) -> dict[str, Any]:
         "removed": sorted(room.removed),
         "invited": sorted(room.invited),
         "hands_locked": room.hands_locked,
+        "capacity": room.capacity,
+        "terms": room.terms.to_json() if room.terms is not None else None,
+        "closing": room.closing,
     }
 
 
@@ -153,6 +183,9 @@ def decode_room(data: dict[str, Any]) -> Room:
         removed=frozenset(data["removed"]),
         invited=frozenset(data["invited"]),
         hands_locked=data.get("hands_locked", False),  # rooms written before hands could be locked
+        capacity=data.get("capacity"),
+        terms=decode_terms(data.get("terms")),
+        closing=data.get("closing", False),
     )
 
 
