@@ -39,7 +39,9 @@ from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.services import clock
 from parola.services.access import Gate
+from parola.services.administering import Administering
 from parola.services.audience import Audience
+from parola.services.claims import Claims
 from parola.services.feeds import Feeds
 from parola.services.passwords import Passwords
 from parola.services.people import People
@@ -88,6 +90,30 @@ def rehearse(settings: Settings) -> None:
     asyncio.run(_rehearse(settings))
 
 
+def first_claim(settings: Settings) -> str | None:
+    """A link by which somebody becomes the first administrator; None where there is one."""
+    return asyncio.run(_first_claim(settings))
+
+
+async def _first_claim(settings: Settings) -> str | None:
+    async with _store(settings) as store:
+        return await Claims(store, clock.now, settings.public_url).first_link()
+
+
+@contextlib.asynccontextmanager
+async def at_the_machine(settings: Settings) -> AsyncIterator[Services]:
+    """The services of a web process, for commands beside a server that may run. Its processes are told by the bus
+    where that has an address; else they find out from the database, within seconds."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await upgrade_store(settings.database_url)
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_store(settings))
+        bus: Bus = MemoryBus()
+        if settings.nats_url:
+            bus = await stack.enter_async_context(_bus(settings))
+        yield make_services(settings, store, bus)[0]
+
+
 async def _rehearse(settings: Settings) -> None:
     with contextlib.suppress(StoreUnavailable):
         async with _store(settings) as store, _bus(settings):
@@ -120,6 +146,7 @@ def make_services(
     people = People(store)
     rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
     signalling = Signalling(store, bus, gate, projections, time.monotonic)
+    sessions = Sessions(store, bus, Passwords(), clock.now, settings.registration)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -127,7 +154,9 @@ def make_services(
         projections=projections,
         audience=audience,
         gate=gate,
-        sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
+        administering=Administering(store, sessions, rooms, clock.now),
+        claims=Claims(store, clock.now, settings.public_url),
+        sessions=sessions,
         people=people,
         rooms=rooms,
         signalling=signalling,

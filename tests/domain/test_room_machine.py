@@ -59,6 +59,11 @@ class RoomMachine(RuleBasedStateMachine):
             self._do(r.RunOut(r.HOUSE))
         assert self.room.wakes_at is None or self.room.wakes_at > self.now, "nothing that is over is left"
 
+    @rule(whom=people)
+    def silence(self, whom: str) -> None:
+        self._do(r.Silence(r.ADMINISTRATION, whom))
+        assert not self.room.may_be_heard(whom)
+
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
         if dice == 0:

@@ -71,6 +71,8 @@ TABLE: list[tuple[str, type[r.Command], str | None, dict[str, str]]] = [
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
     ("run out", r.RunOut, None, dict.fromkeys(ROLES, "house_only")),
+    ("close", r.Close, None, dict.fromkeys(ROLES, "administration_only")),
+    ("silence", r.Silence, "sam", dict.fromkeys(ROLES, "administration_only")),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [
@@ -98,6 +100,25 @@ def test_the_table_names_every_command() -> None:
         x for x in exported if isinstance(x, type) and issubclass(x, r.Command) and x is not r.Command
     }
     assert named == there_are
+
+
+def test_the_administration_takes_a_voice_and_leaves_the_rest() -> None:
+    by = r.ADMINISTRATION
+    start = after(stage(), r.RaiseHand("olga"))
+    quiet = after(
+        start, *(r.Silence(by, person) for person in ("host", "cora", "sam", "hanna", "olga", "lia"))
+    )
+    assert not any(quiet.may_be_heard(person) for person in ("host", "sam", "olga", "hanna"))
+    assert (quiet.hands, quiet.offers) == ((), ())
+    assert quiet.has_floor("host"), "whose room it is"
+    assert quiet.cohosts == start.cohosts
+    assert quiet.state is r.Lifecycle.LIVE
+    assert r.decide(quiet, r.Silence(by, "host"), NOW) == ()
+    ended = after(quiet, r.Close(by))
+    assert ended.state is r.Lifecycle.ENDED
+    assert r.decide(ended, r.Silence(by, "host"), NOW) == ()
+    with pytest.raises(Conflict):
+        r.decide(ended, r.Close(by), NOW)
 
 
 def test_a_removed_person_commands_nothing() -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from parola.api.caller import address, caller, clear_cookie, commanding, services, set_cookie
+from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
 from parola.services.sessions import SignedIn
-from parola.store import Account
+from parola.store import ADMINISTRATOR, Account
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -56,6 +57,7 @@ class SessionView(BaseModel):
 class MeView(AccountView):
     bio: str
     listen_unseen: bool
+    role: Literal["member", "administrator"]
 
 
 class FoundView(BaseModel):
@@ -76,6 +78,7 @@ class ProfileView(AccountView):
 
 
 @router.post("/accounts", status_code=201)
+@may(ANYONE)
 async def sign_up(request: Request, response: Response, body: SignUp) -> SessionView:
     here = services(request)
     here.limits.sign_up(address(request))
@@ -84,6 +87,7 @@ async def sign_up(request: Request, response: Response, body: SignUp) -> Session
 
 
 @router.post("/sessions", status_code=201)
+@may(ANYONE)
 async def sign_in(request: Request, response: Response, body: SignIn) -> SessionView:
     here = services(request)
     here.limits.sign_in(body.handle, address(request))
@@ -91,22 +95,26 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
 
 
 @router.delete("/sessions/current", status_code=204)
+@may(MEMBER)
 async def sign_out(request: Request, response: Response, who: Who) -> None:
     await services(request).sessions.sign_out(who)
     clear_cookie(response)
 
 
 @router.get("/me")
+@may(MEMBER)
 async def me(who: Who) -> MeView:
     return _me(who.signed_in().account)
 
 
 @router.patch("/me")
+@may(MEMBER)
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
     return _me(await services(request).people.update(who, body.name, body.bio, body.listen_unseen))
 
 
 @router.get("/accounts")
+@may(ANYONE)
 async def search(
     request: Request,
     _: Who,
@@ -118,6 +126,7 @@ async def search(
 
 
 @router.get("/accounts/{handle}")
+@may(ANYONE)
 async def profile(request: Request, who: Who, handle: str) -> ProfileView:
     found = await services(request).people.profile(who, handle)
     account = found.account
@@ -134,11 +143,13 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
 
 
 @router.put("/accounts/{handle}/follow", status_code=204)
+@may(MEMBER)
 async def follow(request: Request, who: Member, handle: str) -> None:
     await services(request).people.follow(who, handle)
 
 
 @router.delete("/accounts/{handle}/follow", status_code=204)
+@may(MEMBER)
 async def unfollow(request: Request, who: Member, handle: str) -> None:
     await services(request).people.unfollow(who, handle)
 
@@ -157,4 +168,5 @@ def _me(account: Account) -> MeView:
         name=account.name,
         bio=account.bio,
         listen_unseen=account.listen_unseen,
+        role="administrator" if account.role == ADMINISTRATOR else "member",
     )

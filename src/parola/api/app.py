@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, problems, rooms, sharing
+from parola.api import accounts, administration, connections, events, floor, health, problems, rooms, sharing
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -18,7 +18,9 @@ from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.administering import Administering
 from parola.services.audience import Audience
+from parola.services.claims import Claims
 from parola.services.feeds import Feeds
 from parola.services.people import People
 from parola.services.rooms import Rooms
@@ -26,6 +28,20 @@ from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.views import Views
 from parola.store import Store
+
+ROUTERS = (
+    accounts.router,
+    rooms.people,
+    rooms.router,
+    floor.router,
+    events.router,
+    connections.router,
+    sharing.router,
+    health.router,
+    administration.claims,
+    administration.router,
+)
+"""Every call there is, in the order in which paths are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,8 @@ class Services:
     projections: Projections
     audience: Audience
     gate: Gate
+    administering: Administering
+    claims: Claims
     sessions: Sessions
     people: People
     rooms: Rooms
@@ -79,16 +97,7 @@ def make_app(
     )
     app.state.services = services
     problems.install(app)
-    for router in (
-        accounts.router,
-        rooms.people,
-        rooms.router,
-        floor.router,
-        events.router,
-        connections.router,
-        sharing.router,
-        health.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     mount_page(app, page, services.cards, services.public_url)
     app.add_middleware(Guard, services=services)

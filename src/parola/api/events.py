@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from parola.api.caller import address, caller, services
 from parola.api.door import DOOR
 from parola.api.limiting import Limits
+from parola.api.permissions import WHO_MAY_ENTER, may
 from parola.api.streams import OpenStream
 from parola.domain.rooms import Lifecycle, Room
 from parola.services.caller import Caller
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/api/rooms/{room_id}", tags=["events"])
 
 
 @router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@may(WHO_MAY_ENTER)
 async def events(request: Request, who: Annotated[Caller, Depends(caller)], room_id: str) -> Response:
     here = services(request)
     room = await here.gate.admit(who, room_id)

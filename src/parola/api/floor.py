@@ -9,6 +9,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from parola.api.caller import commanding, services
+from parola.api.permissions import (
+    HOST,
+    MEMBER_WHO_MAY_ENTER,
+    MODERATOR,
+    MODERATOR_OR_ONESELF,
+    OFFERED,
+    ONESELF_ON_STAGE,
+    WITHOUT_FLOOR,
+    may,
+)
 from parola.domain import rooms
 from parola.domain.rooms import Command
 from parola.services.caller import Caller
@@ -34,42 +44,50 @@ class Removed(BaseModel):
 
 
 @router.put("/hands/me", status_code=204)
+@may(WITHOUT_FLOOR)
 async def raise_hand(request: Request, who: Member, room_id: str) -> None:
     await _command(request, who, room_id, rooms.RaiseHand)
 
 
 @router.delete("/hands/me", status_code=204)
+@may(MEMBER_WHO_MAY_ENTER)
 async def lower_hand(request: Request, who: Member, room_id: str) -> None:
     await _command(request, who, room_id, rooms.LowerHand)
 
 
 @router.delete("/hands/{handle}", status_code=204)
+@may(MODERATOR)
 async def dismiss_hand(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.DismissHand)
 
 
 @router.put("/locks/hands", status_code=204)
+@may(HOST)
 async def lock_hands(request: Request, who: Member, room_id: str) -> None:
     """Not below `hands`, where any word may be somebody's handle."""
     await _command(request, who, room_id, rooms.LockHands)
 
 
 @router.delete("/locks/hands", status_code=204)
+@may(HOST)
 async def unlock_hands(request: Request, who: Member, room_id: str) -> None:
     await _command(request, who, room_id, rooms.UnlockHands)
 
 
 @router.post("/floor/accept", status_code=204)
+@may(OFFERED)
 async def accept(request: Request, who: Member, room_id: str) -> None:
     await _command(request, who, room_id, rooms.Accept)
 
 
 @router.post("/floor/decline", status_code=204)
+@may(OFFERED)
 async def decline(request: Request, who: Member, room_id: str) -> None:
     await _command(request, who, room_id, rooms.Decline)
 
 
 @router.put("/floor/{handle}", responses={202: {"model": Granted, "description": "Offered"}})
+@may(HOST)
 async def grant(request: Request, response: Response, who: Member, room_id: str, handle: str) -> Granted:
     carried, target = await _about(request, who, room_id, handle, rooms.Grant)
     if carried.room.has_floor(target):
@@ -79,55 +97,65 @@ async def grant(request: Request, response: Response, who: Member, room_id: str,
 
 
 @router.delete("/floor/{handle}")
+@may(MODERATOR_OR_ONESELF)
 async def revoke(request: Request, who: Member, room_id: str, handle: str) -> Silent:
     await _about(request, who, room_id, handle, rooms.Revoke)
     return Silent()
 
 
 @router.put("/mutes/{handle}")
+@may(MODERATOR_OR_ONESELF)
 async def mute(request: Request, who: Member, room_id: str, handle: str) -> Silent:
     await _about(request, who, room_id, handle, rooms.Mute)
     return Silent()
 
 
 @router.delete("/mutes/{handle}", status_code=204)
+@may(ONESELF_ON_STAGE)
 async def unmute(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.Unmute)
 
 
 @router.put("/mutes")
+@may(MODERATOR)
 async def mute_all(request: Request, who: Member, room_id: str) -> Silent:
     await _command(request, who, room_id, rooms.MuteAll)
     return Silent()
 
 
 @router.put("/removed/{handle}")
+@may(MODERATOR)
 async def remove(request: Request, who: Member, room_id: str, handle: str) -> Removed:
     await _about(request, who, room_id, handle, rooms.Remove)
     return Removed()
 
 
 @router.delete("/removed/{handle}", status_code=204)
+@may(MODERATOR)
 async def restore(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.Restore)
 
 
 @router.put("/cohosts/{handle}", status_code=204)
+@may(HOST)
 async def add_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.AddCohost)
 
 
 @router.delete("/cohosts/{handle}", status_code=204)
+@may(HOST)
 async def remove_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.RemoveCohost)
 
 
 @router.put("/invited/{handle}", status_code=204)
+@may(HOST)
 async def invite(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.Invite)
 
 
 @router.delete("/invited/{handle}", status_code=204)
+@may(HOST)
 async def uninvite(request: Request, who: Member, room_id: str, handle: str) -> None:
     await _about(request, who, room_id, handle, rooms.Uninvite)
 

@@ -15,6 +15,7 @@ from parola.domain.errors import TooMany
 SIGN_UPS = 60
 SIGN_INS = 60
 COMMANDS = 600
+GUESSES = 30
 OPEN_CONNECTIONS = 2000
 
 _MINUTE_S = 60.0
@@ -42,6 +43,7 @@ class Limits:
         self._sign_ups = _Minutes(SIGN_UPS, monotonic)
         self._sign_ins = _Minutes(SIGN_INS, monotonic)
         self._commands = _Minutes(COMMANDS, monotonic)
+        self._guesses = _Minutes(GUESSES, monotonic)
         self._open: Counter[str] = Counter()
 
     def sign_up(self, address: str) -> None:
@@ -52,6 +54,10 @@ class Limits:
 
     def command(self, account_id: str, address: str) -> None:
         self._hit(self._commands, ("account", account_id), ("address", address))
+
+    def guess(self, address: str) -> None:
+        """Of a secret: a code or a link."""
+        self._hit(self._guesses, ("address", address))
 
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""

@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from parola.domain.errors import Conflict, Invalid, Refusal, TooMany, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound, Refusal, TooMany, Unavailable
 from parola.store import HandleTaken, StoreFull, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_ADMINISTRATION = "/api/admin/"
+_CODES = {405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 _MOST_ERRORS = 20
 _LONGEST_FIELD = 200
@@ -105,8 +106,11 @@ def install(app: FastAPI) -> None:
         return problem(422, "invalid", "Some fields are not acceptable.", errors=errors[:_MOST_ERRORS])
 
     @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         status = error.status_code
+        if status == 404 or (status == 405 and request.url.path.startswith(_ADMINISTRATION)):
+            # In the words of everything that is not there; and there is no method that would be allowed.
+            return refused(NotFound())
         code = "malformed" if status == 400 else _CODES.get(status, "refused")
         return problem(status, code, HTTPStatus(status).phrase + ".", dict(error.headers or {}))
 

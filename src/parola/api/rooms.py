@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from parola.api.accounts import Body
 from parola.api.caller import caller, commanding, services
+from parola.api.permissions import ANYONE, HOST, MEMBER, WHO_MAY_ENTER, may
 from parola.domain import rooms
 from parola.domain.errors import Invalid
 from parola.domain.rooms import Lifecycle
@@ -92,6 +93,7 @@ class RoomPage(BaseModel):
 
 
 @router.post("", status_code=201, response_model=RoomView)
+@may(MEMBER)
 async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
     here = services(request)
     room = await here.rooms.open(who, body.title, body.access, body.guests, _parse_instant(body.starts_at))
@@ -99,6 +101,7 @@ async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
 
 
 @router.get("", response_model=RoomPage)
+@may(ANYONE)
 async def list_rooms(
     request: Request,
     who: Who,
@@ -114,6 +117,7 @@ async def list_rooms(
 
 
 @people.get("/{handle}/rooms", response_model=RoomPage)
+@may(ANYONE)
 async def rooms_of(
     request: Request, who: Who, handle: str, state: State = "ended", cursor: Cursor = None, limit: Limit = 50
 ) -> Any:
@@ -122,12 +126,14 @@ async def rooms_of(
 
 
 @router.get("/{room_id}", response_model=RoomView)
+@may(WHO_MAY_ENTER)
 async def show_room(request: Request, who: Who, room_id: str) -> Any:
     here = services(request)
     return await here.views.room(await here.gate.enter(who, room_id), who)
 
 
 @router.get("/{room_id}/audience")
+@may(WHO_MAY_ENTER)
 async def show_audience(request: Request, who: Who, room_id: str, limit: Limit = 50) -> SeenView:
     here = services(request)
     room = await here.gate.enter(who, room_id)
@@ -135,6 +141,7 @@ async def show_audience(request: Request, who: Who, room_id: str, limit: Limit =
 
 
 @router.post("/{room_id}/start", response_model=RoomView)
+@may(HOST)
 async def start_room(request: Request, who: Member, room_id: str) -> Any:
     here = services(request)
     carried = await here.rooms.command(who, room_id, rooms.Start)
@@ -142,6 +149,7 @@ async def start_room(request: Request, who: Member, room_id: str) -> Any:
 
 
 @router.post("/{room_id}/end", response_model=RoomView)
+@may(HOST)
 async def end_room(request: Request, who: Member, room_id: str) -> Any:
     here = services(request)
     carried = await here.rooms.command(who, room_id, rooms.End)

@@ -11,6 +11,7 @@ RESERVED = frozenset({"me", "current", "accept", "decline", "admin", "api", "par
 NAME_LENGTH = 60
 BIO_LENGTH = 500
 TITLE_LENGTH = 120
+REASON_LENGTH = 300
 PASSWORD_LENGTHS = (8, 200)
 _HANDLE = re.compile(r"[a-z0-9_]{2,30}")
 # Bidirectional controls would let a name rewrite the line it stands in.
@@ -31,6 +32,10 @@ def parse_name(text: str) -> str:
 
 def parse_title(text: str) -> str:
     return _line("title", text, TITLE_LENGTH)
+
+
+def parse_reason(text: str) -> str:
+    return _line("reason", text, REASON_LENGTH)
 
 
 def parse_bio(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ import structlog
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
 from parola.domain import people, rooms
-from parola.domain.errors import Conflict, Invalid, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -37,6 +37,16 @@ _SILENCING = (
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
+_SILENCING_COMMANDS = (
+    rooms.Revoke,
+    rooms.Mute,
+    rooms.MuteAll,
+    rooms.Remove,
+    rooms.Uninvite,
+    rooms.End,
+    rooms.Close,
+    rooms.Silence,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +114,28 @@ class Rooms:
     async def command(self, caller: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
         """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody
         could say that the silence it asks for has come: then the event stands all the same."""
-        by = caller.signed_in().account.id
-        command = make(by)
+        command = make(caller.signed_in().account.id)
+        return await self._carry_out(command, lambda: self._gate.enter(caller, room_id))
+
+    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence) -> Carried:
+        """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
+        has let it in. Raises as `command` does."""
+
+        async def load() -> Room:
+            room = await self._store.rooms.load(room_id)
+            if room is None:
+                raise NotFound()
+            return room
+
+        return await self._carry_out(command, load)
+
+    async def _carry_out(self, command: Command, load: Callable[[], Awaitable[Room]]) -> Carried:
         for _ in range(_TRIES):
-            before = await self._gate.enter(caller, room_id)
+            before = await load()
             try:
                 events = rooms.decide(before, command, self._now())
             except Conflict:
-                if isinstance(command, rooms.End):
+                if isinstance(command, rooms.End | rooms.Close):
                     # Whoever ends it again because nobody confirmed the silence is told "not live" only when it is so.
                     await self._settle_to(before)
                 raise
@@ -124,17 +148,15 @@ class Rooms:
                 await self._store.rooms.append(before, events, after)
             except SeqConflict:
                 continue
-            self._projections.decided(room_id, events)
-            await self._publish(room_id, events)
+            self._projections.decided(before.id, events)
+            await self._publish(before.id, events)
             if any(isinstance(event, _SILENCING) for event in events):
                 await self._settle_to(after)
             return Carried(after, events)
         raise Unavailable("busy", "Too many are changing this room at once.", 1)
 
     async def _settle(self, room: Room, command: Command) -> None:
-        if isinstance(
-            command, rooms.Revoke | rooms.Mute | rooms.MuteAll | rooms.Remove | rooms.Uninvite | rooms.End
-        ):
+        if isinstance(command, _SILENCING_COMMANDS):
             await self._settle_to(room)
 
     async def _settle_to(self, room: Room) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -66,7 +67,8 @@ class Sessions:
         return await self._begin(account)
 
     async def sign_in(self, handle: str, password: str) -> SignedIn:
-        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong."""
+        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong, and
+        Forbidden("suspended") only to who knows the password."""
         try:
             account = await self._store.accounts.by_handle(people.parse_handle(handle))
         except Invalid:
@@ -76,14 +78,21 @@ class Sessions:
             or account is None
         ):
             raise NotSignedIn("wrong_credentials", "Handle and password do not belong together.")
+        if account.suspended:
+            raise Forbidden("suspended", "This account is suspended.")
         return await self._begin(account)
 
     async def sign_out(self, caller: Caller) -> None:
         """Ends the session, and with it its event streams and connections."""
         session_id = caller.signed_in().session_id
         await self._store.sessions.end(session_id)
+        await self.tell_ended([session_id])
+
+    async def tell_ended(self, session_ids: Iterable[str]) -> None:
+        """To every process, whose streams and connections of these sessions end."""
         try:
-            await self._bus.publish(subjects.SESSION_ENDED, SessionEnded(session_id).to_bytes())
+            for session_id in session_ids:
+                await self._bus.publish(subjects.SESSION_ENDED, SessionEnded(session_id).to_bytes())
         except BusUnavailable:
             _log.warning("session.end_not_told")  # every process finds out by itself within seconds
 

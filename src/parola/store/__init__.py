@@ -7,7 +7,9 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
+from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, FollowCounts, HandleTaken
+from parola.store.administration import Administration, LastAdministrator
+from parola.store.audit import Audit
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
@@ -28,6 +30,8 @@ class Store:
         self.invites = Invites(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
+        self.administration = Administration(database)
+        self.audit = Audit(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -47,12 +51,17 @@ class Store:
 
 
 __all__ = [
+    "ADMINISTRATOR",
+    "MEMBER",
     "Account",
+    "Administration",
+    "Audit",
     "BadCursor",
     "FollowCounts",
     "HandleTaken",
     "Head",
     "Invites",
+    "LastAdministrator",
     "Lease",
     "Leases",
     "Page",

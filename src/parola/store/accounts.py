@@ -14,6 +14,9 @@ from parola.domain.search import fold
 from parola.store.database import Database
 from parola.store.tables import accounts, follows
 
+MEMBER, ADMINISTRATOR = "member", "administrator"
+"""What a role can be."""
+
 
 class HandleTaken(Exception):
     """Another account has this handle."""
@@ -28,6 +31,10 @@ class Account:
     password_hash: str
     listen_unseen: bool = False
     """Whether they stay out of the audience that others see."""
+    created_at: str = ""
+    role: str = MEMBER
+    suspended: bool = False
+    invited_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Accounts:
                 )
         except IntegrityError as error:
             raise HandleTaken(handle) from error
-        return Account(**values)
+        return Account(**values, created_at=now.isoformat())
 
     async def by_handle(self, handle: str) -> Account | None:
         async with self._database.read() as connection:
@@ -129,7 +136,18 @@ class Accounts:
 
 def account_of(row: Row[Any]) -> Account:
     """From a row that has all columns of the table."""
-    return Account(row.id, row.handle, row.name, row.bio, row.password_hash, row.listen_unseen)
+    return Account(
+        row.id,
+        row.handle,
+        row.name,
+        row.bio,
+        row.password_hash,
+        row.listen_unseen,
+        row.created_at,
+        row.role,
+        row.suspended_at is not None,
+        row.invited_by,
+    )
 
 
 def _words(handle: str, name: str) -> str:

@@ -11,9 +11,22 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -155,15 +168,33 @@ class Rooms:
             query = query.where(place > last_seen if wanted.soonest_first else place < last_seen)
         for column in (rooms.c.listed_at, rooms.c.id):
             query = query.order_by(column if wanted.soonest_first else column.desc())
-        query = query.limit(limit + 1)
+        return await self._page(query, limit)
+
+    async def _page(self, query: Select[Any], limit: int) -> Page:
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.execute(query.limit(limit + 1))).all()
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
         return Page(
             tuple(_room(row.snapshot) for row in rows[:limit]),
             _cursor(last.listed_at, last.id) if last is not None else None,
         )
+
+    async def live(self, cursor: str | None, limit: int) -> Page:
+        """Every live room, whoever may enter it, the newest first: for administrators. Raises BadCursor."""
+        query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot)
+        query = query.where(rooms.c.state == Lifecycle.LIVE.value)
+        place = tuple_(rooms.c.listed_at, rooms.c.id)
+        if cursor is not None:
+            query = query.where(place < tuple_(*map(literal, _parse_cursor(cursor))))
+        return await self._page(query.order_by(rooms.c.listed_at.desc(), rooms.c.id.desc()), limit)
+
+    async def live_around(self, account_id: str) -> list[str]:
+        """Ids of live rooms in whose snapshot somebody stands: all in which they could be heard, and a few more."""
+        named = rooms.c.snapshot.contains(f'"{account_id}"', autoescape=True)
+        query = select(rooms.c.id).where(rooms.c.state == Lifecycle.LIVE.value, named)
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(query)]
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it."""

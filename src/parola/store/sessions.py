@@ -29,11 +29,12 @@ class Sessions:
             await connection.execute(insert(sessions).values(**values))
 
     async def by_token_hash(self, token_hash: str) -> Session | None:
-        """In one query, with the account: this is asked on every call."""
+        """In one query, with the account: this is asked on every call. One that began while its account was suspended
+        is none."""
         query = (
             select(sessions.c.id.label("session_id"), accounts)
             .join(accounts, accounts.c.id == sessions.c.account_id)
-            .where(sessions.c.token_hash == token_hash)
+            .where(sessions.c.token_hash == token_hash, accounts.c.suspended_at.is_(None))
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
@@ -52,7 +53,9 @@ class Sessions:
         async with self._database.read() as connection:
             for at in range(0, len(wanted), 500):
                 part = wanted[at : at + 500]
-                rows = await connection.execute(select(sessions.c.id).where(sessions.c.id.in_(part)))
+                query = select(sessions.c.id).join(accounts, accounts.c.id == sessions.c.account_id)
+                query = query.where(sessions.c.id.in_(part), accounts.c.suspended_at.is_(None))
+                rows = await connection.execute(query)
                 found.update(row.id for row in rows)
         return found
 

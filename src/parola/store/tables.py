@@ -39,6 +39,9 @@ accounts = Table(
     Column("created_at", String(40), nullable=False),
     Column("search", Text, nullable=False, server_default=""),
     Column("listen_unseen", Boolean, nullable=False, server_default=false()),
+    Column("role", String(16), nullable=False, server_default="member", index=True),
+    Column("suspended_at", String(40), nullable=True),
+    Column("invited_by", _ID, nullable=True, index=True),
 )
 """`search` is the handle, and on the next line the name as `domain.search` folds it."""
 
@@ -58,7 +61,75 @@ invites = Table(
     Column("created_at", String(40), nullable=False),
     Column("used_by", _ID, nullable=True),
     Column("used_at", String(40), nullable=True),
+    Column("id", _ID, nullable=True, unique=True),
+    Column("made_by", _ID, nullable=True, index=True),
+    Column("code", String(64), nullable=True),
+    Column("expires_at", BigInteger, nullable=True),
+    Column("revoked_at", String(40), nullable=True),
 )
+"""`code` is kept so that its maker can be shown the link again, and no longer than it opens something: one sign-up.
+`made_by` is null where the server itself invites, `expires_at` for codes of a time when they did not expire."""
+
+active_days = Table(
+    "active_days",
+    metadata,
+    Column("account_id", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("day", String(10), primary_key=True),
+)
+"""Days (UTC) on which somebody who was invited hosted or listened; no more of them than count."""
+
+waitlist = Table(
+    "waitlist",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=True),
+    Column("email", String(254), nullable=False, index=True),
+    Column("handle", String(64), nullable=True),
+    Column("language", String(8), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("approved_at", BigInteger, nullable=True),
+    Index("ix_waitlist_waiting", "approved_at", "place"),
+)
+"""An address may stand here twice, so that nobody learns whether it did; all of its rows are approved at once."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("recipient", String(254), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=True, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("failure", Text, nullable=True),
+)
+"""Mail that waits: it goes from here when it is sent. `due_at` is null for what nobody tries any more."""
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("created_at", String(40), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+"""Links by which somebody becomes an administrator, once."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(40), nullable=False),
+    Column("actor", _ID, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("object", String(254), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+"""What administrators did. Rows are only ever added: triggers refuse everything else, and each row carries the hash of
+the one before."""
 
 follows = Table(
     "follows",

@@ -2,9 +2,11 @@
 
 from parola.domain.rooms.access import check_entry, may_know
 from parola.domain.rooms.commands import (
+    ADMINISTRATION,
     HOUSE,
     Accept,
     AddCohost,
+    Close,
     Command,
     Decline,
     DismissHand,
@@ -21,6 +23,7 @@ from parola.domain.rooms.commands import (
     Restore,
     Revoke,
     RunOut,
+    Silence,
     Start,
     Uninvite,
     UnlockHands,
@@ -59,11 +62,13 @@ from parola.domain.rooms.state import Access, Hand, Lifecycle, Role, Room, Speak
 from parola.domain.rooms.terms import Terms
 
 __all__ = [
+    "ADMINISTRATION",
     "EVENT_TYPES",
     "HOUSE",
     "Accept",
     "Access",
     "AddCohost",
+    "Close",
     "CohostAdded",
     "CohostRemoved",
     "Command",
@@ -103,6 +108,7 @@ __all__ = [
     "RoomEnded",
     "RoomStarted",
     "RunOut",
+    "Silence",
     "Speaker",
     "SpeakerMuted",
     "SpeakerUnmuted",

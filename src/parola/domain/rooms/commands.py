@@ -8,6 +8,8 @@ from parola.domain.rooms.terms import Terms
 
 HOUSE = ""
 """Who does what nobody did: a clock has run out. No account has this id."""
+ADMINISTRATION = "-"
+"""Stands as `by` where the server's administration acts, whoever that is: no account has this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,19 @@ class Start(Command):
 
 
 class End(Command):
+    __slots__ = ()
+
+
+class Close(Command):
+    """The administration ends the room."""
+
+    __slots__ = ()
+
+
+class Silence(TargetedCommand):
+    """The administration takes a voice: floor, offer and hand, and of the host, who always has the floor, the
+    microphone."""
+
     __slots__ = ()
 
 

@@ -80,6 +80,30 @@ def _run_out(room: Room, command: c.Command, now: datetime) -> Decided:
     return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by, reason="time_over"),)
 
 
+def _close(room: Room, command: c.Command, now: datetime) -> Decided:
+    _only_administration(command)
+    _live(room)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def _silence(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Nothing where there is nothing to hear of them. Co-hosting stays: it makes no sound."""
+    _only_administration(command)
+    if room.state is not Lifecycle.LIVE:
+        return ()
+    target = command.target
+    kinds: list[type[e.PersonEvent]] = []
+    if room.has_hand(target):
+        kinds.append(e.HandLowered)
+    if target in room.offers:
+        kinds.append(e.FloorDeclined)
+    if target == room.host and not room.is_muted(target):
+        kinds.append(e.SpeakerMuted)
+    elif target != room.host and room.has_floor(target):
+        kinds.append(e.FloorRevoked)
+    return _several(kinds, room, command, target, now)
+
+
 def _raise_hand(room: Room, command: c.Command, now: datetime) -> Decided:
     _live(room)
     if room.has_floor(command.by):
@@ -245,13 +269,24 @@ def _uninvite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     if held and target in room.cohosts:
         kinds.append(e.CohostRemoved)
     kinds.append(e.PersonUninvited)
-    return tuple(
-        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=target) for i, kind in enumerate(kinds)
-    )
+    return _several(kinds, room, command, target, now)
 
 
 def _one(kind: type[e.PersonEvent], room: Room, command: c.Command, account: str, now: datetime) -> Decided:
     return (kind(seq=room.seq + 1, at=now, by=command.by, account=account),)
+
+
+def _several(
+    kinds: list[type[e.PersonEvent]], room: Room, command: c.Command, account: str, now: datetime
+) -> Decided:
+    return tuple(
+        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=account) for i, kind in enumerate(kinds)
+    )
+
+
+def _only_administration(command: c.Command) -> None:
+    if command.by != c.ADMINISTRATION:
+        raise Forbidden("administration_only", "Only the server's administration may do this.")
 
 
 def _only_host(room: Room, command: c.Command) -> None:
@@ -298,6 +333,8 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Start: _start,
     c.End: _end,
     c.RunOut: _run_out,
+    c.Close: _close,
+    c.Silence: _silence,
     c.RaiseHand: _raise_hand,
     c.LowerHand: _lower_hand,
     c.DismissHand: _dismiss_hand,
