@@ -28,6 +28,7 @@ from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
+from parola.domain.rollout import Feature
 from parola.media.descriptors import raise_limit
 from parola.media.fanout import Sender, workers
 from parola.media.identity import self_signed
@@ -42,12 +43,17 @@ from parola.services.access import Gate
 from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.claims import Claims
+from parola.services.closing import Closing
 from parola.services.feeds import Feeds
+from parola.services.hosting import Hosting
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.tallies import Tallies
+from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
@@ -144,8 +150,13 @@ def make_services(
     views = Views(store, audience, settings.public_url)
     feeds = Feeds(store, bus, projections, audience, views)
     people = People(store)
-    rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic)
-    signalling = Signalling(store, bus, gate, projections, time.monotonic)
+    rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
+    hosting = Hosting(store, rollout, clock.now)
+    rooms = Rooms(store, bus, gate, projections, hosting, clock.now, time.monotonic)
+    tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
+    trials = Trials(store, rollout, clock.now, time.monotonic)
+    tallies.on_kept(trials.watch)
+    signalling = Signalling(store, bus, gate, projections, time.monotonic, tallies)
     sessions = Sessions(store, bus, Passwords(), clock.now, settings.registration)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
@@ -158,6 +169,11 @@ def make_services(
         claims=Claims(store, clock.now, settings.public_url),
         sessions=sessions,
         people=people,
+        rollout=rollout,
+        hosting=hosting,
+        tallies=tallies,
+        trials=trials,
+        closing=Closing(store, rooms, clock.now),
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
@@ -178,7 +194,10 @@ async def _web(settings: Settings, fd: int) -> None:
 
         async def run() -> None:
             await audience.start()
-            tasks.extend([asyncio.create_task(projections.run()), asyncio.create_task(feeds.run())])
+            await services.rollout.start()
+            await services.tallies.start()
+            running = (projections, feeds, services.closing, services.tallies)
+            tasks.extend(asyncio.create_task(one.run()) for one in running)
 
         async def close() -> None:
             for task in tasks:

@@ -33,6 +33,8 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
         "speakers": [{"handle": "ada", "name": "Ada", "muted": False, "connected": False}],
         "hands": [],
         "hands_locked": False,
+        "capacity": 50,
+        "ends_at": None,
         "offers": [],
         "cohosts": [],
         "audience": {"count": 0},

@@ -9,7 +9,18 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, administration, connections, events, floor, health, problems, rooms, sharing
+from parola.api import (
+    accounts,
+    administration,
+    connections,
+    events,
+    floor,
+    health,
+    problems,
+    rollout,
+    rooms,
+    sharing,
+)
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -21,11 +32,16 @@ from parola.services.access import Gate
 from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.claims import Claims
+from parola.services.closing import Closing
 from parola.services.feeds import Feeds
+from parola.services.hosting import Hosting
 from parola.services.people import People
+from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.tallies import Tallies
+from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.store import Store
 
@@ -35,11 +51,13 @@ ROUTERS = (
     rooms.router,
     floor.router,
     events.router,
+    rollout.saying,
     connections.router,
     sharing.router,
     health.router,
     administration.claims,
     administration.router,
+    rollout.router,
 )
 """Every call there is, in the order in which paths are compared."""
 
@@ -57,6 +75,11 @@ class Services:
     claims: Claims
     sessions: Sessions
     people: People
+    rollout: Rollout
+    hosting: Hosting
+    closing: Closing
+    tallies: Tallies
+    trials: Trials
     rooms: Rooms
     signalling: Signalling
     feeds: Feeds

@@ -78,6 +78,8 @@ class RoomView(BaseModel):
     speakers: list[SpeakerView]
     hands: list[HandView]
     hands_locked: bool
+    capacity: int | None
+    ends_at: str | None
     offers: list[str]
     cohosts: list[str]
     audience: AudienceView
@@ -144,7 +146,7 @@ async def show_audience(request: Request, who: Who, room_id: str, limit: Limit =
 @may(HOST)
 async def start_room(request: Request, who: Member, room_id: str) -> Any:
     here = services(request)
-    carried = await here.rooms.command(who, room_id, rooms.Start)
+    carried = await here.rooms.start(who, room_id)
     return await here.views.room(carried.room, who)
 
 

@@ -2,6 +2,8 @@
 
 MEDIA_GONE = "media.gone"
 SESSION_ENDED = "session.ended"
+ROLLOUT_CHANGED = "rollout.changed"
+ROLLOUT_HEARD = "rollout.heard"
 PRESENCE = "media.presence"
 NOBODY = "media.nobody"
 """Nobody listens here: that the server says so proves that it has read everything before."""

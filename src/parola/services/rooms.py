@@ -20,6 +20,7 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.hosting import Hosting
 from parola.store import BadCursor, Page, SeqConflict, Store, Wanted
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class Rooms:
         bus: Bus,
         gate: Gate,
         projections: Projections,
+        hosting: Hosting,
         now: Clock,
         monotonic: Callable[[], float],
     ) -> None:
@@ -71,6 +73,7 @@ class Rooms:
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._hosting = hosting
         self._now = now
         self._monotonic = monotonic
         self.silence_seconds = prometheus.Histogram(
@@ -88,15 +91,17 @@ class Rooms:
     async def open(
         self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
     ) -> Room:
-        """Raises NotSignedIn, Invalid."""
+        """Raises NotSignedIn, Invalid, NotYet."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
             raise Invalid.field("starts_at", "This is not in the future.")
         if guests and access != Access.OPEN:
             raise Invalid.field("guests", "Guests come only into open rooms.")
-        room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
-        events = rooms.create(room_id, host, clean, Access(access), guests is not False, starts_at, now)
+        room_id, clean, kind = secrets.token_urlsafe(16), people.parse_title(title), Access(access)
+        terms = await self._hosting.admit(host, kind, guests)
+        with_guests = terms.policies.guests if guests is None else guests
+        events = rooms.create(room_id, host, clean, kind, with_guests, starts_at, now, terms=terms)
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
         return room
@@ -111,6 +116,14 @@ class Rooms:
         except BadCursor as error:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
 
+    async def start(self, caller: Caller, room_id: str) -> Carried:
+        """A scheduled room, under the terms of this moment. Raises as `command` does, and NotYet."""
+        room = await self._gate.enter(caller, room_id)
+        by = caller.signed_in().account.id
+        rooms.decide(room, rooms.Start(by), self._now())  # who may not is told so first
+        terms = await self._hosting.admit(by, room.access, room.guests)
+        return await self.command(caller, room_id, lambda by: rooms.Start(by, terms))
+
     async def command(self, caller: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
         """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody
         could say that the silence it asks for has come: then the event stands all the same."""
@@ -121,13 +134,18 @@ class Rooms:
         """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
         has let it in. Raises as `command` does."""
 
-        async def load() -> Room:
-            room = await self._store.rooms.load(room_id)
-            if room is None:
-                raise NotFound()
-            return room
+        return await self._carry_out(command, lambda: self._load(room_id))
 
-        return await self._carry_out(command, load)
+    async def come_about(self, room_id: str, command: Command) -> Carried:
+        """Carries out a command of the house's own. Raises as `command` does; what another process has carried out
+        already leads to nothing."""
+        return await self._carry_out(command, lambda: self._load(room_id))
+
+    async def _load(self, room_id: str) -> Room:
+        room = await self._store.rooms.load(room_id)
+        if room is None:
+            raise NotFound()
+        return room
 
     async def _carry_out(self, command: Command, load: Callable[[], Awaitable[Room]]) -> Carried:
         for _ in range(_TRIES):

@@ -30,7 +30,8 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
 from parola.services.placement import Placement, Refusals, retry_after_s
-from parola.store import Lease, Store
+from parola.services.tallies import Tallies
+from parola.store import Lease, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -47,12 +48,19 @@ _Answer = TypeVar("_Answer", bound=Body)
 
 class Signalling:
     def __init__(
-        self, store: Store, bus: Bus, gate: Gate, projections: Projections, monotonic: Callable[[], float]
+        self,
+        store: Store,
+        bus: Bus,
+        gate: Gate,
+        projections: Projections,
+        monotonic: Callable[[], float],
+        tallies: Tallies,
     ) -> None:
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._tallies = tallies
         self._placement = Placement()
         self._refusals = Refusals(monotonic)
         self.takeovers = prometheus.Counter(
@@ -61,6 +69,21 @@ class Signalling:
 
     async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
         """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
+        try:
+            connected = await self._listen(caller, room_id, offer, channel, address)
+        except Refusal as refusal:
+            if refusal.status >= 500:
+                self._tallies.failed(room_id)
+            raise
+        except StoreUnavailable:
+            self._tallies.failed(room_id)
+            raise
+        self._tallies.joined(room_id, caller.account_id)
+        return connected
+
+    async def _listen(
+        self, caller: Caller, room_id: str, offer: str, channel: str, address: str
+    ) -> Connected:
         room = _check_live(await self._gate.admit(caller, room_id))
         if channel != "main":
             raise NotFound()

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from parola.domain.rooms import Event, HandRaised, PersonInvited, PersonUninvited, Room
+from parola.domain.rooms import (
+    Event,
+    HandRaised,
+    PersonInvited,
+    PersonUninvited,
+    Room,
+    RoomClosing,
+    RoomEnded,
+    RoomStarted,
+)
 from parola.domain.rooms.events import PersonEvent
 from parola.services.audience import Audience
 from parola.services.caller import Caller
@@ -96,6 +105,8 @@ class Views:
             ],
             "hands": [{**_person(people, h.account), "raised_at": instant(h.raised_at)} for h in room.hands],
             "hands_locked": room.hands_locked,
+            "capacity": room.capacity,
+            "ends_at": instant(room.ends_at),
             "offers": [_person(people, account)["handle"] for account in room.offers],
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
             "audience": {"count": self._audience.count(room)},
@@ -126,6 +137,18 @@ def _event(event: Event, people: Mapping[str, Account]) -> dict[str, Any]:
         data.update(_person(people, event.account))
     if isinstance(event, HandRaised):
         data["raised_at"] = instant(event.at)
+    if isinstance(event, RoomStarted) and event.terms is not None:
+        policies = event.terms.policies
+        ends_at = event.at + timedelta(minutes=policies.minutes_at_most) if policies.minutes_at_most else None
+        data |= {
+            "capacity": policies.speakers_at_most,
+            "hands": policies.hands,
+            "ends_at": instant(ends_at),
+        }
+    if isinstance(event, RoomClosing):
+        data["ends_at"] = instant(event.ends_at)
+    if isinstance(event, RoomEnded):
+        data["reason"] = event.reason
     return data
 
 

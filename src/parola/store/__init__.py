@@ -13,8 +13,10 @@ from parola.store.audit import Audit
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
+from parola.store.rollouts import Kept, Rollouts, VersionTaken
 from parola.store.rooms import BadCursor, Head, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Invites, Session, Sessions
+from parola.store.tallies import Counted, Counts, Tallies
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -30,6 +32,8 @@ class Store:
         self.invites = Invites(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
+        self.rollouts = Rollouts(database)
+        self.tallies = Tallies(database)
         self.administration = Administration(database)
         self.audit = Audit(database)
 
@@ -57,14 +61,18 @@ __all__ = [
     "Administration",
     "Audit",
     "BadCursor",
+    "Counted",
+    "Counts",
     "FollowCounts",
     "HandleTaken",
     "Head",
     "Invites",
+    "Kept",
     "LastAdministrator",
     "Lease",
     "Leases",
     "Page",
+    "Rollouts",
     "Rooms",
     "Seen",
     "SeqConflict",
@@ -73,6 +81,8 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Tallies",
+    "VersionTaken",
     "Wanted",
     "upgrade",
 ]

@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -43,8 +45,10 @@ from parola.domain.rooms import (
 from parola.domain.search import fold
 from parola.store.database import Database
 from parola.store.tables import accounts, follows, room_events, room_people, rooms
+from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -110,6 +114,7 @@ class Rooms:
                 insert(rooms).values(id=room.id, host=room.host, epoch=0, **_columns(room))
             )
             await _append_events(connection, room.id, events)
+            await count_events(connection, room.id, events)
 
     async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
         """Raises SeqConflict."""
@@ -120,7 +125,8 @@ class Rooms:
                 if not result.rowcount:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
-                await _update_people(connection, before, after)
+                await count_events(connection, before.id, events)
+                await _update_people(connection, before, after, events[-1].at)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
 
@@ -208,6 +214,19 @@ class Rooms:
             row = (await connection.execute(query)).first()
         return str(row.id) if row is not None else None
 
+    async def awake(self, now: datetime) -> list[str]:
+        """Live rooms whose time asks for something."""
+        query = select(rooms.c.id).where(rooms.c.wakes_at <= _ms(now))
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(query)]
+
+    async def removed_at(self, account_id: str) -> datetime | None:
+        """When somebody was last removed from a room to which they may not come back."""
+        mine = (room_people.c.account_id == account_id) & (room_people.c.relation == "removed")
+        async with self._database.read() as connection:
+            since = (await connection.execute(select(func.max(room_people.c.since)).where(mine))).scalar()
+        return _EPOCH + timedelta(milliseconds=since) if since is not None else None
+
     async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
         """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
         at = (rooms.c.id == id) & (rooms.c.epoch == expected_epoch)
@@ -227,6 +246,7 @@ def _columns(room: Room) -> dict[str, object]:
         "state": room.state.value,
         "seq": room.seq,
         "listed_at": int((room.started_at or room.starts_at or room.created_at).timestamp() * 1000),
+        "wakes_at": _ms(room.wakes_at) if room.wakes_at is not None else None,
         "snapshot": orjson.dumps(encode_room(room)).decode(),
     }
 
@@ -239,7 +259,7 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
     await connection.execute(insert(room_events), rows)
 
 
-async def _update_people(connection: AsyncConnection, before: Room, after: Room) -> None:
+async def _update_people(connection: AsyncConnection, before: Room, after: Room, at: datetime) -> None:
     for relation, old, new in (
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
@@ -250,7 +270,7 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
             await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            await connection.execute(insert(room_people).values(**values))
+            await connection.execute(insert(room_people).values(**values, since=_ms(at)))
 
 
 def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
@@ -294,6 +314,10 @@ def _may_know(viewer: str | None) -> ColumnElement[bool]:
 def _is(viewer: str, *relations: str) -> ColumnElement[bool]:
     mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
     return exists().where(mine, room_people.c.relation.in_(relations))
+
+
+def _ms(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _room(snapshot: str) -> Room:
