@@ -87,3 +87,38 @@ def test_the_log_is_checked(folder: Path) -> None:
 def test_health_says_what_is_missing(folder: Path) -> None:
     result = do("health")
     assert (result.exit_code, result.stdout) == (1, "missing: media process\n")
+
+
+def test_founding_members_out_of_a_file(folder: Path) -> None:
+    table = folder / "founders.csv"
+    table.write_text("email,language\nada@rooms.example,it\nnonsense,en\n")
+    refused = do("invite", "--csv", str(table))
+    assert refused.exit_code == 2
+    assert refused.stderr == "parola: line 3: This is no address for mail.\nparola: Nobody was invited.\n"
+    table.write_text("email,language\nada@rooms.example,it\nbob@rooms.example,\n")
+    assert do("invite", "--csv", str(table)).stdout == "2 invited\n"
+    database = sqlite3.connect(folder / "parola.db")
+    assert database.execute("SELECT recipient FROM outbox ORDER BY 1").fetchall() == [
+        ("ada@rooms.example",),
+        ("bob@rooms.example",),
+    ]
+    database.close()
+
+
+def test_the_waitlist_in_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = sqlite3.connect(folder / "parola.db")
+    for place in (1, 2, 3):
+        row = (place, f"a{place}@rooms.example", "en", str(place), place * 1000)
+        database.execute(
+            "INSERT INTO waitlist (place, email, language, token_hash, created_at) VALUES (?, ?, ?, ?, ?)",
+            row,
+        )
+    database.commit()
+    database.close()
+    assert [line.split("\t")[1] for line in do("waitlist", "list").stdout.splitlines()][
+        0
+    ] == "a1@rooms.example"
+    assert do("waitlist", "approve", "2").stdout == "1 invited\n"
+    assert do("waitlist", "approve", "--first", "1").stdout == "1 invited\n"
+    assert do("waitlist", "approve", "--older-than-days", "1").stdout == "1 invited\n"
+    assert do("waitlist", "approve").stderr == "parola: Say one of places, first and before.\n"

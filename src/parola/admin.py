@@ -10,6 +10,8 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -24,10 +26,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
 people = typer.Typer(help="Who has an account.", no_args_is_help=True)
 rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
+waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
 audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
 app.add_typer(people, name="people")
 app.add_typer(rooms, name="rooms")
+app.add_typer(waitlist, name="waitlist")
 app.add_typer(audit, name="audit")
+
+_DEEPEST = 100
 
 Handle = Annotated[str, typer.Argument(help="Without the @")]
 Why = Annotated[str, typer.Option(help="Stands in the audit log")]
@@ -148,6 +154,71 @@ def verify(
 
 
 @app.command()
+def invite(
+    table: Annotated[
+        Path, typer.Option("--csv", help="Columns: email, and language (en, it)", exists=True, dir_okay=False)
+    ],
+) -> None:
+    """Mails an invitation to everybody in a file. Where one line cannot be used, nobody is invited."""
+    try:
+        text = table.read_text("utf-8")
+    except UnicodeDecodeError:
+        _fail(f"{table} is not UTF-8")
+
+    async def work(here: Services) -> None:
+        typer.echo(f"{await here.waitlist.invite_founders(_me(), text)} invited")
+
+    run(work)
+
+
+@app.command("tree")
+def show_tree(handle: Annotated[str | None, typer.Argument(help="Below this one only")] = None) -> None:
+    """Who came by whose invitation."""
+
+    async def work(here: Services) -> None:
+        async def below(whom: str | None, depth: int) -> None:
+            for node in await here.administering.invited(_me(), whom):
+                mark = " (suspended)" if node.account.suspended else ""
+                typer.echo(f"{'  ' * depth}@{node.account.handle}{mark}")
+                if node.invited and depth < _DEEPEST:
+                    await below(node.account.handle, depth + 1)
+
+        await below(handle, 0)
+
+    run(work)
+
+
+@waitlist.command("list")
+def list_waiting(limit: Most = 100) -> None:
+    """Place, address, the handle they would like, since when; those first whose turn is next."""
+
+    async def work(here: Services) -> None:
+        line = await here.waitlist.line(_me(), 0, limit)
+        for one in line.waiting:
+            since = datetime.fromtimestamp(one.created_at / 1000, UTC).isoformat(timespec="minutes")
+            _row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
+
+    run(work)
+
+
+@waitlist.command()
+def approve(
+    place: Annotated[list[int] | None, typer.Argument(help="Places, as `list` shows them")] = None,
+    first: Annotated[int | None, typer.Option(help="Or so many whose turn is next")] = None,
+    older_than_days: Annotated[float | None, typer.Option(help="Or whoever waits for so long", min=0)] = None,
+) -> None:
+    """Mails an invitation to those whose turn it is."""
+
+    async def work(here: Services) -> None:
+        from parola.services import clock
+
+        before = None if older_than_days is None else clock.now() - timedelta(days=older_than_days)
+        typer.echo(f"{await here.waitlist.approve(_me(), place or None, first, before)} invited")
+
+    run(work)
+
+
+@app.command()
 def health() -> None:
     """What is missing as seen from here, and the media processes that have a lease. Exit code 1 where it is."""
 
@@ -169,7 +240,7 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
     """Around everything that stands open for it; refusals are told in a line."""
     logs.configure("admin", least=logging.ERROR)
     from parola import bootstrap
-    from parola.domain.errors import Refusal
+    from parola.domain.errors import Invalid, Refusal
     from parola.store import StoreUnavailable
 
     settings = _settings()
@@ -180,6 +251,9 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
 
     try:
         asyncio.run(there())
+    except Invalid as refusal:
+        fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.field.startswith("line ")]
+        _fail("\n".join([*fields, refusal.detail]))
     except Refusal as refusal:
         _fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
     except StoreUnavailable as error:

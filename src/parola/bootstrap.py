@@ -44,8 +44,11 @@ from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.claims import Claims
 from parola.services.closing import Closing
+from parola.services.days import Days
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer, into_the_log, over_smtp
 from parola.services.passwords import Passwords
 from parola.services.people import People
 from parola.services.rollout import Rollout
@@ -55,6 +58,7 @@ from parola.services.signalling import Signalling
 from parola.services.tallies import Tallies
 from parola.services.trials import Trials
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
@@ -156,8 +160,12 @@ def make_services(
     tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
     trials = Trials(store, rollout, clock.now, time.monotonic)
     tallies.on_kept(trials.watch)
-    signalling = Signalling(store, bus, gate, projections, time.monotonic, tallies)
-    sessions = Sessions(store, bus, Passwords(), clock.now, settings.registration)
+    days = Days(store, clock.now)
+    signalling = Signalling(store, bus, gate, projections, days, time.monotonic, tallies)
+    registration = settings.registration
+    invitations = Invitations(store, clock.now, registration, settings.invitations)
+    send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
+    sessions = Sessions(store, bus, Passwords(), clock.now, registration)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -166,6 +174,10 @@ def make_services(
         audience=audience,
         gate=gate,
         administering=Administering(store, sessions, rooms, clock.now),
+        invitations=invitations,
+        waitlist=WaitingList(store, clock.now, settings.public_url, registration),
+        days=days,
+        mailer=Mailer(store, clock.now, send, settings.mail_from),
         claims=Claims(store, clock.now, settings.public_url),
         sessions=sessions,
         people=people,
@@ -196,7 +208,14 @@ async def _web(settings: Settings, fd: int) -> None:
             await audience.start()
             await services.rollout.start()
             await services.tallies.start()
-            running = (projections, feeds, services.closing, services.tallies)
+            running = (
+                projections,
+                feeds,
+                services.days,
+                services.mailer,
+                services.closing,
+                services.tallies,
+            )
             tasks.extend(asyncio.create_task(one.run()) for one in running)
 
         async def close() -> None:
@@ -297,9 +316,7 @@ async def _create_invite(settings: Settings) -> str:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await upgrade_store(settings.database_url)
     async with _store(settings) as store:
-        return await Sessions(
-            store, MemoryBus(), Passwords(), clock.now, settings.registration
-        ).create_invite()
+        return await Invitations(store, clock.now, settings.registration, 0).of_the_server()
 
 
 @contextlib.asynccontextmanager

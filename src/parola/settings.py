@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import socket
 import struct
@@ -64,6 +65,9 @@ class Settings(BaseSettings):
     blob_url: str = ""
     registration: Literal["open", "invite", "closed"] = "open"
     hosting: str = "everyone"
+    invitations: Annotated[int, Field(ge=0, le=10_000)] = 5
+    smtp_url: str = Field("", repr=False)
+    mail_from: str = ""
     limits: Literal["default", "off"] = "default"
     packet_ms: Literal["auto", "20", "40", "60", "80", "100", "120"] = "auto"
     long_packets_from: Annotated[tuple[PositiveInt, PositiveInt], NoDecode] = (300, 1500)
@@ -211,6 +215,20 @@ class Settings(BaseSettings):
             raise ValueError("s3://BUCKET or file:///FOLDER is wanted")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: str) -> str:
+        if value and (_parts(value).scheme not in ("smtp", "smtps") or not _parts(value).hostname):
+            raise ValueError("smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST is wanted")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_mailbox(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
+            raise ValueError("an address such as parola@rooms.example is wanted")
+        return value
+
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
         if self.udp_ports[-1] > 65535:
@@ -225,6 +243,7 @@ class Settings(BaseSettings):
             "blob_url": self.blob_url or (data / "blobs").as_uri(),
             "machine": self.machine or _machine(data),
         }
+        defaults["mail_from"] = self.mail_from or f"parola@{urlsplit(str(defaults['public_url'])).hostname}"
         for name, value in defaults.items():
             object.__setattr__(self, name, value)  # frozen for everyone else
         return self

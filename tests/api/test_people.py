@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parola.bus.memory import MemoryBus
 from parola.services import clock
-from parola.services.passwords import Passwords
-from parola.services.sessions import Sessions
+from parola.services.invitations import Invitations
 from parola.store import Store
 from tests.web_process import Person, WebProcess
 
@@ -80,6 +78,7 @@ async def test_following(web: WebProcess) -> None:
         "following": 0,
         "live_room": None,
         "followed": False,
+        "invited_by": None,
     }
     assert (await ada.get("/api/accounts/bob")).json["followed"]
     assert (await web.guest.get("/api/accounts/ada")).json["following"] == 1
@@ -124,10 +123,7 @@ async def test_people_are_found_by_handle_and_name(web: WebProcess) -> None:
 
 class TestInvites:
     async def _code(self, store: Store) -> str:
-        passwords = Passwords()
-        code = await Sessions(store, MemoryBus(), passwords, clock.now, "invite").create_invite()
-        passwords.close()
-        return code
+        return await Invitations(store, clock.now, "invite", 0).of_the_server()
 
     async def test_one_account_for_one_code(self, store: Store, tmp_path: Path) -> None:
         async with WebProcess.go(store, tmp_path, registration="invite") as web:

@@ -32,6 +32,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/rooms/{room_id}/whep": SDP,
     "POST /api/rooms/{room_id}/whip": SDP,
     "PATCH /api/rooms/{room_id}/{kind}/{connection_id}": FRAGMENT,
+    "POST /api/waitlist": {"json": {"email": "somebody@rooms.example"}},
+    "POST /api/admin/waitlist/approve": {"json": {"first": 1}},
     "POST /api/admin/people/{handle}/suspend": REASON,
     "POST /api/admin/people/{handle}/restore": REASON,
     "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},
@@ -103,20 +105,33 @@ class Scene:
         connection = "media_1.none"
         if "{connection_id}" in call.path and role != "removed":
             connection = (await caller.connects(room.id)).headers["location"].rpartition("/")[2]
-        path = call.path.format(
-            feature="hosting", room_id=room.id, handle=about, kind="whep", connection_id=connection
-        )
         body = BODIES.get(name, {})
+        fill = {
+            "feature": "hosting",
+            "room_id": room.id,
+            "handle": about,
+            "kind": "whep",
+            "connection_id": connection,
+        }
         if name == "POST /api/admin/rollout/{feature}/promote":
             trials = self.web.services.trials
             plan: dict[str, Any] = {"stage": "testers"}
             version = (await trials.state(AT_THE_MACHINE, "hosting")).version
             await trials.change(AT_THE_MACHINE, "hosting", version, plan, "because", False)
             body = {"json": {"expected": version + 1, "reason": "because"}}
+        more = {}
+        if call.path == "/api/me/invitations/{id}" and caller.token:
+            more["id"] = (await caller.post("/api/me/invitations")).json["id"]
+        if call.path == "/api/invitations/{code}":
+            more["code"] = await self.web.services.invitations.of_the_server()
+        if call.path == "/api/waitlist/{token}":
+            more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
+        path = call.path.format(**{**fill, "id": "none", **more})
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}
         if name == "POST /api/accounts":
-            body = {"json": {**body["json"], "handle": f"fresh_{role}"}}
+            code = await self.web.services.invitations.of_the_server()
+            body = {"json": {**body["json"], "handle": f"fresh_{role}", "invite": code}}
         if call.path.endswith("/events"):
             async with caller.reads(room.id) as stream:
                 if stream.status == 200:
@@ -134,7 +149,7 @@ def test_the_page_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
 async def test_the_server_answers_as_the_table_says(store: Store, tmp_path: Path, call: Call) -> None:
-    async with WebProcess.go(store, tmp_path) as web:
+    async with WebProcess.go(store, tmp_path, registration="invite") as web:
         roles = [role for role in ROLES if role != "guest"]
         scene = Scene(web, {handle: await web.member(handle) for handle in roles})
         for handle in OTHERS:

@@ -159,13 +159,10 @@ async def test_ownership_is_taken_by_one_and_its_epoch_never_comes_back(store: S
     assert await store.rooms.claim("room", "q", 1) == 2
 
 
-async def test_handles_are_taken_once_and_invitations_used_once(store: Store) -> None:
+async def test_handles_are_taken_once(store: Store) -> None:
     await store.accounts.add("a", "ada", "Ada", "", NOW)
     with pytest.raises(HandleTaken):
         await store.accounts.add("b", "ada", "Other", "", NOW)
-    await store.invites.add("hash", NOW)
-    used = await asyncio.gather(*(store.invites.redeem("hash", person, NOW) for person in ("a", "b", "c")))
-    assert sorted(used) == [False, False, True]
 
 
 async def test_migrating_twice_changes_nothing(store: Store, database_url: str) -> None:

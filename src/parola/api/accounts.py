@@ -75,6 +75,7 @@ class ProfileView(AccountView):
     following: int
     live_room: str | None
     followed: bool
+    invited_by: FoundView | None
 
 
 @router.post("/accounts", status_code=201)
@@ -129,7 +130,7 @@ async def search(
 @may(ANYONE)
 async def profile(request: Request, who: Who, handle: str) -> ProfileView:
     found = await services(request).people.profile(who, handle)
-    account = found.account
+    account, by = found.account, found.invited_by
     return ProfileView(
         id=account.id,
         handle=account.handle,
@@ -139,6 +140,7 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         following=found.counts.following,
         live_room=found.live_room,
         followed=found.followed,
+        invited_by=FoundView(handle=by.handle, name=by.name) if by is not None else None,
     )
 
 

@@ -12,14 +12,17 @@ from fastapi import FastAPI
 from parola.api import (
     accounts,
     administration,
+    admission,
     connections,
     events,
     floor,
     health,
+    invitations,
     problems,
     rollout,
     rooms,
     sharing,
+    waitlist,
 )
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
@@ -33,8 +36,11 @@ from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.claims import Claims
 from parola.services.closing import Closing
+from parola.services.days import Days
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer
 from parola.services.people import People
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
@@ -43,6 +49,7 @@ from parola.services.signalling import Signalling
 from parola.services.tallies import Tallies
 from parola.services.trials import Trials
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.store import Store
 
 ROUTERS = (
@@ -55,9 +62,12 @@ ROUTERS = (
     connections.router,
     sharing.router,
     health.router,
+    invitations.router,
+    waitlist.router,
     administration.claims,
     administration.router,
     rollout.router,
+    admission.router,
 )
 """Every call there is, in the order in which paths are compared."""
 
@@ -73,6 +83,10 @@ class Services:
     gate: Gate
     administering: Administering
     claims: Claims
+    invitations: Invitations
+    waitlist: WaitingList
+    days: Days
+    mailer: Mailer
     sessions: Sessions
     people: People
     rollout: Rollout

@@ -98,7 +98,9 @@ class RoomPage(BaseModel):
 @may(MEMBER)
 async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
     here = services(request)
-    room = await here.rooms.open(who, body.title, body.access, body.guests, _parse_instant(body.starts_at))
+    room = await here.rooms.open(
+        who, body.title, body.access, body.guests, parse_instant("starts_at", body.starts_at)
+    )
     return await here.views.room(room, who)
 
 
@@ -164,16 +166,17 @@ async def _page(request: Request, who: Caller, wanted: Wanted, cursor: str | Non
     return {"rooms": await here.views.rooms(page.rooms, who), "next": page.next}
 
 
-def _parse_instant(text: str | None) -> datetime | None:
+def parse_instant(field: str, text: str | None) -> datetime | None:
+    """Raises Invalid."""
     if text is None:
         return None
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Invalid.field("starts_at", "This is no RFC 3339 time.") from error
+        raise Invalid.field(field, "This is no RFC 3339 time.") from error
     if instant.tzinfo is None:
-        raise Invalid.field("starts_at", "The time needs its offset from UTC, such as Z.")
+        raise Invalid.field(field, "The time needs its offset from UTC, such as Z.")
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
-        raise Invalid.field("starts_at", "This is too far away.") from error
+        raise Invalid.field(field, "This is too far away.") from error

@@ -12,7 +12,13 @@ NAME_LENGTH = 60
 BIO_LENGTH = 500
 TITLE_LENGTH = 120
 REASON_LENGTH = 300
+EMAIL_LENGTH = 254
 PASSWORD_LENGTHS = (8, 200)
+# As browsers check it (HTML, section 4.10.5.1.5), and with a dot in the domain.
+_EMAIL = re.compile(
+    r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+"
+)
 _HANDLE = re.compile(r"[a-z0-9_]{2,30}")
 # Bidirectional controls would let a name rewrite the line it stands in.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
@@ -36,6 +42,14 @@ def parse_title(text: str) -> str:
 
 def parse_reason(text: str) -> str:
     return _line("reason", text, REASON_LENGTH)
+
+
+def parse_email(text: str) -> str:
+    """In small letters, so that one mailbox is one address."""
+    clean = text.strip().lower()
+    if len(clean) > EMAIL_LENGTH or not _EMAIL.fullmatch(clean):
+        raise Invalid.field("email", "This is no address for mail.")
+    return clean
 
 
 def parse_bio(text: str) -> str:

@@ -19,6 +19,7 @@ class Profile:
     counts: FollowCounts
     live_room: str | None
     followed: bool
+    invited_by: Account | None
 
 
 class People:
@@ -41,7 +42,8 @@ class People:
         live = await self._store.rooms.live_room_of(account.id, caller.account_id)
         viewer = caller.account_id
         followed = viewer is not None and await self._store.accounts.follows(viewer, account.id)
-        return Profile(account, counts, live, followed)
+        inviters = await self._store.accounts.by_ids([account.invited_by] if account.invited_by else [])
+        return Profile(account, counts, live, followed, inviters.get(account.invited_by or ""))
 
     async def search(self, words: str, limit: int) -> list[Account]:
         """Nobody for no words."""

@@ -7,16 +7,27 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, FollowCounts, HandleTaken
+from parola.store.accounts import (
+    ADMINISTRATOR,
+    MEMBER,
+    Account,
+    Accounts,
+    FollowCounts,
+    HandleTaken,
+    InviteSpent,
+)
 from parola.store.administration import Administration, LastAdministrator
 from parola.store.audit import Audit
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
+from parola.store.outbox import Letter, Outbox
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
 from parola.store.rooms import BadCursor, Head, Page, Rooms, Seen, SeqConflict, Wanted
-from parola.store.sessions import Invites, Session, Sessions
+from parola.store.sessions import Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
+from parola.store.waitlist import Chosen, Waiting, Waitlist
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -36,6 +47,8 @@ class Store:
         self.tallies = Tallies(database)
         self.administration = Administration(database)
         self.audit = Audit(database)
+        self.outbox = Outbox(database)
+        self.waitlist = Waitlist(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -61,16 +74,21 @@ __all__ = [
     "Administration",
     "Audit",
     "BadCursor",
+    "Chosen",
     "Counted",
     "Counts",
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "Invitation",
+    "InviteSpent",
     "Invites",
     "Kept",
     "LastAdministrator",
     "Lease",
     "Leases",
+    "Letter",
+    "Outbox",
     "Page",
     "Rollouts",
     "Rooms",
@@ -83,6 +101,8 @@ __all__ = [
     "StoreUnavailable",
     "Tallies",
     "VersionTaken",
+    "Waiting",
+    "Waitlist",
     "Wanted",
     "upgrade",
 ]

@@ -11,6 +11,7 @@ from sqlalchemy import Row, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from parola.domain.search import fold
+from parola.store.codes import redeem
 from parola.store.database import Database
 from parola.store.tables import accounts, follows
 
@@ -20,6 +21,10 @@ MEMBER, ADMINISTRATOR = "member", "administrator"
 
 class HandleTaken(Exception):
     """Another account has this handle."""
+
+
+class InviteSpent(Exception):
+    """The invitation does not hold, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,10 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, id: str, handle: str, name: str, password_hash: str, now: datetime) -> Account:
-        """Raises HandleTaken."""
+    async def add(
+        self, id: str, handle: str, name: str, password_hash: str, now: datetime, code: str | None = None
+    ) -> Account:
+        """With `code` an invitation is used up for it, in the same transaction. Raises HandleTaken, InviteSpent."""
         values: dict[str, Any] = {
             "id": id,
             "handle": handle,
@@ -58,6 +65,10 @@ class Accounts:
         }
         try:
             async with self._database.write() as connection:
+                if code is not None:
+                    holds, values["invited_by"] = await redeem(connection, code, id, now)
+                    if not holds:
+                        raise InviteSpent()
                 await connection.execute(
                     insert(accounts).values(**values, search=_words(handle, name), created_at=now.isoformat())
                 )

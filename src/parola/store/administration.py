@@ -16,7 +16,7 @@ from parola.domain.audit import Deed
 from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, account_of
 from parola.store.audit import alone, record
 from parola.store.database import Database
-from parola.store.tables import accounts, claims, sessions
+from parola.store.tables import accounts, claims, invites, sessions
 
 _AT_ONCE = 500
 
@@ -78,10 +78,12 @@ class Administration:
             return (await connection.execute(query)).first() is not None
 
     async def add_claim(self, token_hash: str, expires_at: int, deed: Deed | None, now: datetime) -> None:
-        """`expires_at` in milliseconds since 1970."""
-        values = {"token_hash": token_hash, "created_at": now.isoformat(), "expires_at": expires_at}
+        """`expires_at` in milliseconds since 1970. It is an invitation, too: whoever is to administer a server that
+        nobody enters without one needs an account first."""
+        values = {"created_at": now.isoformat(), "expires_at": expires_at}
         async with self._database.write() as connection:
-            await connection.execute(insert(claims).values(**values))
+            await connection.execute(insert(claims).values(token_hash=token_hash, **values))
+            await connection.execute(insert(invites).values(code_hash=token_hash, **values))
             if deed is not None:
                 await record(connection, deed, now)
 
@@ -93,6 +95,9 @@ class Administration:
             await alone(connection)
             if not (await connection.execute(delete(claims).where(holds))).rowcount:
                 return False
+            left = invites.c.code_hash.in_(select(claims.c.token_hash)) | (invites.c.code_hash == token_hash)
+            unused = left & invites.c.used_by.is_(None)
+            await connection.execute(update(invites).where(unused).values(revoked_at=now.isoformat()))
             await connection.execute(delete(claims))
             mine = accounts.c.id == deed.object
             await connection.execute(update(accounts).where(mine).values(role=ADMINISTRATOR))

@@ -1,4 +1,4 @@
-"""Sessions: opaque tokens, of which only the hash is kept; and invitations, likewise."""
+"""Sessions: opaque tokens, of which only the hash is kept."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 
 from parola.store.accounts import Account, account_of
 from parola.store.database import Database
-from parola.store.tables import accounts, invites, sessions
+from parola.store.tables import accounts, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +58,3 @@ class Sessions:
                 rows = await connection.execute(query)
                 found.update(row.id for row in rows)
         return found
-
-
-class Invites:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, code_hash: str, now: datetime) -> None:
-        async with self._database.write() as connection:
-            await connection.execute(insert(invites).values(code_hash=code_hash, created_at=now.isoformat()))
-
-    async def redeem(self, code_hash: str, account_id: str, now: datetime) -> bool:
-        """False when there is no such code, or it was used: of two at once exactly one gets True."""
-        unused = (invites.c.code_hash == code_hash) & (invites.c.used_by.is_(None))
-        async with self._database.write() as connection:
-            values = {"used_by": account_id, "used_at": now.isoformat()}
-            result = await connection.execute(update(invites).where(unused).values(**values))
-        return bool(result.rowcount)
-
-    async def release(self, code_hash: str, account_id: str) -> None:
-        """Gives a code back whose account could not be made after all."""
-        mine = (invites.c.code_hash == code_hash) & (invites.c.used_by == account_id)
-        async with self._database.write() as connection:
-            await connection.execute(update(invites).where(mine).values(used_by=None, used_at=None))

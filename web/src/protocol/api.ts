@@ -9,6 +9,8 @@ import type {
   Details,
   Faces,
   Found,
+  Invitation,
+  Invitations,
   Lifecycle,
   Person,
   Profile,
@@ -64,6 +66,21 @@ export class Api {
   profile = (handle: string) => this.json<Profile>('GET', person(handle));
   follow = (handle: string) => this.call('PUT', person(handle, 'follow'));
   unfollow = (handle: string) => this.call('DELETE', person(handle, 'follow'));
+
+  // Invitations
+
+  invitations = () => this.json<Invitations>('GET', '/api/me/invitations');
+  makeInvitation = () => this.json<Invitation>('POST', '/api/me/invitations');
+  revokeInvitation = (id: string) => this.call('DELETE', `/api/me/invitations/${encodeURIComponent(id)}`);
+  /** Who invites with a code that holds; null where the server itself does. */
+  async inviter(code: string): Promise<Person | null> {
+    return (await this.json<{ by: Person | null }>('GET', `/api/invitations/${encodeURIComponent(code)}`)).by;
+  }
+
+  /** One's position; 1 is whose turn is next. */
+  async wait(email: string): Promise<number> {
+    return (await this.json<{ position: number }>('POST', '/api/waitlist', { email })).position;
+  }
 
   // Rooms
 
@@ -157,14 +174,15 @@ export class Api {
     await this.send(path, { method });
   }
 
-  private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
+  /** Whatever has no name of its own here; nothing for what is answered without a body. */
+  async json<T>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await this.send(
       path,
       body === undefined
         ? { method }
         : { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) },
     );
-    return (await answer.json()) as T;
+    return (answer.status === 204 ? undefined : await answer.json()) as T;
   }
 
   private async send(path: string, init: RequestInit): Promise<Response> {

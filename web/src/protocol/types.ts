@@ -14,6 +14,25 @@ export interface Account extends Person {
   bio?: string;
   /** Counted in an audience, not shown. Known only of oneself, and not yet in the answer to signing in. */
   listen_unseen?: boolean;
+  /** Likewise. */
+  role?: 'member' | 'administrator';
+}
+
+/** `url` is null once it opens nothing any more. */
+export interface Invitation {
+  id: string;
+  url: string | null;
+  state: 'open' | 'used' | 'expired';
+  created_at: string;
+  expires_at: string | null;
+  used_by: Person | null;
+}
+
+export interface Invitations {
+  registration: 'open' | 'invite' | 'closed';
+  left: number;
+  earned: number;
+  invitations: Invitation[];
 }
 
 export interface Profile extends Account {
@@ -22,6 +41,7 @@ export interface Profile extends Account {
   live_room: string | null;
   /** By the caller. */
   followed: boolean;
+  invited_by?: Person | null;
 }
 
 export interface Speaker extends Person {
