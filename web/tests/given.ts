@@ -22,6 +22,8 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     speakers: [{ ...person('ada'), muted: false, connected: false }],
     hands: [],
     hands_locked: false,
+    capacity: null,
+    ends_at: null,
     offers: [],
     cohosts: [],
     audience: { count: 0 },

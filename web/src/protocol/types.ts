@@ -73,6 +73,10 @@ export interface Room {
   speakers: Speaker[];
   hands: Hand[];
   hands_locked: boolean;
+  /** How many have the floor at once; null is any number. */
+  capacity: number | null;
+  /** When the room ends by itself. */
+  ends_at: string | null;
   offers: string[];
   cohosts: string[];
   audience: { count: number };
@@ -128,6 +132,10 @@ export interface RoomEvent {
   handle?: string;
   name?: string;
   raised_at?: string;
+  /** Of a start: how many speak, whether there are hands, when it ends by itself; the latter of a warning, too. */
+  capacity?: number;
+  hands?: boolean;
+  ends_at?: string | null;
 }
 
 export type Levels = Record<string, number>;

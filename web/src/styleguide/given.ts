@@ -33,6 +33,8 @@ export const room: Room = {
     { ...wolfe, raised_at: at(12) },
     { ...emile, raised_at: at(0) },
   ],
+  capacity: null,
+  ends_at: null,
   hands_locked: false,
   offers: [],
   cohosts: ['bob'],
