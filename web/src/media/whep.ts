@@ -95,7 +95,7 @@ export class Listening {
 
   private prepare(peer: RTCPeerConnection): void {
     peer.addEventListener('track', (event) => {
-      event.track.addEventListener?.('unmute', () => this.onUnmute());
+      event.track.addEventListener('unmute', () => this.onUnmute());
       this.streams.set(peer, event.streams[0] ?? new MediaStream([event.track]));
       if (peer === this.carrying) this.play(peer);
     });
