@@ -28,6 +28,7 @@ from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
+from parola.domain.rollout import Feature
 from parola.media.descriptors import raise_limit
 from parola.media.fanout import Sender, workers
 from parola.media.identity import self_signed
@@ -44,18 +45,23 @@ from parola.services.attendance import Attendance
 from parola.services.audience import Audience
 from parola.services.blocking import Blocking
 from parola.services.claims import Claims
+from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
 from parola.services.mail import Mailer, into_the_log, over_smtp
 from parola.services.notices import Notices
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.streams import Streams
+from parola.services.tallies import Tallies
+from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
 from parola.settings import Settings
@@ -145,6 +151,7 @@ def make_services(
     settings: Settings, store: Store, bus: Bus
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
+    # long: one line for each piece; nothing is decided here
     projections = Projections(store, bus, time.monotonic, with_blocks=True)
     audience = Audience(bus, time.monotonic)
     audience.on_process_gone(projections.leases.forget)
@@ -154,9 +161,14 @@ def make_services(
     streams = Streams(store, bus)
     feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
     people = People(store, clock.now)
-    rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic, settings.stage_capacity)
+    rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
+    hosting = Hosting(store, rollout, clock.now)
+    rooms = Rooms(store, bus, gate, projections, hosting, clock.now, time.monotonic, settings.stage_capacity)
+    tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
+    trials = Trials(store, rollout, clock.now, time.monotonic)
+    tallies.on_kept(trials.watch)
     days = Days(store, clock.now)
-    signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic)
+    signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic, tallies)
     registration = settings.registration
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
     sessions = Sessions(store, bus, Passwords(), clock.now, registration)
@@ -176,6 +188,11 @@ def make_services(
         sessions=sessions,
         people=people,
         blocking=Blocking(store, people, rooms, clock.now),
+        rollout=rollout,
+        hosting=hosting,
+        tallies=tallies,
+        trials=trials,
+        closing=Closing(store, rooms, clock.now),
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
@@ -212,6 +229,8 @@ async def _web(settings: Settings, fd: int) -> None:
             await audience.start()
             await services.notices.start()
             await services.attendance.start()
+            await services.rollout.start()
+            await services.tallies.start()
             running = (
                 projections,
                 feeds,
@@ -219,6 +238,8 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.attendance,
                 services.days,
                 services.mailer,
+                services.closing,
+                services.tallies,
             )
             tasks.extend(asyncio.create_task(one.run()) for one in running)
 

@@ -20,6 +20,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from parola.domain.rollout import Plan, Stage
+
 _EVERYWHERE = ("0.0.0.0", "::")
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Processes = Annotated[int, Field(ge=1, le=64)]
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
     nats_url: str = Field("", repr=False)
     blob_url: str = ""
     registration: Literal["open", "invite", "closed"] = "open"
+    hosting: str = "everyone"
     invitations: Annotated[int, Field(ge=0, le=10_000)] = 5
     smtp_url: str = Field("", repr=False)
     mail_from: str = ""
@@ -112,6 +115,12 @@ class Settings(BaseSettings):
         return None if self.packet_ms == "auto" else int(self.packet_ms) // 20
 
     @property
+    def hosting_plan(self) -> Plan:
+        """Who opens rooms for as long as no administrator has said anything about it."""
+        stage, _, percent = self.hosting.partition(":")
+        return Plan(Stage(stage), float(percent or 0))
+
+    @property
     def embedded_nats(self) -> bool:
         return not self.nats_url
 
@@ -131,6 +140,18 @@ class Settings(BaseSettings):
         if len(parts) != 2 or not all(part.isdecimal() for part in parts):
             raise ValueError("two numbers of listeners are wanted, such as 300,1500")
         return tuple(map(int, parts))
+
+    @field_validator("hosting")
+    @classmethod
+    def _is_stage(cls, value: str) -> str:
+        stage, colon, percent = value.partition(":")
+        if stage == Stage.PERCENT:
+            fine = percent.replace(".", "", 1).isdecimal() and 0 <= float(percent) <= 100
+        else:
+            fine = not colon and stage in tuple(Stage)
+        if not fine:
+            raise ValueError("off, testers, everyone, or percent:N with N from 0 to 100 is wanted")
+        return value
 
     @field_validator("roles")
     @classmethod

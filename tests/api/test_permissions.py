@@ -12,6 +12,7 @@ from parola.api.app import ROUTERS
 from parola.api.permissions import ROLES, YES, Call, calls
 from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
+from parola.services.administering import AT_THE_MACHINE
 from parola.store import Store
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
@@ -41,6 +42,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/people/{handle}/restore": REASON,
     "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},
     "POST /api/admin/rooms/{room_id}/end": REASON,
+    "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
+    "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
+    "POST /api/admin/rollout/{feature}/preview": {"json": {}},
+    "POST /api/admin/rollout/{feature}/change": {"json": {"expected": 0, "plan": {}, "reason": "because"}},
+    "POST /api/admin/rollout/{feature}/promote": {"json": {"expected": 0, "reason": "because"}},
+    "POST /api/admin/rollout/{feature}/rollback": {"json": {"expected": 0, "to": 0, "reason": "because"}},
 }
 QUERIES = {"GET /api/accounts": "?q=lia", "GET /api/oembed": "?url=http://localhost:8080/@lia"}
 ABOUT = {
@@ -104,8 +111,20 @@ class Scene:
         connection = "media_1.none"
         if "{connection_id}" in call.path and role != "removed":
             connection = (await caller.connects(room.id)).headers["location"].rpartition("/")[2]
-        fill = {"room_id": room.id, "handle": about, "kind": "whep", "connection_id": connection}
         body = BODIES.get(name, {})
+        fill = {
+            "feature": "hosting",
+            "room_id": room.id,
+            "handle": about,
+            "kind": "whep",
+            "connection_id": connection,
+        }
+        if name == "POST /api/admin/rollout/{feature}/promote":
+            trials = self.web.services.trials
+            plan: dict[str, Any] = {"stage": "testers"}
+            version = (await trials.state(AT_THE_MACHINE, "hosting")).version
+            await trials.change(AT_THE_MACHINE, "hosting", version, plan, "because", False)
+            body = {"json": {"expected": version + 1, "reason": "because"}}
         more = {}
         if call.path == "/api/me/invitations/{id}" and caller.token:
             more["id"] = (await caller.post("/api/me/invitations")).json["id"]

@@ -36,6 +36,7 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
         "hands_pause_s": None,
         "turns": None,
         "capacity": 50,
+        "ends_at": None,
         "listeners_at_most": None,
         "offers": [],
         "offers_until": {},

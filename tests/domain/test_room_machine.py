@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal
+from parola.domain.rollout import Policies, Stage
 from parola.domain.rooms.commands import TargetedCommand
 
 HOST = "host"
@@ -22,6 +23,7 @@ TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
     r.Uninvite, r.NameSuccessor, r.DropSuccessor, r.ShutOut, r.LetIn,
 )  # fmt: skip
+TERMS = r.Terms(1, Stage.TESTERS, Policies(speakers_at_most=2, minutes_at_most=10))
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
 people = st.sampled_from(PEOPLE)
@@ -38,10 +40,12 @@ class RoomMachine(RuleBasedStateMachine):
         """Or by whom the house has put in the host's place, whom the host had named."""
         self.named: set[str] = set()
 
-    @initialize(access=st.sampled_from(list(r.Access)), scheduled=st.booleans())
-    def open(self, access: r.Access, scheduled: bool) -> None:
+    @initialize(
+        access=st.sampled_from(list(r.Access)), scheduled=st.booleans(), terms=st.sampled_from([None, TERMS])
+    )
+    def open(self, access: r.Access, scheduled: bool, terms: r.Terms | None) -> None:
         starts_at = BEGIN + timedelta(hours=1) if scheduled else None
-        events = r.create("room", HOST, "A room", access, True, starts_at, self.now)
+        events = r.create("room", HOST, "A room", access, True, starts_at, self.now, 4, terms=terms)
         self.room = r.fold(None, events)
         self.history = list(events)
 
@@ -89,6 +93,13 @@ class RoomMachine(RuleBasedStateMachine):
     @rule()
     def come_back(self) -> None:
         self._do(r.ReturnHost(r.HOUSE))
+
+    @rule(minutes=st.sampled_from([1, 6]))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        for _ in range(2):
+            self._do(r.RunOut(r.HOUSE))
+        assert self.room.wakes_at is None or self.room.wakes_at > self.now, "nothing that is over is left"
 
     @rule(whom=people)
     def silence(self, whom: str) -> None:
@@ -197,6 +208,12 @@ class RoomMachine(RuleBasedStateMachine):
             assert account not in self.room.cohosts
 
     @invariant()
+    def no_stage_is_larger_than_the_terms(self) -> None:
+        if self.room.terms is not None:
+            assert self.room.capacity is not None
+            assert self.room.capacity <= self.room.terms.policies.speakers_at_most
+
+    @invariant()
     def the_host_stays(self) -> None:
         assert self.room.speakers[0].account == HOST
         assert HOST not in self.room.removed | self.room.shut_out
@@ -223,6 +240,11 @@ class RoomMachine(RuleBasedStateMachine):
     @invariant()
     def rests_do_not_pile_up(self) -> None:
         assert len({x.account for x in self.room.rests}) == len(self.room.rests) <= len(PEOPLE)
+
+    @invariant()
+    def the_terms_are_those_of_the_start(self) -> None:
+        begun = [event.terms for event in self.history if isinstance(event, r.RoomStarted)]
+        assert self.room.terms == (begun[0] if begun else None)
 
     @invariant()
     def seq_has_no_gaps(self) -> None:

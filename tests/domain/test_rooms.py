@@ -17,6 +17,7 @@ from parola.domain.people import (
     parse_title,
     skeleton,
 )
+from parola.domain.rollout import Policies, Stage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -96,6 +97,7 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
+    ("run out", r.RunOut, None, dict.fromkeys(ROLES, "house_only")),
     ("close", r.Close, None, dict.fromkeys(ROLES, "administration_only")),
     ("silence", r.Silence, "sam", dict.fromkeys(ROLES, "administration_only")),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
@@ -403,13 +405,18 @@ def test_a_removed_person_is_told_so_only_where_they_may_know() -> None:
         r.check_entry(private, "remo", r.NO_TIES)
 
 
+TERMS = r.Terms(3, Stage.PERCENT, Policies(speakers_at_most=3, minutes_at_most=5, access=("invited",)))
+
+
 def _whole_history() -> list[r.Event]:
     """A history in which every kind of event occurs."""
     events = list(r.create("room", "host", "A room", r.Access.INVITED, True, NOW, NOW))
     current = r.fold(None, events)
     for command in (
-        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host"), r.LockHands("host"), r.UnlockHands("host"),
-        r.RaiseHand("ada", "why?"), r.RaiseHand("ada", "and how?"), r.LowerHand("ada"), r.SizeStage("host", 9),
+        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host", TERMS), r.RunOut(r.HOUSE),
+        r.LockHands("host"), r.UnlockHands("host"),
+        r.RaiseHand("ada", "why?"), r.RaiseHand("ada", "and how?"), r.LowerHand("ada"),
+        r.SizeStage("host", 2), r.SizeStage("host", 3),
         r.RaiseHand("ada"), r.Next("host"), r.Revoke("host", "ada"), r.SlowHands("host", 30), r.UnslowHands("host"),
         r.SetTurns("host", 90, 120), r.RaiseHand("ada"), r.Next("host"), r.RaiseHand("bob"), r.Next("host"),
         r.Revoke("host", "bob"), r.RaiseHand("bob"), r.LiftTurns("host"), r.LowerHand("bob"),

@@ -25,6 +25,7 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     hands_pause_s: null,
     turns: null,
     capacity: 50,
+    ends_at: null,
     listeners_at_most: null,
     offers: [],
     offers_until: {},

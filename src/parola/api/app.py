@@ -21,6 +21,7 @@ from parola.api import (
     leading,
     people,
     problems,
+    rollout,
     rooms,
     sharing,
     waitlist,
@@ -38,16 +39,21 @@ from parola.services.attendance import Attendance
 from parola.services.audience import Audience
 from parola.services.blocking import Blocking
 from parola.services.claims import Claims
+from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
 from parola.services.mail import Mailer
 from parola.services.notices import Notices
 from parola.services.people import People
+from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.tallies import Tallies
+from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
 from parola.store import Store
@@ -61,6 +67,7 @@ ROUTERS = (
     leading.router,
     events.router,
     events.mine,
+    rollout.saying,
     connections.router,
     sharing.router,
     health.router,
@@ -68,6 +75,7 @@ ROUTERS = (
     waitlist.router,
     administration.claims,
     administration.router,
+    rollout.router,
     admission.router,
 )
 """Every call there is, in the order in which paths are compared."""
@@ -91,6 +99,11 @@ class Services:
     sessions: Sessions
     people: People
     blocking: Blocking
+    rollout: Rollout
+    hosting: Hosting
+    closing: Closing
+    tallies: Tallies
+    trials: Trials
     rooms: Rooms
     signalling: Signalling
     feeds: Feeds

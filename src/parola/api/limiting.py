@@ -15,6 +15,7 @@ from parola.domain.errors import TooMany
 SIGN_UPS = 60
 SIGN_INS = 60
 COMMANDS = 600
+SAYINGS = 300
 GUESSES = 30
 JOINS = 10
 OPEN_CONNECTIONS = 2000
@@ -44,6 +45,7 @@ class Limits:
         self._sign_ups = _Minutes(SIGN_UPS, monotonic)
         self._sign_ins = _Minutes(SIGN_INS, monotonic)
         self._commands = _Minutes(COMMANDS, monotonic)
+        self._sayings = _Minutes(SAYINGS, monotonic)
         self._joins = _Minutes(JOINS, monotonic)
         self._guesses = _Minutes(GUESSES, monotonic)
         self._open: Counter[str] = Counter()
@@ -64,6 +66,10 @@ class Limits:
     def guess(self, address: str) -> None:
         """Of a secret: a code or a link."""
         self._hit(self._guesses, ("address", address))
+
+    def say(self, address: str) -> None:
+        """What a page tells of itself, unasked."""
+        self._hit(self._sayings, ("address", address))
 
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from parola.domain.errors import Conflict, Invalid, NotFound, Refusal, TooMany, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound, NotYet, Refusal, TooMany, Unavailable
 from parola.store import HandleTaken, StoreFull, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +42,8 @@ class Problem(BaseModel):
     detail: str
     code: str
     errors: list[FieldProblem] | None = None
+    because: str | None = None
+    wanted: int | None = None
 
 
 _PROBLEM: dict[str, Any] = {"description": "Refused", "model": Problem}
@@ -73,6 +75,9 @@ def refused(refusal: Refusal) -> Response:
     more: dict[str, Any] = {}
     if isinstance(refusal, Invalid):
         more["errors"] = [{"field": e.field, "message": e.message} for e in refusal.errors]
+    if isinstance(refusal, NotYet):
+        more["because"] = refusal.because
+        more |= {"wanted": refusal.wanted} if refusal.wanted is not None else {}
     return problem(refusal.status, refusal.code, refusal.detail, headers, **more)
 
 

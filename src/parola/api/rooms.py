@@ -100,6 +100,7 @@ class RoomView(BaseModel):
     hands_pause_s: int | None
     turns: TurnsView | None
     capacity: int | None
+    ends_at: str | None
     offers: list[str]
     offers_until: dict[str, str]
     cohosts: list[str]
@@ -182,7 +183,7 @@ async def limit_no_listeners(request: Request, who: Member, room_id: str) -> Non
 @may(HOST)
 async def start_room(request: Request, who: Member, room_id: str) -> Any:
     here = services(request)
-    carried = await here.rooms.command(who, room_id, rooms.Start)
+    carried = await here.rooms.start(who, room_id)
     return await here.views.room(carried.room, who)
 
 

@@ -227,6 +227,24 @@ class SessionEnded(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutChanged(Body):
+    """There is a newer version of a feature's plan."""
+
+    feature: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Body):
+    """A page says how long its connection took to the first sound."""
+
+    room_id: str
+    connection_id: str
+    account_id: str | None
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Levels(Body):
     """How loud talkers are, 0..1 by account id."""
 

@@ -3,6 +3,8 @@
 MEDIA_GONE = "media.gone"
 ROOM_STARTED = "rooms.started"
 SESSION_ENDED = "session.ended"
+ROLLOUT_CHANGED = "rollout.changed"
+ROLLOUT_HEARD = "rollout.heard"
 PRESENCE = "media.presence"
 READING = "web.reading"
 NOBODY = "media.nobody"

@@ -20,6 +20,7 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.hosting import Hosting
 from parola.store import BadCursor, Page, SeqConflict, Store, Wanted
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ class Rooms:
         bus: Bus,
         gate: Gate,
         projections: Projections,
+        hosting: Hosting,
         now: Clock,
         monotonic: Callable[[], float],
         capacity: int,
@@ -76,6 +78,7 @@ class Rooms:
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._hosting = hosting
         self._now = now
         self._monotonic = monotonic
         self._capacity = capacity
@@ -100,25 +103,27 @@ class Rooms:
         starts_at: datetime | None,
         listeners_at_most: int | None = None,
     ) -> Room:
-        """Raises NotSignedIn, Invalid."""
+        """Raises NotSignedIn, Invalid, NotYet."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
             raise Invalid.field("starts_at", "This is not in the future.")
-        who, with_guests = Access(access), guests is not False
-        if guests and not who.asks_nobody:
+        kind = Access(access)
+        if guests and not kind.asks_nobody:
             raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
+        terms = await self._hosting.admit(host, kind, guests)
         events = rooms.create(
             room_id,
             host,
             clean,
-            who,
-            with_guests,
+            kind,
+            terms.policies.guests if guests is None else guests,
             starts_at,
             now,
             capacity=self._capacity,
             listeners_at_most=listeners_at_most,
+            terms=terms,
         )
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
@@ -135,6 +140,14 @@ class Rooms:
             return await self._store.rooms.page(wanted, caller.account_id, cursor, limit)
         except BadCursor as error:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
+
+    async def start(self, caller: Caller, room_id: str) -> Carried:
+        """A scheduled room, under the terms of this moment. Raises as `command` does, and NotYet."""
+        room = await self._gate.enter(caller, room_id)
+        by = caller.signed_in().account.id
+        rooms.decide(room, rooms.Start(by), self._now())  # who may not is told so first
+        terms = await self._hosting.admit(by, room.access, room.guests)
+        return await self.command(caller, room_id, lambda by: rooms.Start(by, terms))
 
     async def command(self, caller: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
         """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody

@@ -32,7 +32,8 @@ from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.days import Days
 from parola.services.placement import Placement, Refusals, retry_after_s
-from parola.store import Lease, Store
+from parola.services.tallies import Tallies
+from parola.store import Lease, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -57,12 +58,14 @@ class Signalling:
         audience: Audience,
         days: Days,
         monotonic: Callable[[], float],
+        tallies: Tallies,
     ) -> None:
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
         self._audience = audience
+        self._tallies = tallies
         self._days = days
         self._placement = Placement()
         self._refusals = Refusals(monotonic)
@@ -72,6 +75,21 @@ class Signalling:
 
     async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
         """WHEP. Raises Refusals: not_found, removed, not_live, room_full, bad_sdp, full."""
+        try:
+            connected = await self._listen(caller, room_id, offer, channel, address)
+        except Refusal as refusal:
+            if refusal.status >= 500:
+                self._tallies.failed(room_id)
+            raise
+        except StoreUnavailable:
+            self._tallies.failed(room_id)
+            raise
+        self._tallies.joined(room_id, caller.account_id)
+        return connected
+
+    async def _listen(
+        self, caller: Caller, room_id: str, offer: str, channel: str, address: str
+    ) -> Connected:
         room = _check_live(await self._gate.admit(caller, room_id))
         if channel != "main":
             raise NotFound()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from parola.bus.messages import RoomStarted
@@ -145,6 +145,7 @@ class Views:
             "hands_pause_s": room.hands_pause_s,
             "turns": asdict(room.turns) if room.turns is not None else None,
             "capacity": room.capacity,
+            "ends_at": instant(room.ends_at),
             "offers": [_person(people, o.account)["handle"] for o in room.offers],
             "offers_until": {
                 _person(people, o.account)["handle"]: instant(o.expires_at)
@@ -199,6 +200,16 @@ def _more(event: Event) -> dict[str, Any]:
     match event:
         case HandRaised():
             return {"raised_at": instant(event.at), "note": event.note}
+        case r.RoomStarted() if event.terms is not None:
+            policies = event.terms.policies
+            minutes = policies.minutes_at_most
+            return {
+                "capacity": policies.speakers_at_most,
+                "hands": policies.hands,
+                "ends_at": instant(event.at + timedelta(minutes=minutes)) if minutes else None,
+            }
+        case r.RoomClosing():
+            return {"ends_at": instant(event.ends_at)}
         case r.HandNoted():
             return {"note": event.note}
         case r.HandsSlowed():

@@ -17,8 +17,10 @@ from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
 from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
+from parola.store.rollouts import Kept, Rollouts, VersionTaken
 from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Session, Sessions
+from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
 
 _WRITTEN_LATELY_S = 3.0
@@ -36,6 +38,8 @@ class Store:
         self.invites = Invites(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
+        self.rollouts = Rollouts(database)
+        self.tallies = Tallies(database)
         self.administration = Administration(database)
         self.audit = Audit(database)
         self.outbox = Outbox(database)
@@ -66,12 +70,15 @@ __all__ = [
     "Audit",
     "BadCursor",
     "Chosen",
+    "Counted",
+    "Counts",
     "FollowCounts",
     "HandleTaken",
     "Head",
     "Invitation",
     "InviteSpent",
     "Invites",
+    "Kept",
     "LastAdministrator",
     "Lease",
     "Leases",
@@ -81,6 +88,7 @@ __all__ = [
     "Page",
     "PeoplePage",
     "Relations",
+    "Rollouts",
     "Rooms",
     "Seen",
     "SeqConflict",
@@ -90,6 +98,8 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Tallies",
+    "VersionTaken",
     "Waiting",
     "Waitlist",
     "Wanted",

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -44,6 +45,7 @@ from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
 from parola.store.relations import blocked_between, follows_row
 from parola.store.tables import accounts, room_events, room_people, rooms
+from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,6 +118,7 @@ class Rooms:
                 insert(rooms).values(id=room.id, host=room.host, epoch=0, **_columns(room))
             )
             await _append_events(connection, room.id, events)
+            await count_events(connection, room.id, events)
 
     async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
         """Raises SeqConflict."""
@@ -126,7 +129,8 @@ class Rooms:
                 if not result.rowcount:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
-                await _update_people(connection, before, after)
+                await count_events(connection, before.id, events)
+                await _update_people(connection, before, after, events[-1].at)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
 
@@ -207,7 +211,7 @@ class Rooms:
         )
 
     async def live_rooms_of(self, hosts: Collection[str], viewer: str | None) -> dict[str, str]:
-        """Likewise of many hosts: who has none is not in it."""
+        """Likewise of many hosts: the newest of each, and who has none is not in it."""
         query = (
             select(rooms.c.host, rooms.c.id)
             .where(
@@ -238,15 +242,7 @@ class Rooms:
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it, and it is listed."""
-        query = (
-            select(rooms.c.id)
-            .where(rooms.c.host == account_id, rooms.c.state == Lifecycle.LIVE.value, _is_listed_for(viewer))
-            .order_by(rooms.c.listed_at.desc())
-            .limit(1)
-        )
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
-        return str(row.id) if row is not None else None
+        return (await self.live_rooms_of([account_id], viewer)).get(account_id)
 
     async def due(self) -> dict[str, datetime]:
         """When the next turn or offer is over, of each room where one is."""
@@ -264,6 +260,19 @@ class Rooms:
             for row in await connection.execute(leading):
                 others.setdefault(row.room_id, {})[row.relation] = row.account_id
             return {row.id: Led(row.host, **others.get(row.id, {})) for row in await connection.execute(live)}
+
+    async def awake(self, now: datetime) -> list[str]:
+        """Live rooms whose time asks for something."""
+        query = select(rooms.c.id).where(rooms.c.wakes_at <= _ms(now))
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(query)]
+
+    async def removed_at(self, account_id: str) -> datetime | None:
+        """When somebody was last removed from a room to which they may not come back."""
+        mine = (room_people.c.account_id == account_id) & (room_people.c.relation == "removed")
+        async with self._database.read() as connection:
+            since = (await connection.execute(select(func.max(room_people.c.since)).where(mine))).scalar()
+        return _EPOCH + timedelta(milliseconds=since) if since is not None else None
 
     async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
         """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
@@ -288,7 +297,8 @@ def _columns(room: Room) -> dict[str, object]:
         "state": room.state.value,
         "seq": room.seq,
         "listed_at": int((room.started_at or room.starts_at or room.created_at).timestamp() * 1000),
-        "due_at": (room.due_at - _EPOCH) // timedelta(milliseconds=1) if room.due_at is not None else None,
+        "due_at": _ms(room.due_at) if room.due_at is not None else None,
+        "wakes_at": _ms(room.wakes_at) if room.wakes_at is not None else None,
         "snapshot": orjson.dumps(encode_room(room)).decode(),
     }
 
@@ -301,7 +311,7 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
     await connection.execute(insert(room_events), rows)
 
 
-async def _update_people(connection: AsyncConnection, before: Room, after: Room) -> None:
+async def _update_people(connection: AsyncConnection, before: Room, after: Room, at: datetime) -> None:
     for relation, old, new in (
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
@@ -315,7 +325,7 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
             await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            await connection.execute(insert(room_people).values(**values))
+            await connection.execute(insert(room_people).values(**values, since=_ms(at)))
 
 
 def _only(account: str | None) -> frozenset[str]:
@@ -373,6 +383,10 @@ def _is_private() -> ColumnElement[bool]:
 def _is(viewer: str, *relations: str) -> ColumnElement[bool]:
     mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
     return exists().where(mine, room_people.c.relation.in_(relations))
+
+
+def _ms(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _room(snapshot: str) -> Room:

@@ -10,6 +10,9 @@ const known: Record<string, Key> = {
   not_signed_in: 'problem_not_signed_in',
   not_found: 'problem_not_found',
   hands_locked: 'problem_hands_locked',
+  hands_off: 'problem_hands_off',
+  changed_meanwhile: 'problem_changed_meanwhile',
+  guard_stops: 'problem_guard_stops',
   host_only: 'problem_host_only',
   suspended: 'problem_suspended',
   none_left: 'problem_none_left',
@@ -29,6 +32,33 @@ const known: Record<string, Key> = {
   already_hosting: 'problem_already_hosting',
 };
 
+/** Why somebody may not open rooms yet, and what would change it. */
+function notYet(problem: Problem): string {
+  const count = problem.wanted ?? 0;
+  switch (problem.because) {
+    case 'off':
+      return say('not_yet_off');
+    case 'denied':
+      return say('not_yet_denied');
+    case 'testers':
+      return say('not_yet_testers');
+    case 'followers':
+      return say('not_yet_followers', { count });
+    case 'age':
+      return say('not_yet_age', { count });
+    case 'percent':
+      return say('not_yet_percent');
+    case 'access':
+      return say('not_yet_access');
+    case 'guests':
+      return say('not_yet_guests');
+    case 'cooling_off':
+      return say('not_yet_cooling_off', { count });
+    default:
+      return problem.detail;
+  }
+}
+
 /** What went wrong, in a plain sentence. */
 export function explain(error: unknown): string {
   if (error instanceof Unreachable) return say('problem_unreachable');
@@ -36,6 +66,7 @@ export function explain(error: unknown): string {
   if (error.status === 429) return say('problem_too_many');
   if (error.code === 'slow_hands')
     return say('problem_slow_hands', { count: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
+  if (error.code === 'not_yet_hosting') return notYet(error);
   const key = known[error.code];
   if (key) return say(key as 'problem_handle_taken');
   const field = error.errors[0];

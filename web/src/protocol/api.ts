@@ -151,6 +151,12 @@ export class Api {
   invite = (id: string, handle: string) => this.call('PUT', room(id, 'invited', handle));
   uninvite = (id: string, handle: string) => this.call('DELETE', room(id, 'invited', handle));
 
+  /** How long a connection took to the first sound; whether it arrives matters to nobody here. */
+  heard = (id: string, connection: string, ms: number) =>
+    this.json<unknown>('POST', room(id, 'heard'), { connection, ms });
+  /** Was it good to be there? */
+  survey = (id: string, good: boolean) => this.json<unknown>('POST', room(id, 'survey'), { good });
+
   // The floor
 
   /** With what one wants to ask, or to change that while the hand is up. */

@@ -126,6 +126,8 @@ export interface Room {
   capacity: number | null;
   /** So many listeners at most; null for as many as come. */
   listeners_at_most: number | null;
+  /** When the room ends by itself. */
+  ends_at: string | null;
   offers: string[];
   offers_until: Record<string, string>;
   cohosts: string[];
@@ -191,7 +193,10 @@ export interface RoomEvent {
   turn?: Turn | null;
   soft_s?: number;
   hard_s?: number;
+  /** Of a start: how many speak, whether there are hands, when it ends by itself; the latter of a warning, too. */
   capacity?: number;
+  hands?: boolean;
+  ends_at?: string | null;
   pause_s?: number;
   expires_at?: string;
   reason?: string | null;

@@ -30,9 +30,11 @@ function evolve(room: Room, event: RoomEvent): Room {
   const name = event.name ?? handle;
   switch (event.type) {
     case 'room.started':
-      return { ...room, state: 'live', started_at: event.at };
+      return begun(room, event);
+    case 'room.closing':
+      return { ...room, ends_at: event.ends_at ?? null };
     case 'room.ended':
-      return { ...room, state: 'ended', ended_at: event.at };
+      return { ...room, state: 'ended', ended_at: event.at, ends_at: null };
     case 'hand.raised':
       return {
         ...withoutHand(room, handle),
@@ -106,6 +108,19 @@ function evolve(room: Room, event: RoomEvent): Room {
 /** Whether the address is all one needs to enter: guests may come, and no invitation is needed. */
 export function asksNobody(access: Access): boolean {
   return access === 'open' || access === 'link';
+}
+
+function begun(room: Room, event: RoomEvent): Room {
+  const most = event.capacity ?? null;
+  return {
+    ...room,
+    state: 'live',
+    started_at: event.at,
+    capacity:
+      most === null || room.capacity === null ? (most ?? room.capacity) : Math.min(most, room.capacity),
+    hands_locked: room.hands_locked || event.hands === false,
+    ends_at: event.ends_at ?? null,
+  };
 }
 
 /** Passing: who of the speakers has a live connection. */

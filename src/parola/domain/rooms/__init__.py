@@ -30,6 +30,7 @@ from parola.domain.rooms.commands import (
     Restore,
     ReturnHost,
     Revoke,
+    RunOut,
     SetTurns,
     ShutOut,
     Silence,
@@ -68,6 +69,7 @@ from parola.domain.rooms.events import (
     PersonRestored,
     PersonShutOut,
     PersonUninvited,
+    RoomClosing,
     RoomCreated,
     RoomEnded,
     RoomStarted,
@@ -85,6 +87,7 @@ from parola.domain.rooms.events import (
 from parola.domain.rooms.evolve import evolve, fold
 from parola.domain.rooms.snapshot import decode_room, encode_room
 from parola.domain.rooms.state import Access, Hand, Lifecycle, Offer, Rest, Role, Room, Speaker, Turn, Turns
+from parola.domain.rooms.terms import Terms
 
 __all__ = [
     "ADMINISTRATION",
@@ -147,9 +150,11 @@ __all__ = [
     "Revoke",
     "Role",
     "Room",
+    "RoomClosing",
     "RoomCreated",
     "RoomEnded",
     "RoomStarted",
+    "RunOut",
     "SetTurns",
     "ShutOut",
     "Silence",
@@ -163,6 +168,7 @@ __all__ = [
     "SuccessorDropped",
     "SuccessorNamed",
     "Sweep",
+    "Terms",
     "Ties",
     "Turn",
     "Turns",

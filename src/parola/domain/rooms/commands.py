@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parola.domain.rooms.terms import Terms
+
 HOUSE = ""
 """Who does what nobody did: a clock has run out, or the host has gone. No account has this id."""
 OFFER_S = 60
@@ -22,8 +24,11 @@ class TargetedCommand(Command):
     target: str
 
 
+@dataclass(frozen=True, slots=True)
 class Start(Command):
-    __slots__ = ()
+    """`terms` are those under which the host is let in now."""
+
+    terms: Terms | None = None
 
 
 class End(Command):
@@ -212,5 +217,11 @@ class LeaveHost(Command):
 
 class ReturnHost(Command):
     """The host is connected again."""
+
+    __slots__ = ()
+
+
+class RunOut(Command):
+    """By the house alone: warns, and later ends the room, when the time is over that it has by its terms."""
 
     __slots__ = ()

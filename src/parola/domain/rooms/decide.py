@@ -14,8 +14,16 @@ from parola.domain.errors import Conflict, Forbidden, NotFound
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms import floor, hands, people
-from parola.domain.rooms.rights import Decided, live, only_administration, only_granting, only_host
+from parola.domain.rooms.rights import (
+    Decided,
+    live,
+    only_administration,
+    only_granting,
+    only_host,
+    only_house,
+)
 from parola.domain.rooms.state import Access, Lifecycle, Room
+from parola.domain.rooms.terms import Terms
 
 
 def create(
@@ -28,9 +36,10 @@ def create(
     now: datetime,
     capacity: int | None = None,
     listeners_at_most: int | None = None,
+    terms: Terms | None = None,
 ) -> Decided:
-    """A room that is live at once, or scheduled when `starts_at` is given. Guests come only where the address is
-    enough. Raises Invalid."""
+    """A room that is live at once, under `terms`, or scheduled when `starts_at` is given: then it begins under those of
+    its start. Guests come only where the address is enough. Raises Invalid."""
     people.check_listeners(listeners_at_most)
     created = e.RoomCreated(
         seq=1,
@@ -44,7 +53,9 @@ def create(
         capacity=capacity,
         listeners_at_most=listeners_at_most,
     )
-    return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
+    if starts_at is not None:
+        return (created,)
+    return (created, e.RoomStarted(seq=2, at=now, by=host, terms=terms))
 
 
 def decide(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -60,11 +71,11 @@ def decide(room: Room, command: c.Command, now: datetime) -> Decided:
     return _RULES[type(command)](room, command, now)
 
 
-def _start(room: Room, command: c.Command, now: datetime) -> Decided:
+def _start(room: Room, command: c.Start, now: datetime) -> Decided:
     only_host(room, command)
     if room.state is not Lifecycle.SCHEDULED:
         raise Conflict("not_scheduled", "Only a scheduled room can be started.")
-    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by),)
+    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by, terms=command.terms),)
 
 
 def _end(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -72,6 +83,16 @@ def _end(room: Room, command: c.Command, now: datetime) -> Decided:
     if room.state is not Lifecycle.LIVE:
         raise Conflict("not_live", "This room is not live.")
     return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+
+
+def _run_out(room: Room, command: c.Command, now: datetime) -> Decided:
+    """Whoever looks second finds nothing left to do."""
+    only_house(command)
+    if room.ends_at is None or room.wakes_at is None or now < room.wakes_at:
+        return ()
+    if now < room.ends_at:
+        return (e.RoomClosing(seq=room.seq + 1, at=now, by=command.by, ends_at=room.ends_at),)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by, reason="time_over"),)
 
 
 def _close(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -83,6 +104,7 @@ def _close(room: Room, command: c.Command, now: datetime) -> Decided:
 _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Start: _start,
     c.End: _end,
+    c.RunOut: _run_out,
     c.Close: _close,
     c.RaiseHand: hands.raise_hand,
     c.LowerHand: hands.lower_hand,

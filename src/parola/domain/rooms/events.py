@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from parola.domain.rooms.state import Access
+from parola.domain.rooms.terms import Terms, decode_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,21 @@ class RoomCreated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomStarted(Event):
-    pass
+    """Rooms of older versions have no terms: nothing bounds them."""
+
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomClosing(Event):
+    """The time that the room has by its terms is over soon: it ends at `ends_at`."""
+
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomEnded(Event):
-    """`reason` is "host_left" where nobody ended it."""
+    """`reason` is "host_left" or "time_over" where nobody ended it."""
 
     reason: str | None = None
 
@@ -217,6 +227,7 @@ class ListenersLimited(Event):
 _NAMES: dict[type[Event], str] = {
     RoomCreated: "room.created",
     RoomStarted: "room.started",
+    RoomClosing: "room.closing",
     RoomEnded: "room.ended",
     HandRaised: "hand.raised",
     HandNoted: "hand.noted",
@@ -265,6 +276,8 @@ def encode_event(event: Event) -> dict[str, Any]:
         key: value.isoformat() if isinstance(value, datetime) else value
         for key, value in asdict(event).items()
     }
+    if isinstance(event, RoomStarted) and event.terms is not None:
+        data["terms"] = event.terms.to_json()
     return {"type": type_name(event), **data}
 
 
@@ -277,4 +290,6 @@ def decode_event(data: dict[str, Any]) -> Event:
             values[name] = datetime.fromisoformat(value)
     if kind is RoomCreated:
         values["access"] = Access(values["access"])
+    if kind is RoomStarted:
+        values["terms"] = decode_terms(values.get("terms"))
     return kind(**values)

@@ -43,7 +43,9 @@ def fold(room: Room | None, events: Iterable[e.Event]) -> Room:
 def _apply(room: Room, event: e.Event) -> Room:
     match event:
         case e.RoomStarted():
-            return replace(room, state=Lifecycle.LIVE, started_at=event.at)
+            return _begun(room, event)
+        case e.RoomClosing():
+            return replace(room, closing=True)
         case e.RoomEnded():
             return replace(room, state=Lifecycle.ENDED, ended_at=event.at)
         case e.TurnsSet():
@@ -65,6 +67,15 @@ def _apply(room: Room, event: e.Event) -> Room:
         case e.PersonEvent():
             return _apply_to_person(room, event)
     raise AssertionError(f"no rule for {type(event).__name__}")
+
+
+def _begun(room: Room, event: e.RoomStarted) -> Room:
+    live = replace(room, state=Lifecycle.LIVE, started_at=event.at, terms=event.terms)
+    if event.terms is None:
+        return live
+    policies = event.terms.policies
+    capacity = min(policies.speakers_at_most, room.capacity or policies.speakers_at_most)
+    return replace(live, capacity=capacity, hands_locked=room.hands_locked or not policies.hands)
 
 
 def _apply_to_person(room: Room, event: e.PersonEvent) -> Room:

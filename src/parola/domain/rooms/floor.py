@@ -162,6 +162,8 @@ def size_stage(room: Room, command: c.SizeStage, now: datetime) -> Decided:
     only_granting(room, command)
     not_ended(room)
     smallest, largest = CAPACITIES
+    if room.terms is not None:
+        largest = min(largest, room.terms.policies.speakers_at_most)
     if not smallest <= command.capacity <= largest:
         raise Invalid.field("capacity", f"A stage holds {smallest} to {largest} speakers.")
     if room.capacity == command.capacity:
