@@ -17,7 +17,6 @@ from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, handle_of, opened, people
 from tests.e2e.looking import context, look
 
-pytestmark = pytest.mark.timeout(240)
 HOSTING = "/api/admin/rollout/hosting"
 
 
@@ -48,6 +47,7 @@ async def become_administrator(house: House, api: Api) -> None:
     await api.call("POST", "/api/admin/claim", {"token": links[0].partition("#")[2]})
 
 
+@pytest.mark.timeout(300)  # four pages are looked at on five screens
 async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Browser) -> None:
     async with people(house, "root", "ada") as (root, ada):
         await become_administrator(house, root)
