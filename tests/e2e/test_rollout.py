@@ -43,7 +43,7 @@ async def become_administrator(house: House, api: Api) -> None:
         links.extend(line["link"] for line in lines if line["event"] == "administration.nobody_yet")
         return bool(links)
 
-    await eventually(logged, 20)
+    await eventually(logged, 60)
     await api.call("POST", "/api/admin/claim", {"token": links[0].partition("#")[2]})
 
 
