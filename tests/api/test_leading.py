@@ -15,6 +15,7 @@ async def test_a_note_is_seen_by_everybody_and_may_change(web: WebProcess) -> No
     room = await ada.opens()
     path = f"/api/rooms/{room}"
     async with ada.reads(room) as stream:
+        await stream.until("snapshot")
         assert (await bob.put(f"{path}/hands/me", json={"note": "  why  so? "})).status == 204
         assert (await stream.until("hand.raised")).data["note"] == "why so?"
         assert [h["note"] for h in (await web.guest.get(path)).json["hands"]] == ["why so?"]
@@ -49,6 +50,7 @@ async def test_turns_stand_in_the_room_and_in_the_grant(web: WebProcess) -> None
     room = await ada.opens()
     path = f"/api/rooms/{room}"
     async with bob.reads(room) as stream:
+        await stream.until("snapshot")
         assert (await ada.put(f"{path}/turns", json={"soft_s": 90, "hard_s": 120})).status == 204
         told = (await stream.until("turns.set")).data
         assert (told["soft_s"], told["hard_s"]) == (90, 120)

@@ -32,6 +32,7 @@ def _example(kind: type[Body]) -> Body:
         "dict[str, Any]": {"loss": None, "packets": 7},
         "list[dict[str, Any]]": [{"type": "room.started", "seq": 2}],
         "list[Present]": [("1", None), ("2", "ada")],
+        "list[tuple[str, str]]": [("room", "ada")],
         "dict[str, int]": {"room": 7},
         "bool": True,
     }

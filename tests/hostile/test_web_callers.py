@@ -281,6 +281,15 @@ def random_ids() -> tuple[str, str]:
     return secrets.token_urlsafe(16), "-" * 22
 
 
+_BODIES = {
+    "/turns": '{"soft_s": 30, "hard_s": 60}',
+    "/stage": '{"capacity": 5}',
+    "/listeners_at_most": '{"listeners": 5}',
+    "/pauses/hands": '{"pause_s": 10}',
+}
+"""What is asked for before anybody looks at the room, the same of every room."""
+
+
 async def tried(
     web: WebProcess, who: Person, method: str, path: str
 ) -> tuple[int, list[tuple[str, str]], bytes, list[str]]:
@@ -288,9 +297,9 @@ async def tried(
     kind = {"Content-Type": kind_of(path)} if method == "POST" else {}
     if method == "PATCH":
         kind = {"Content-Type": "application/trickle-ice-sdpfrag"}
-    content = OFFER if path.endswith(("whep", "whip")) else None
-    if method == "PUT" and path.endswith("/listeners_at_most"):
-        kind, content = {"Content-Type": "application/json"}, '{"listeners": 5}'
+    wanted = next((body for end, body in _BODIES.items() if method == "PUT" and path.endswith(end)), None)
+    content = OFFER if path.endswith(("whep", "whip")) else wanted
+    kind = {"Content-Type": "application/json"} if wanted else kind
     with queries(web) as asked:
         answer = await who.call(method, path, content=content, headers=kind)
     return answer.status, sorted(answer.headers.items()), answer.content, asked
