@@ -85,7 +85,7 @@ async def test_from_the_first_link_to_a_branch_that_is_suspended(house: House, c
         await ada.open("/")
         await ada.sees("sign-in")
         for part in ("people", "rooms", "invitations", "waitlist", "audit", "health"):
-            await root.open(f"/admin/{part}")
+            async with root.page.expect_response(lambda answer: "/api/admin/" in answer.url):
+                await root.open(f"/admin/{part}")
             await root.sees(f"part-{part}")
-            await root.page.wait_for_load_state("networkidle")
             await look(root.page, f"admin-{part}")
