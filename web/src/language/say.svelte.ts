@@ -1,4 +1,5 @@
 /** Words in the reader's language. `say` reads a reactive choice, so that what is on the page changes with it. */
+import { keep, recallKept } from '../kept';
 import { catalogues, languages, type Key, type Language, type Parameters } from './messages';
 
 const STORED = 'parola.language';
@@ -12,11 +13,7 @@ export function language(): Language {
 export function choose(next: Language): void {
   chosen = next;
   document.documentElement.lang = next;
-  try {
-    localStorage.setItem(STORED, next);
-  } catch {
-    // A browser that keeps nothing asks again next time.
-  }
+  keep(STORED, next);
 }
 
 /** The first of the browser's languages that we have, else English. */
@@ -115,12 +112,7 @@ export function percent(part: number): string {
 }
 
 function initial(): Language {
-  let stored: string | null = null;
-  try {
-    stored = localStorage.getItem(STORED);
-  } catch {
-    // As above.
-  }
+  const stored = recallKept(STORED);
   const first = preferred([...(stored ? [stored] : []), ...(navigator.languages ?? [navigator.language])]);
   document.documentElement.lang = first;
   return first;

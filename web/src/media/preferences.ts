@@ -1,4 +1,6 @@
 /** What a person chose about speaking, kept by this browser. */
+import { keep, recallKept } from '../kept';
+
 export interface Preferences {
   /** '' for whatever the system chooses. */
   microphone: string;
@@ -10,7 +12,7 @@ const PLAIN: Preferences = { microphone: '', pushToTalk: false };
 
 export function recall(): Preferences {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(STORED) ?? '{}');
+    const kept: unknown = JSON.parse(recallKept(STORED) ?? '{}');
     const { microphone, pushToTalk } = (kept ?? {}) as Record<string, unknown>;
     return {
       microphone: typeof microphone === 'string' ? microphone : PLAIN.microphone,
@@ -22,9 +24,5 @@ export function recall(): Preferences {
 }
 
 export function remember(chosen: Partial<Preferences>): void {
-  try {
-    localStorage.setItem(STORED, JSON.stringify({ ...recall(), ...chosen }));
-  } catch {
-    // A browser that keeps nothing asks again next time.
-  }
+  keep(STORED, JSON.stringify({ ...recall(), ...chosen }));
 }

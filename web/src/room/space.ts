@@ -1,4 +1,5 @@
 /** The space bar as a key to talk by, wherever one is on the page, except where it writes. */
+import { isForPage } from '../keys.svelte';
 
 export interface Talks {
   pushToTalk: boolean;
@@ -13,7 +14,7 @@ export function talkBySpace(who: () => Talks | null): () => void {
     talking = null;
   };
   const down = (event: KeyboardEvent) => {
-    if (event.code !== 'Space' || event.ctrlKey || event.metaKey || event.altKey || writes(event)) return;
+    if (event.code !== 'Space' || !isForPage(event)) return;
     const one = who();
     if (!one?.pushToTalk) return;
     // Neither scrolls the page nor presses the button that has the focus.
@@ -42,9 +43,4 @@ export function talkBySpace(who: () => Talks | null): () => void {
     window.removeEventListener('blur', release);
     document.removeEventListener('visibilitychange', hidden);
   };
-}
-
-function writes(event: KeyboardEvent): boolean {
-  const target = event.target instanceof Element ? event.target : null;
-  return Boolean(target?.closest('input, select, textarea, [contenteditable], dialog'));
 }
