@@ -96,6 +96,7 @@ lint: $(DEV_OK) $(PAROLA_OK) $(NPM_OK) ## style, types, the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.sizes
+	$(BIN)/python -m tools.permissions --check
 	@! grep -n '://' requirements*.lock && ! grep -n '"resolved"' web/package-lock.json \
 	  || { echo "a lock file names a registry's host" >&2; exit 1; }
 	cd web && npm run check

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.figures import Figure, table
+from bench.home import following
 from bench.idle import silent_room
 from bench.joining import join_to_sound
 from bench.latency import added_latency, grant_to_sound
@@ -27,6 +28,7 @@ MEASUREMENTS: dict[str, Callable[[House], Awaitable[list[Figure]]]] = {
     "quality": intelligibility_over_network,
     "idle": silent_room,
     "join": join_to_sound,
+    "home": following,
 }
 
 

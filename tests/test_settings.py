@@ -164,3 +164,28 @@ def test_two_data_folders_of_one_host_are_two_machines(tmp_path: Path) -> None:
     assert one.machine == Settings.load(data_dir=tmp_path / "a").machine
     assert one.machine != other.machine
     assert len(one.machine) <= 120
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "percent"),
+    [
+        ("off", "off", 0),
+        ("testers", "testers", 0),
+        ("percent:2.5", "percent", 2.5),
+        ("percent:0", "percent", 0),
+        ("everyone", "everyone", 0),
+    ],
+)
+def test_who_hosts_at_first(monkeypatch: pytest.MonkeyPatch, text: str, stage: str, percent: float) -> None:
+    monkeypatch.setenv("PAROLA_HOSTING", text)
+    plan = Settings.load().hosting_plan
+    assert (plan.stage.value, plan.percent) == (stage, percent)
+
+
+@pytest.mark.parametrize(
+    "text", ["some", "percent", "percent:", "percent:101", "percent:-1", "percent:x", "off:1"]
+)
+def test_what_does_not_say_who_hosts_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PAROLA_HOSTING", text)
+    with pytest.raises(SettingsError, match="PAROLA_HOSTING"):
+        Settings.load()

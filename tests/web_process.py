@@ -207,6 +207,10 @@ class Person:
             headers["Last-Event-ID"] = last_event_id
         return EventStream(self.web.app, f"/api/rooms/{room_id}/events", headers)
 
+    def hears(self) -> EventStream:
+        """Their own events."""
+        return EventStream(self.web.app, "/api/me/events", self.headers)
+
 
 @dataclass
 class WebProcess:
@@ -232,6 +236,7 @@ class WebProcess:
         media = FakeMedia(bus, store)
         await media.start()
         await audience.start()
+        await services.notices.start()
         await projections.leases.look()
         watching = asyncio.create_task(feeds.run())
         app = make_app(services, page)

@@ -23,7 +23,8 @@ function withBuild(): Plugin {
         .map((one) => join(one.parentPath, one.name))
         .sort();
       const built = Object.keys(bundle).filter(
-        (name) => name.startsWith('assets/') && !name.endsWith('.map'),
+        // Nobody keeps the administration's part but who has loaded it.
+        (name) => name.startsWith('assets/') && !name.startsWith('assets/AdminPage') && !name.endsWith('.map'),
       );
       const hash = createHash('sha256').update(worker.code);
       for (const file of files) hash.update(file).update(readFileSync(file));

@@ -28,6 +28,7 @@ from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
+from parola.domain.rollout import Feature
 from parola.media.descriptors import raise_limit
 from parola.media.fanout import Sender, workers
 from parola.media.identity import self_signed
@@ -39,16 +40,30 @@ from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.services import clock
 from parola.services.access import Gate
+from parola.services.administering import Administering
 from parola.services.attendance import Attendance
 from parola.services.audience import Audience
+from parola.services.blocking import Blocking
+from parola.services.claims import Claims
+from parola.services.closing import Closing
+from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.hosting import Hosting
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer, into_the_log, over_smtp
+from parola.services.notices import Notices
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.streams import Streams
+from parola.services.tallies import Tallies
+from parola.services.trials import Trials
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
@@ -90,6 +105,30 @@ def rehearse(settings: Settings) -> None:
     asyncio.run(_rehearse(settings))
 
 
+def first_claim(settings: Settings) -> str | None:
+    """A link by which somebody becomes the first administrator; None where there is one."""
+    return asyncio.run(_first_claim(settings))
+
+
+async def _first_claim(settings: Settings) -> str | None:
+    async with _store(settings) as store:
+        return await Claims(store, clock.now, settings.public_url).first_link()
+
+
+@contextlib.asynccontextmanager
+async def at_the_machine(settings: Settings) -> AsyncIterator[Services]:
+    """The services of a web process, for commands beside a server that may run. Its processes are told by the bus
+    where that has an address; else they find out from the database, within seconds."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await upgrade_store(settings.database_url)
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_store(settings))
+        bus: Bus = MemoryBus()
+        if settings.nats_url:
+            bus = await stack.enter_async_context(_bus(settings))
+        yield make_services(settings, store, bus)[0]
+
+
 async def _rehearse(settings: Settings) -> None:
     with contextlib.suppress(StoreUnavailable):
         async with _store(settings) as store, _bus(settings):
@@ -112,28 +151,27 @@ def make_services(
     settings: Settings, store: Store, bus: Bus
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
-    projections = Projections(store, bus, time.monotonic)
+    # long: one line for each piece; nothing is decided here
+    projections = Projections(store, bus, time.monotonic, with_blocks=True)
     audience = Audience(bus, time.monotonic)
     audience.on_process_gone(projections.leases.forget)
     projections.leases.on_death(audience.forget)
     gate = Gate(store, projections)
     views = Views(store, audience, settings.public_url)
-    feeds = Feeds(store, bus, projections, audience, views, clock.now)
-    people = People(store)
-    rooms = Rooms(store, bus, gate, projections, clock.now, time.monotonic, settings.stage_capacity)
-    attendance = Attendance(
-        store,
-        bus,
-        projections,
-        audience,
-        feeds,
-        rooms,
-        time.monotonic,
-        name=f"{settings.machine}/{settings.child}",
-        process_id=settings.process_id,
-        away_s=settings.host_away_s,
-    )
-    signalling = Signalling(store, bus, gate, projections, time.monotonic)
+    streams = Streams(store, bus)
+    feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
+    people = People(store, clock.now)
+    rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
+    hosting = Hosting(store, rollout, clock.now)
+    rooms = Rooms(store, bus, gate, projections, hosting, clock.now, time.monotonic, settings.stage_capacity)
+    tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
+    trials = Trials(store, rollout, clock.now, time.monotonic)
+    tallies.on_kept(trials.watch)
+    days = Days(store, clock.now)
+    signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic, tallies)
+    registration = settings.registration
+    send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
+    sessions = Sessions(store, bus, Passwords(), clock.now, registration)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -141,14 +179,38 @@ def make_services(
         projections=projections,
         audience=audience,
         gate=gate,
-        sessions=Sessions(store, bus, Passwords(), clock.now, settings.registration),
+        administering=Administering(store, sessions, rooms, clock.now),
+        invitations=Invitations(store, clock.now, registration, settings.invitations),
+        waitlist=WaitingList(store, clock.now, settings.public_url, registration),
+        days=days,
+        mailer=Mailer(store, clock.now, send, settings.mail_from),
+        claims=Claims(store, clock.now, settings.public_url),
+        sessions=sessions,
         people=people,
+        blocking=Blocking(store, people, rooms, clock.now),
+        rollout=rollout,
+        hosting=hosting,
+        tallies=tallies,
+        trials=trials,
+        closing=Closing(store, rooms, clock.now),
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
+        notices=Notices(store, bus, views, streams),
         views=views,
         deadlines=Deadlines(store, rooms, clock.now, time.monotonic),
-        attendance=attendance,
+        attendance=Attendance(
+            store,
+            bus,
+            projections,
+            audience,
+            feeds,
+            rooms,
+            time.monotonic,
+            f"{settings.machine}/{settings.child}",
+            settings.process_id,
+            settings.host_away_s,
+        ),
         limits=Limits(settings.limits != "off", time.monotonic),
         metrics=Metrics(settings.machine, settings.child, (store.figures, *common(bus), *counting)),
         cards=Cards(store, gate, audience, people, settings.public_url),
@@ -165,8 +227,20 @@ async def _web(settings: Settings, fd: int) -> None:
 
         async def run() -> None:
             await audience.start()
+            await services.notices.start()
             await services.attendance.start()
-            running = (projections, feeds, services.deadlines, services.attendance)
+            await services.rollout.start()
+            await services.tallies.start()
+            running = (
+                projections,
+                feeds,
+                services.deadlines,
+                services.attendance,
+                services.days,
+                services.mailer,
+                services.closing,
+                services.tallies,
+            )
             tasks.extend(asyncio.create_task(one.run()) for one in running)
 
         async def close() -> None:
@@ -268,9 +342,7 @@ async def _create_invite(settings: Settings) -> str:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await upgrade_store(settings.database_url)
     async with _store(settings) as store:
-        return await Sessions(
-            store, MemoryBus(), Passwords(), clock.now, settings.registration
-        ).create_invite()
+        return await Invitations(store, clock.now, settings.registration, 0).of_the_server()
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import socket
 import struct
@@ -18,6 +19,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from parola.domain.rollout import Plan, Stage
 
 _EVERYWHERE = ("0.0.0.0", "::")
 _Port = Annotated[int, Field(ge=1, le=65535)]
@@ -61,6 +64,10 @@ class Settings(BaseSettings):
     nats_url: str = Field("", repr=False)
     blob_url: str = ""
     registration: Literal["open", "invite", "closed"] = "open"
+    hosting: str = "everyone"
+    invitations: Annotated[int, Field(ge=0, le=10_000)] = 5
+    smtp_url: str = Field("", repr=False)
+    mail_from: str = ""
     limits: Literal["default", "off"] = "default"
     packet_ms: Literal["auto", "20", "40", "60", "80", "100", "120"] = "auto"
     long_packets_from: Annotated[tuple[PositiveInt, PositiveInt], NoDecode] = (300, 1500)
@@ -108,6 +115,12 @@ class Settings(BaseSettings):
         return None if self.packet_ms == "auto" else int(self.packet_ms) // 20
 
     @property
+    def hosting_plan(self) -> Plan:
+        """Who opens rooms for as long as no administrator has said anything about it."""
+        stage, _, percent = self.hosting.partition(":")
+        return Plan(Stage(stage), float(percent or 0))
+
+    @property
     def embedded_nats(self) -> bool:
         return not self.nats_url
 
@@ -127,6 +140,18 @@ class Settings(BaseSettings):
         if len(parts) != 2 or not all(part.isdecimal() for part in parts):
             raise ValueError("two numbers of listeners are wanted, such as 300,1500")
         return tuple(map(int, parts))
+
+    @field_validator("hosting")
+    @classmethod
+    def _is_stage(cls, value: str) -> str:
+        stage, colon, percent = value.partition(":")
+        if stage == Stage.PERCENT:
+            fine = percent.replace(".", "", 1).isdecimal() and 0 <= float(percent) <= 100
+        else:
+            fine = not colon and stage in tuple(Stage)
+        if not fine:
+            raise ValueError("off, testers, everyone, or percent:N with N from 0 to 100 is wanted")
+        return value
 
     @field_validator("roles")
     @classmethod
@@ -199,6 +224,20 @@ class Settings(BaseSettings):
             raise ValueError("s3://BUCKET or file:///FOLDER is wanted")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: str) -> str:
+        if value and (_parts(value).scheme not in ("smtp", "smtps") or not _parts(value).hostname):
+            raise ValueError("smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST is wanted")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_mailbox(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
+            raise ValueError("an address such as parola@rooms.example is wanted")
+        return value
+
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
         if self.udp_ports[-1] > 65535:
@@ -213,6 +252,7 @@ class Settings(BaseSettings):
             "blob_url": self.blob_url or (data / "blobs").as_uri(),
             "machine": self.machine or _machine(data),
         }
+        defaults["mail_from"] = self.mail_from or f"parola@{urlsplit(str(defaults['public_url'])).hostname}"
         for name, value in defaults.items():
             object.__setattr__(self, name, value)  # frozen for everyone else
         return self

@@ -15,12 +15,14 @@ SDP = {"Content-Type": "application/sdp"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/accounts"): {"handle": "zoe", "name": "Zoe", "password": "correct horse", "invite": None},
     ("POST", "/api/sessions"): {"handle": "ada", "password": "correct horse"},
+    ("POST", "/api/waitlist"): {"email": "zoe@rooms.example", "handle": "zoe"},
     ("PATCH", "/api/me"): {"name": "Ada", "bio": "Engines"},
     ("POST", "/api/rooms"): {"title": "T", "access": "open", "guests": True, "starts_at": "2999-01-01T00:00:00Z"},
 }  # fmt: skip
 REQUIRED = {
     ("POST", "/api/accounts"): {"handle", "name", "password"},
     ("POST", "/api/sessions"): {"handle", "password"},
+    ("POST", "/api/waitlist"): {"email"},
     ("PATCH", "/api/me"): set(),
     ("POST", "/api/rooms"): {"title"},
 }

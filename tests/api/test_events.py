@@ -134,7 +134,7 @@ async def test_a_session_whose_end_was_lost_is_found_out(web: WebProcess) -> Non
         await stream.until("snapshot")
         web.bus.lose.add(subjects.SESSION_ENDED)
         await ada.delete("/api/sessions/current")
-        await web.services.feeds._check_sessions()
+        await web.services.feeds.streams.check_sessions()
         await stream.rest()
 
 
@@ -156,7 +156,7 @@ async def test_a_comment_keeps_it_open(web: WebProcess) -> None:
     async with web.guest.reads(room) as stream:
         await stream.until("snapshot")
         for slot in range(150):
-            web.services.feeds._comments.take(slot)
+            web.services.feeds.streams.comments.take(slot)
         while not (await stream._told.get() or b"").startswith(b":"):
             pass
 

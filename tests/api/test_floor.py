@@ -143,6 +143,7 @@ async def test_granted_by_a_raised_hand(web: WebProcess) -> None:
         "muted": False,
         "offered": False,
         "may_grant": False,
+        "warning": None,
     }
 
 

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parola.bus.memory import MemoryBus
 from parola.services import clock
-from parola.services.passwords import Passwords
-from parola.services.sessions import Sessions
+from parola.services.invitations import Invitations
 from parola.store import Store
 from tests.web_process import Person, WebProcess
 
@@ -28,7 +26,8 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
     assert signed_in.json["account"] == account
     assert signed_in.json["token"] != up.json["token"]
     ada = Person(web, token=signed_in.json["token"])
-    assert (await ada.get("/api/me")).json == {**account, "bio": "", "listen_unseen": False}
+    me = {**account, "bio": "", "listen_unseen": False, "private": False, "role": "member"}
+    assert (await ada.get("/api/me")).json == me
     assert (await ada.delete("/api/sessions/current")).status == 204
     assert (await ada.get("/api/me")).said == (401, "not_signed_in")
     other = Person(web, token=up.json["token"])
@@ -38,6 +37,15 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
 async def test_a_handle_belongs_to_one(web: WebProcess) -> None:
     assert (await web.call("POST", "/api/accounts", json=ADA)).status == 201
     assert (await web.call("POST", "/api/accounts", json=ADA)).said == (409, "handle_taken")
+    paolo = {**ADA, "handle": "paolo_m"}
+    assert (await web.call("POST", "/api/accounts", json=paolo)).status == 201
+    for alike in ("pao1o_m", "paol0_m", "paolo_rn", "paolo__m", "_paolo_m"):
+        answer = await web.call("POST", "/api/accounts", json={**ADA, "handle": alike})
+        assert answer.said == (409, "handle_taken"), alike
+    assert (await web.call("POST", "/api/accounts", json={**ADA, "handle": "par0la"})).said == (
+        422,
+        "invalid",
+    )
 
 
 @pytest.mark.parametrize("handle", ["ada", "nobody_at_all", "Not A Handle", "me"])
@@ -79,7 +87,13 @@ async def test_following(web: WebProcess) -> None:
         "followers": 1,
         "following": 0,
         "live_room": None,
+        "private": False,
         "followed": False,
+        "requested": False,
+        "follows_you": False,
+        "blocked": False,
+        "hushed": False,
+        "invited_by": None,
     }
     assert (await ada.get("/api/accounts/bob")).json["followed"]
     assert (await web.guest.get("/api/accounts/ada")).json["following"] == 1
@@ -124,10 +138,7 @@ async def test_people_are_found_by_handle_and_name(web: WebProcess) -> None:
 
 class TestInvites:
     async def _code(self, store: Store) -> str:
-        passwords = Passwords()
-        code = await Sessions(store, MemoryBus(), passwords, clock.now, "invite").create_invite()
-        passwords.close()
-        return code
+        return await Invitations(store, clock.now, "invite", 0).of_the_server()
 
     async def test_one_account_for_one_code(self, store: Store, tmp_path: Path) -> None:
         async with WebProcess.go(store, tmp_path, registration="invite") as web:

@@ -36,6 +36,8 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
         "hands_pause_s": None,
         "turns": None,
         "capacity": 50,
+        "ends_at": None,
+        "listeners_at_most": None,
         "offers": [],
         "offers_until": {},
         "cohosts": [],
@@ -52,6 +54,7 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
             "muted": False,
             "offered": False,
             "may_grant": True,
+            "warning": None,
         },
     }
     assert room["started_at"].endswith("Z")
@@ -141,6 +144,7 @@ CALLS = [
     ("GET", "/events"),
     ("POST", "/start"),
     ("POST", "/end"),
+    ("DELETE", "/listeners_at_most"),
     ("PUT", "/invited/ada"),
     ("DELETE", "/invited/ada"),
     ("PUT", "/hands/me"),
@@ -177,11 +181,32 @@ async def test_an_invisible_room_is_answered_like_none(web: WebProcess, method: 
     for room in (
         await ada.opens(access="invited"),
         await ada.opens(access="followers"),
+        await ada.opens(access="mutuals"),
         "A" * 22,
         "no%00id",
         "x" * 300,
         "%ff",
     ):
+        for handle in ("ada", "nobody"):
+            path = f"/api/rooms/{room}{call.replace('ada', handle)}"
+            answers.append(await bob.call(method, path, **_sdp(call)))
+    assert {a.said for a in answers} == {(404, "not_found")}
+    assert len({a.content for a in answers}) == 1
+    assert len({str(sorted(a.headers.items())) for a in answers}) == 1
+
+
+@pytest.mark.parametrize("blocker", ["ada", "bob"])
+@pytest.mark.parametrize(("method", "call"), CALLS)
+async def test_a_room_behind_a_block_is_answered_like_none(
+    web: WebProcess, method: str, call: str, blocker: str
+) -> None:
+    ada, bob = await web.members("ada", "bob")
+    before = await ada.opens()
+    for person, other in ((ada, "bob"), (bob, "ada")):
+        if person.handle == blocker:
+            assert (await person.put(f"/api/accounts/{other}/block")).status == 204
+    answers = []
+    for room in (before, await ada.opens(), await ada.opens(access="link"), "A" * 22):
         for handle in ("ada", "nobody"):
             path = f"/api/rooms/{room}{call.replace('ada', handle)}"
             answers.append(await bob.call(method, path, **_sdp(call)))
@@ -247,6 +272,129 @@ class TestInvitations:
             told = await stream.rest()
         assert "carla" not in str(told)
         assert carla.id not in str(told)
+
+
+class TestDoors:
+    ROLES = (
+        "guest",
+        "stranger",
+        "follower",
+        "followed",
+        "mutual",
+        "invited",
+        "cohost",
+        "host",
+        "blocked",
+        "blocker",
+    )
+    MEMBERS = frozenset(ROLES) - {"guest", "blocked", "blocker"}
+    ENTERS = (
+        ({"access": "open"}, MEMBERS | {"guest"}, MEMBERS | {"guest"}),
+        ({"access": "open", "guests": False}, MEMBERS, MEMBERS),
+        ({"access": "link"}, MEMBERS | {"guest"}, {"host"}),
+        ({"access": "link", "guests": False}, MEMBERS, {"host"}),
+        ({"access": "followers"}, *[{"follower", "mutual", "invited", "cohost", "host"}] * 2),
+        ({"access": "mutuals"}, *[{"mutual", "invited", "cohost", "host"}] * 2),
+        ({"access": "invited"}, *[{"invited", "cohost", "host"}] * 2),
+    )
+
+    @pytest.mark.parametrize(("opened", "enter", "find"), ENTERS, ids=[str(row[0]) for row in ENTERS])
+    async def test_who_enters_and_who_finds(
+        self, web: WebProcess, opened: dict[str, Any], enter: set[str], find: set[str]
+    ) -> None:
+        """Each role, each call by which one can learn of a room."""
+        host, *others = await web.members(
+            "host", *(role for role in self.ROLES if role not in ("guest", "host"))
+        )
+        people = {"guest": web.guest, "host": host, **{one.handle: one for one in others}}
+        for role in ("follower", "mutual"):
+            await people[role].put("/api/accounts/host/follow")
+        for role in ("followed", "mutual"):
+            await host.put(f"/api/accounts/{role}/follow")
+        await host.put("/api/accounts/blocked/block")
+        await people["blocker"].put("/api/accounts/host/block")
+        room = await host.opens(title="Wanted", **opened)
+        await host.put(f"/api/rooms/{room}/invited/invited")
+        await host.put(f"/api/rooms/{room}/cohosts/cohost")
+        for role, who in people.items():
+            path = f"/api/rooms/{room}"
+            answers = [
+                await who.get(path),
+                await who.get(f"{path}/audience"),
+                await who.get(f"{path}/qr.svg"),
+                await who.connects(room),
+            ]
+            assert {a.status < 400 for a in answers} == {role in enter}, role
+            if role not in enter:
+                assert {a.said for a in answers} == {(404, "not_found")}, role
+            finds = [
+                room in str((await who.get(f"/api/rooms{asked}")).content) for asked in ("", "?q=wanted")
+            ]
+            theirs = await who.get("/api/accounts/host/rooms?state=live")
+            profile = await who.get("/api/accounts/host")
+            shown = [*finds, room in str(theirs.content), room in str(profile.content)]
+            assert set(shown) == {role in find}, (role, shown)
+
+    async def test_guests_come_only_where_the_address_is_enough(self, web: WebProcess) -> None:
+        ada = await web.member("ada")
+        for access in ("followers", "mutuals", "invited"):
+            answer = await ada.post("/api/rooms", json={"title": "T", "access": access, "guests": True})
+            assert answer.said == (422, "invalid")
+        assert (await ada.post("/api/rooms", json={"title": "T", "access": "nobody"})).said == (
+            422,
+            "invalid",
+        )
+
+
+class TestListenersAtMost:
+    async def test_no_more_listeners_than_the_host_says(self, web: WebProcess) -> None:
+        ada, bob, carla, dan = await web.members("ada", "bob", "carla", "dan")
+        room = await ada.opens(listeners_at_most=2)
+        path = f"/api/rooms/{room}"
+        assert (await ada.get(path)).json["listeners_at_most"] == 2
+        await ada.put(f"{path}/cohosts/dan")
+        for who in (bob, web.guest):
+            assert (await who.connects(room)).status == 201
+        await web.media.tell_presence(room)
+        for who in (carla, web.guest):
+            assert (await who.connects(room)).said == (409, "room_full")
+        for who in (ada, dan, bob):
+            assert (await who.connects(room)).status == 201, "who leads, and who is there already"
+        await carla.put(f"{path}/hands/me")
+        await ada.put(f"{path}/floor/carla")
+        assert (await carla.connects(room)).status == 201, "who has the floor"
+        assert (await ada.delete(f"{path}/listeners_at_most")).status == 204
+        assert (await ada.get(path)).json["listeners_at_most"] is None
+        assert (await web.guest.connects(room)).status == 201
+
+    async def test_only_the_host_says_so(self, web: WebProcess) -> None:
+        ada, bob, carla = await web.members("ada", "bob", "carla")
+        room = await ada.opens()
+        path = f"/api/rooms/{room}"
+        await ada.put(f"{path}/cohosts/bob")
+        for who in (bob, carla):
+            assert (await who.put(f"{path}/listeners_at_most", json={"listeners": 5})).said == (
+                403,
+                "host_only",
+            )
+            assert (await who.delete(f"{path}/listeners_at_most")).said == (403, "host_only")
+        assert (await web.guest.put(f"{path}/listeners_at_most", json={"listeners": 5})).said == (
+            401,
+            "not_signed_in",
+        )
+        async with bob.reads(room) as stream:
+            await stream.until("snapshot")
+            assert (await ada.put(f"{path}/listeners_at_most", json={"listeners": 5})).status == 204
+            told = await stream.until("listeners.limited")
+            assert (told.id, told.data["listeners_at_most"]) == (4, 5)
+        for wrong in (0, -1, 10_000_000, 1.5, "5", None):
+            assert (await ada.put(f"{path}/listeners_at_most", json={"listeners": wrong})).said == (
+                422,
+                "invalid",
+            ), wrong
+            if wrong is not None:
+                answer = await ada.post("/api/rooms", json={"title": "T", "listeners_at_most": wrong})
+                assert answer.said == (422, "invalid"), wrong
 
 
 async def test_a_scheduled_room_is_in_the_future(web: WebProcess) -> None:

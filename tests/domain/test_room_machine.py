@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal
+from parola.domain.rollout import Policies, Stage
 from parola.domain.rooms.commands import TargetedCommand
 
 HOST = "host"
@@ -20,8 +21,9 @@ SINGLE = (
 )  # fmt: skip
 TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
-    r.Uninvite, r.NameSuccessor, r.DropSuccessor,
+    r.Uninvite, r.NameSuccessor, r.DropSuccessor, r.ShutOut, r.LetIn,
 )  # fmt: skip
+TERMS = r.Terms(1, Stage.TESTERS, Policies(speakers_at_most=2, minutes_at_most=10))
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
 people = st.sampled_from(PEOPLE)
@@ -38,10 +40,12 @@ class RoomMachine(RuleBasedStateMachine):
         """Or by whom the house has put in the host's place, whom the host had named."""
         self.named: set[str] = set()
 
-    @initialize(access=st.sampled_from(list(r.Access)), scheduled=st.booleans())
-    def open(self, access: r.Access, scheduled: bool) -> None:
+    @initialize(
+        access=st.sampled_from(list(r.Access)), scheduled=st.booleans(), terms=st.sampled_from([None, TERMS])
+    )
+    def open(self, access: r.Access, scheduled: bool, terms: r.Terms | None) -> None:
         starts_at = BEGIN + timedelta(hours=1) if scheduled else None
-        events = r.create("room", HOST, "A room", access, True, starts_at, self.now)
+        events = r.create("room", HOST, "A room", access, True, starts_at, self.now, 4, terms=terms)
         self.room = r.fold(None, events)
         self.history = list(events)
 
@@ -62,9 +66,17 @@ class RoomMachine(RuleBasedStateMachine):
         hard_s=st.sampled_from([10, 30]),
         capacity=st.integers(1, 4),
         pause_s=st.sampled_from([5, 60]),
+        listeners_at_most=st.none() | st.integers(1, 3),
     )
-    def arrange(self, by: str, hard_s: int, capacity: int, pause_s: int) -> None:
-        for command in (r.SetTurns(by, 5, hard_s), r.SizeStage(by, capacity), r.SlowHands(by, pause_s)):
+    def arrange(
+        self, by: str, hard_s: int, capacity: int, pause_s: int, listeners_at_most: int | None
+    ) -> None:
+        for command in (
+            r.SetTurns(by, 5, hard_s),
+            r.SizeStage(by, capacity),
+            r.SlowHands(by, pause_s),
+            r.LimitListeners(by, listeners_at_most),
+        ):
             self._do(command)
 
     @rule(seconds=st.sampled_from([1, 11, 61]))
@@ -81,6 +93,18 @@ class RoomMachine(RuleBasedStateMachine):
     @rule()
     def come_back(self) -> None:
         self._do(r.ReturnHost(r.HOUSE))
+
+    @rule(minutes=st.sampled_from([1, 6]))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        for _ in range(2):
+            self._do(r.RunOut(r.HOUSE))
+        assert self.room.wakes_at is None or self.room.wakes_at > self.now, "nothing that is over is left"
+
+    @rule(whom=people)
+    def silence(self, whom: str) -> None:
+        self._do(r.Silence(r.ADMINISTRATION, whom))
+        assert not self.room.may_be_heard(whom)
 
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
@@ -118,7 +142,7 @@ class RoomMachine(RuleBasedStateMachine):
     def _note(self, event: r.Event, before: r.Room) -> None:
         if isinstance(event, r.FloorGranted):
             assert event.account in self.granted_by_host, "a floor that the host never gave"
-            assert event.account not in before.removed
+            assert event.account not in before.removed | before.shut_out
             taken = before.capacity is None or len(self.room_before(event).speakers) < before.capacity
             assert taken, "more than the stage holds"
             offer = before.offer(event.account)
@@ -139,6 +163,10 @@ class RoomMachine(RuleBasedStateMachine):
             assert self.room.hands == before.hands, "hands that are up stay"
         if isinstance(event, r.FloorRevoked | r.FloorDeclined | r.PersonRemoved):
             self.granted_by_host.discard(event.account)
+        if isinstance(event, r.PersonShutOut | r.PersonLetIn):
+            assert event.by in (HOST, event.account), "a block is between these two alone"
+        if isinstance(event, r.ListenersLimited):
+            assert event.by == HOST
         if isinstance(event, r.SpeakerUnmuted):
             assert event.by == event.account, "nobody opens someone else's microphone"
 
@@ -149,7 +177,15 @@ class RoomMachine(RuleBasedStateMachine):
             again = r.decide(self.room, command, self.now)
         except Refusal as refusal:
             # Who lost their right by the command itself may not do it again.
-            lost = {"removed", "moderator_only", "host_only", "not_speaking", "not_above", "not_cohost"}
+            lost = {
+                "removed",
+                "moderator_only",
+                "host_only",
+                "not_speaking",
+                "not_above",
+                "not_cohost",
+                "not_found",
+            }
             again = () if refusal.code in lost else self.history
         assert len(again) == 0
 
@@ -159,22 +195,28 @@ class RoomMachine(RuleBasedStateMachine):
             if self.room.may_be_heard(account):
                 assert self.room.state is r.Lifecycle.LIVE
                 assert self.room.has_floor(account)
-                assert account not in self.room.removed
+                assert account not in self.room.removed | self.room.shut_out
                 assert not self.room.is_muted(account)
                 assert account == HOST or account in self.granted_by_host
 
     @invariant()
-    def a_removed_person_has_nothing(self) -> None:
-        for account in self.room.removed:
+    def who_is_put_out_has_nothing(self) -> None:
+        for account in self.room.removed | self.room.shut_out:
             assert not self.room.has_floor(account)
             assert not self.room.has_hand(account)
             assert not self.room.is_offered(account)
             assert account not in self.room.cohosts
 
     @invariant()
+    def no_stage_is_larger_than_the_terms(self) -> None:
+        if self.room.terms is not None:
+            assert self.room.capacity is not None
+            assert self.room.capacity <= self.room.terms.policies.speakers_at_most
+
+    @invariant()
     def the_host_stays(self) -> None:
         assert self.room.speakers[0].account == HOST
-        assert HOST not in self.room.removed
+        assert HOST not in self.room.removed | self.room.shut_out
 
     @invariant()
     def hands_are_in_order_and_apart_from_the_floor(self) -> None:
@@ -198,6 +240,11 @@ class RoomMachine(RuleBasedStateMachine):
     @invariant()
     def rests_do_not_pile_up(self) -> None:
         assert len({x.account for x in self.room.rests}) == len(self.room.rests) <= len(PEOPLE)
+
+    @invariant()
+    def the_terms_are_those_of_the_start(self) -> None:
+        begun = [event.terms for event in self.history if isinstance(event, r.RoomStarted)]
+        assert self.room.terms == (begun[0] if begun else None)
 
     @invariant()
     def seq_has_no_gaps(self) -> None:

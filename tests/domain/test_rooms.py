@@ -8,7 +8,16 @@ import pytest
 
 from parola.domain import rooms as r
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
-from parola.domain.people import parse_bio, parse_handle, parse_name, parse_password, parse_title
+from parola.domain.people import (
+    parse_bio,
+    parse_handle,
+    parse_name,
+    parse_new_handle,
+    parse_password,
+    parse_title,
+    skeleton,
+)
+from parola.domain.rollout import Policies, Stage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -64,6 +73,10 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("end co-hosting", r.RemoveCohost, "cleo", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("invite", r.Invite, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("uninvite", r.Uninvite, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("shut somebody out", r.ShutOut, "hanna", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
+    ("shut a co-host out", r.ShutOut, "cora", {"host": _Y, "cohost": _Y, "speaker": _H, "listener": _H}),
+    ("shut the host out", r.ShutOut, "host", dict.fromkeys(ROLES, "not_above")),
+    ("let in", r.LetIn, "lia", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _Y}),
     ("raise a hand", r.RaiseHand, None, {"host": "has_floor", "cohost": _Y, "speaker": "has_floor", "listener": _Y}),
     ("lower a hand", r.LowerHand, None, {"host": _Y, "cohost": _Y, "speaker": _Y, "listener": _Y}),
     ("lock hands", r.LockHands, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
@@ -80,9 +93,13 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("sweep", r.Sweep, None, dict.fromkeys(ROLES, _HOUSE)),
     ("say that the host left", r.LeaveHost, frozenset({"host"}), dict.fromkeys(ROLES, _HOUSE)),
     ("say that the host is back", r.ReturnHost, None, dict.fromkeys(ROLES, _HOUSE)),
+    ("limit listeners no more", r.LimitListeners, (None,), {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("decline nothing", r.Decline, None, dict.fromkeys(ROLES, "nothing_offered")),
     ("start again", r.Start, None, {"host": "not_scheduled", "cohost": _H, "speaker": _H, "listener": _H}),
+    ("run out", r.RunOut, None, dict.fromkeys(ROLES, "house_only")),
+    ("close", r.Close, None, dict.fromkeys(ROLES, "administration_only")),
+    ("silence", r.Silence, "sam", dict.fromkeys(ROLES, "administration_only")),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [
@@ -94,7 +111,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("kind", "target", "by", "outcome"), CELLS)
 def test_who_may_do_what(kind: type[r.Command], target: object, by: str, outcome: str) -> None:
-    given = () if target is None else target if isinstance(target, tuple) else (target,)
+    given = target if isinstance(target, tuple) else () if target is None else (target,)
     command = kind(by, *given)
     try:
         r.decide(stage(), command, NOW)
@@ -111,6 +128,25 @@ def test_the_table_names_every_command() -> None:
         x for x in exported if isinstance(x, type) and issubclass(x, r.Command) and x is not r.Command
     }
     assert named == there_are
+
+
+def test_the_administration_takes_a_voice_and_leaves_the_rest() -> None:
+    by = r.ADMINISTRATION
+    start = after(stage(), r.RaiseHand("olga"))
+    quiet = after(
+        start, *(r.Silence(by, person) for person in ("host", "cora", "sam", "hanna", "olga", "lia"))
+    )
+    assert not any(quiet.may_be_heard(person) for person in ("host", "sam", "olga", "hanna"))
+    assert (quiet.hands, quiet.offers) == ((), ())
+    assert quiet.has_floor("host"), "whose room it is"
+    assert quiet.cohosts == start.cohosts
+    assert quiet.state is r.Lifecycle.LIVE
+    assert r.decide(quiet, r.Silence(by, "host"), NOW) == ()
+    ended = after(quiet, r.Close(by))
+    assert ended.state is r.Lifecycle.ENDED
+    assert r.decide(ended, r.Silence(by, "host"), NOW) == ()
+    with pytest.raises(Conflict):
+        r.decide(ended, r.Close(by), NOW)
 
 
 def test_a_removed_person_commands_nothing() -> None:
@@ -192,9 +228,9 @@ def test_hands_are_locked_before_a_room_starts() -> None:
         r.decide(started, r.RaiseHand("lia"), NOW)
 
 
-def test_a_room_written_before_hands_could_be_locked_is_read() -> None:
+def test_a_room_written_by_an_earlier_version_is_read() -> None:
     written = r.encode_room(stage())
-    del written["hands_locked"]
+    del written["hands_locked"], written["shut_out"], written["listeners_at_most"]
     assert r.decode_room(written) == stage()
 
 
@@ -205,7 +241,7 @@ def test_an_ended_room_takes_no_command() -> None:
         r.Restore("host", "remo"), r.AddCohost("host", "lia"), r.Invite("host", "lia"), r.MuteAll("host"),
         r.LockHands("host"), r.UnlockHands("host"), r.Next("host"), r.SlowHands("host", 30), r.UnslowHands("host"),
         r.SetTurns("host", 90, 120), r.LiftTurns("host"), r.SizeStage("host", 9), r.NameSuccessor("host", "cora"),
-        r.DropSuccessor("host", "cora"),
+        r.DropSuccessor("host", "cora"), r.ShutOut("host", "lia"), r.LetIn("host", "lia"), r.LimitListeners("host", 5),
     ):  # fmt: skip
         with pytest.raises(Conflict) as refused:
             r.decide(ended, command, NOW)
@@ -238,7 +274,72 @@ def test_taking_an_invitation_back_takes_what_it_carried() -> None:
     assert not left.is_moderator("sam")
     assert "sam" not in left.removed
     with pytest.raises(NotFound):
-        r.check_entry(left, "sam", False)
+        r.check_entry(left, "sam", r.NO_TIES)
+
+
+@pytest.mark.parametrize("by", ["host", "sam"])
+def test_a_block_takes_all_they_hold_and_names_them_only_in_what_it_takes(by: str) -> None:
+    full = after(stage(), r.AddCohost("host", "sam"), r.Invite("host", "sam"))
+    events = r.decide(full, r.ShutOut(by, "sam"), NOW)
+    assert [r.type_name(e) for e in events] == ["floor.revoked", "cohost.removed", "person.shut_out"]
+    out = r.fold(full, events)
+    assert not out.may_be_heard("sam")
+    assert "sam" not in out.removed
+    with pytest.raises(NotFound):
+        r.check_entry(out, "sam", r.NO_TIES)
+    for command in (
+        r.Grant("host", "sam"),
+        r.AddCohost("host", "sam"),
+        r.Invite("host", "sam"),
+        r.RaiseHand("sam"),
+    ):
+        with pytest.raises(NotFound):
+            r.decide(out, command, NOW)
+    assert r.decide(out, r.ShutOut(by, "sam"), NOW) == ()
+    back = after(out, r.LetIn(by, "sam"))
+    r.check_entry(back, "sam", r.NO_TIES)
+    assert not back.has_floor("sam")
+    assert not back.is_moderator("sam")
+
+
+@pytest.mark.parametrize("by", ["host", "sam"])
+def test_a_block_takes_the_hosts_place_and_a_turn_too(by: str) -> None:
+    leads = after(stage(), r.AddCohost("host", "sam"), r.NameSuccessor("host", "sam"))
+    leads = after(leads, r.LeaveHost(r.HOUSE, frozenset({"host"})))
+    assert (leads.successor, leads.acting) == ("sam", "sam")
+    out = after(leads, r.ShutOut(by, "sam"))
+    assert (out.successor, out.acting) == (None, None)
+    with pytest.raises(NotFound):
+        r.decide(out, r.Grant("sam", "lia"), NOW)
+    turns = after(stage(), r.SetTurns("host", 5, 10))
+    due_at = [s.turn.hard_at for s in turns.speakers if s.account == "sam" and s.turn is not None]
+    out = after(turns, r.ShutOut(by, "sam"))
+    assert due_at
+    assert r.decide(out, r.Sweep(r.HOUSE), due_at[0]) == ()
+
+
+def test_who_was_removed_and_blocks_the_host_is_both() -> None:
+    both = after(stage(), r.ShutOut("remo", "remo"), r.LetIn("remo", "remo"))
+    with pytest.raises(Forbidden):
+        r.check_entry(both, "remo", r.NO_TIES)
+
+
+def test_a_room_has_place_for_as_many_as_its_host_says() -> None:
+    small = r.fold(None, r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, None, 5))
+    assert small.listeners_at_most == 5
+    assert after(small, r.LimitListeners("host", None)).listeners_at_most is None
+    assert r.decide(small, r.LimitListeners("host", 5), NOW) == ()
+    for wrong in (0, -1, 1_000_001):
+        with pytest.raises(Invalid):
+            r.decide(small, r.LimitListeners("host", wrong), NOW)
+        with pytest.raises(Invalid):
+            r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, None, wrong)
+
+
+def test_a_room_created_before_listeners_were_limited_is_read() -> None:
+    created = r.encode_event(r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW)[0])
+    del created["listeners_at_most"]
+    assert r.fold(None, [r.decode_event(created)]).listeners_at_most is None
 
 
 def test_the_host_cannot_be_made_cohost() -> None:
@@ -246,36 +347,65 @@ def test_the_host_cannot_be_made_cohost() -> None:
         r.decide(stage(), r.AddCohost("host", "host"), NOW)
 
 
-@pytest.mark.parametrize(
-    ("access", "guests", "account", "follows", "knows"),
-    [
-        (r.Access.OPEN, True, None, False, True),
-        (r.Access.OPEN, False, None, False, False),
-        (r.Access.OPEN, False, "lia", False, True),
-        (r.Access.FOLLOWERS, True, None, False, False),
-        (r.Access.FOLLOWERS, True, "lia", False, False),
-        (r.Access.FOLLOWERS, True, "lia", True, True),
-        (r.Access.FOLLOWERS, True, "host", False, True),
-        (r.Access.FOLLOWERS, True, "ivo", False, True),
-        (r.Access.INVITED, True, None, False, False),
-        (r.Access.INVITED, True, "lia", True, False),
-        (r.Access.INVITED, True, "ivo", False, True),
-        (r.Access.INVITED, True, "host", False, True),
-    ],
-)
-def test_who_may_know_of_a_room(
-    access: r.Access, guests: bool, account: str | None, follows: bool, knows: bool
-) -> None:
-    private = after(room(access, guests), r.Invite("host", "ivo"))
-    assert r.may_know(private, account, follows) is knows
+FOLLOWER, MUTUAL = r.Ties(follows=True), r.Ties(follows=True, followed=True)
+FOLLOWED = r.Ties(followed=True)
+BLOCKED = r.Ties(follows=True, followed=True, blocked=True)
+
+# Role by access; whether the room has guests or not matters to guests alone.
+WHO: dict[str, tuple[str | None, r.Ties]] = {
+    "guest": (None, r.NO_TIES),
+    "stranger": ("lia", r.NO_TIES),
+    "follower": ("lia", FOLLOWER),
+    "followed": ("lia", FOLLOWED),
+    "mutual": ("lia", MUTUAL),
+    "invited": ("ivo", r.NO_TIES),
+    "cohost": ("cora", r.NO_TIES),
+    "host": ("host", r.NO_TIES),
+    "blocked": ("lia", BLOCKED),
+    "blocked and invited": ("ivo", BLOCKED),
+    "blocked co-host": ("cora", BLOCKED),
+    "shut out": ("dora", MUTUAL),
+}
+KNOWS = {
+    r.Access.OPEN: {"guest", "stranger", "follower", "followed", "mutual", "invited", "cohost", "host"},
+    r.Access.LINK: {"guest", "stranger", "follower", "followed", "mutual", "invited", "cohost", "host"},
+    r.Access.FOLLOWERS: {"follower", "mutual", "invited", "cohost", "host"},
+    r.Access.MUTUALS: {"mutual", "invited", "cohost", "host"},
+    r.Access.INVITED: {"invited", "cohost", "host"},
+}
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("access", r.Access)
+def test_who_may_know_of_a_room(access: r.Access, who: str) -> None:
+    account, ties = WHO[who]
+    for guests in (True, False):
+        there = after(
+            room(access, guests),
+            r.Invite("host", "ivo"),
+            r.AddCohost("host", "cora"),
+            r.ShutOut("host", "dora"),
+        )
+        expected = who in KNOWS[access] and (guests or who != "guest")
+        assert r.may_know(there, account, ties) is expected
+        private = r.Ties(ties.follows, ties.followed, ties.blocked, private=True)
+        assert r.may_know(there, account, private) is expected, (
+            "a private host's live room is as its access says"
+        )
+        ended = after(there, r.End("host"))
+        assert r.may_know(ended, account, ties) is expected
+        assert r.may_know(ended, account, private) is (expected and (ties.follows or who == "host"))
 
 
 def test_a_removed_person_is_told_so_only_where_they_may_know() -> None:
     with pytest.raises(Forbidden):
-        r.check_entry(stage(), "remo", False)
+        r.check_entry(stage(), "remo", r.NO_TIES)
     private = after(room(r.Access.INVITED), r.Remove("host", "remo"))
     with pytest.raises(NotFound):
-        r.check_entry(private, "remo", False)
+        r.check_entry(private, "remo", r.NO_TIES)
+
+
+TERMS = r.Terms(3, Stage.PERCENT, Policies(speakers_at_most=3, minutes_at_most=5, access=("invited",)))
 
 
 def _whole_history() -> list[r.Event]:
@@ -283,8 +413,10 @@ def _whole_history() -> list[r.Event]:
     events = list(r.create("room", "host", "A room", r.Access.INVITED, True, NOW, NOW))
     current = r.fold(None, events)
     for command in (
-        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host"), r.LockHands("host"), r.UnlockHands("host"),
-        r.RaiseHand("ada", "why?"), r.RaiseHand("ada", "and how?"), r.LowerHand("ada"), r.SizeStage("host", 9),
+        r.Invite("host", "ada"), r.Invite("host", "bob"), r.Start("host", TERMS), r.RunOut(r.HOUSE),
+        r.LockHands("host"), r.UnlockHands("host"),
+        r.RaiseHand("ada", "why?"), r.RaiseHand("ada", "and how?"), r.LowerHand("ada"),
+        r.SizeStage("host", 2), r.SizeStage("host", 3),
         r.RaiseHand("ada"), r.Next("host"), r.Revoke("host", "ada"), r.SlowHands("host", 30), r.UnslowHands("host"),
         r.SetTurns("host", 90, 120), r.RaiseHand("ada"), r.Next("host"), r.RaiseHand("bob"), r.Next("host"),
         r.Revoke("host", "bob"), r.RaiseHand("bob"), r.LiftTurns("host"), r.LowerHand("bob"),
@@ -294,7 +426,7 @@ def _whole_history() -> list[r.Event]:
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),
         r.RemoveCohost("host", "bob"), r.Remove("host", "ada"), r.Restore("host", "ada"), r.Uninvite("host", "bob"),
-        r.End("host"),
+        r.ShutOut("host", "ada"), r.LetIn("host", "ada"), r.LimitListeners("host", 5), r.End("host"),
     ):  # fmt: skip
         new = r.decide(current, command, NOW)
         current = r.fold(current, new)
@@ -326,6 +458,40 @@ def test_a_gap_in_seq_is_a_bug() -> None:
 def test_what_no_handle_may_be(handle: str) -> None:
     with pytest.raises(Invalid):
         parse_handle(handle)
+
+
+@pytest.mark.parametrize(
+    ("handle", "other"),
+    [
+        ("paolo", "pao1o"), ("paolo", "pa0l0"), ("mario", "rnario"), ("ewa", "evva"), ("ada_l", "ada__l"),
+        ("ada", "_ada_"), ("__", "_____"), ("room_10", "roorn_lo"),
+    ],
+)  # fmt: skip
+def test_handles_that_look_alike(handle: str, other: str) -> None:
+    assert skeleton(handle) == skeleton(other)
+    assert skeleton(skeleton(handle)) == skeleton(handle)
+
+
+@pytest.mark.parametrize(
+    ("handle", "other"),
+    [
+        ("ian", "lan"),
+        ("ada_l", "adal"),
+        ("bob2", "bobz"),
+        ("ada_1", "ada_2"),
+        ("carn", "can"),
+        ("p10", "p01"),
+    ],
+)
+def test_handles_that_do_not(handle: str, other: str) -> None:
+    assert skeleton(handle) != skeleton(other)
+
+
+@pytest.mark.parametrize("handle", ["par0la", "paro1a", "adrnin", "rne", "_me", "api_", "current_", "admin"])
+def test_what_looks_like_a_reserved_word_is_nobodys_new_handle(handle: str) -> None:
+    with pytest.raises(Invalid):
+        parse_new_handle(handle)
+    assert parse_new_handle("ada_99") == "ada_99"
 
 
 def test_names_and_titles_are_cleaned_and_bounded() -> None:

@@ -73,7 +73,7 @@ def streams_of(context: BrowserContext) -> list[str]:
     found: list[str] = []
 
     def note(request: Request) -> None:
-        if request.url.endswith("/events"):
+        if "/api/rooms/" in request.url and request.url.endswith("/events"):
             found.append(request.url)
 
     context.on("request", note)

@@ -24,7 +24,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/accounts"): {"handle": "zoe", "name": "Zoe", "password": "correct horse"},
     ("POST", "/api/sessions"): {"handle": "ada", "password": "correct horse"},
     ("PATCH", "/api/me"): {"name": "Ada", "bio": "Engines"},
-    ("POST", "/api/rooms"): {"title": "T", "access": "open", "guests": True, "starts_at": "2999-01-01T00:00:00Z"},
+    ("POST", "/api/rooms"): {
+        "title": "T", "access": "open", "guests": True, "starts_at": "2999-01-01T00:00:00Z", "listeners_at_most": 5,
+    },
+    ("PUT", "/api/rooms/x/listeners_at_most"): {"listeners": 5},
 }  # fmt: skip
 
 

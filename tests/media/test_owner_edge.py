@@ -173,7 +173,14 @@ async def test_no_copy_of_what_was_fenced_follows_in_a_later_packet() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [rooms.Revoke("host", "bob"), rooms.Mute("host", "bob"), rooms.Remove("host", "bob")]
+    "command",
+    [
+        rooms.Revoke("host", "bob"),
+        rooms.Mute("host", "bob"),
+        rooms.Remove("host", "bob"),
+        rooms.ShutOut("host", "bob"),
+        rooms.ShutOut("bob", "bob"),
+    ],
 )
 async def test_nothing_of_a_voice_leaves_after_settle_has_answered(command: rooms.Command) -> None:
     house = House("bob")
@@ -230,15 +237,36 @@ def test_a_revoked_speakers_connection_ends_and_a_muted_ones_does_not() -> None:
     assert set(house.owned.speakers) == {"host", "bob"}
 
 
-def test_removal_ends_listening_and_the_end_ends_all() -> None:
+@pytest.mark.parametrize("command", [rooms.Remove("host", "bob"), rooms.ShutOut("bob", "bob")])
+def test_removal_ends_listening_and_the_end_ends_all(command: rooms.Command) -> None:
     house = House("bob")
     _, bob = house.listener("bob")
     _, carla = house.listener("carla")
-    house.watched.decide(rooms.Remove("host", "bob"))
+    house.watched.decide(command)
     assert (bob.reason, carla.reason) == ("removed", None)
     house.watched.decide(rooms.End("host"))
     assert carla.reason == "room_ended"
     assert house.owned.speakers == {}
+
+
+def test_a_room_has_place_for_listeners_and_always_for_those_it_needs() -> None:
+    house = House("bob")
+    for needed in ("host", "bob"):
+        house.listener(needed)
+    house.watched.decide(rooms.AddCohost("host", "cora"))
+    house.watched.decide(rooms.LimitListeners("host", 2))
+    house.listener("carla")
+    assert house.edge.has_place_for(None)
+    guest, _ = house.listener(None)
+    for full in (None, "dan"):
+        assert not house.edge.has_place_for(full)
+    for one in ("host", "bob", "cora", "carla"):
+        assert house.edge.has_place_for(one), one
+    house.watched.decide(rooms.LimitListeners("host", None))
+    assert house.edge.has_place_for("dan")
+    house.watched.decide(rooms.LimitListeners("host", 2))
+    house.edge.gone(guest)
+    assert house.edge.has_place_for("dan")
 
 
 def test_frames_of_an_old_epoch_or_behind_a_fence_are_dropped() -> None:

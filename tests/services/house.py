@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -82,11 +83,15 @@ async def opened(folder: Path, **settings: Any) -> AsyncIterator[House]:
     store, bus = Store.open(chosen.database_url), MemoryBus()
     services, _, audience, _ = make_services(chosen, store, bus)
     await audience.start()
+    await services.notices.start()
     media = FakeMedia(bus)
     await media.start()
     try:
         yield House(services, store, bus, media)
     finally:
+        # What a feed still writes down would hold a connection of the store that is closed.
+        services.feeds.close()
+        await asyncio.gather(*services.feeds._closing)
         await bus.close()
         await store.close()
         DATABASES.drop(url)

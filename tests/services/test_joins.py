@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from parola.bus import subjects
-from parola.bus.messages import Refused
+from parola.bus.messages import PresenceChanged, Refused
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal, Unavailable
+from parola.services import clock
 from parola.services.caller import GUEST, Caller
 from parola.services.placement import LATELY_S, Refusals, retry_after_s
+from parola.store import relations
 from tests.services.house import MEDIA, House, opened, refusal_of
 from tests.services.test_streams import Outlet, statements
 
@@ -74,6 +77,74 @@ async def test_whoever_is_put_out_or_comes_too_late_is_refused_at_once(house: Ho
     assert await listen(house, bob, room.id) == "yes"
     await house.services.rooms.command(ada, room.id, r.End)
     assert await listen(house, bob, room.id) == "not_live"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("blocker", ["ada", "bob"])
+async def test_a_block_made_meanwhile_holds_without_asking(house: House, blocker: str, lost: bool) -> None:
+    room, ada, bob = await followed(house), await house.caller("ada"), await house.caller("bob")
+    who, whom = (ada, "bob") if blocker == "ada" else (bob, "ada")
+    assert await listen(house, bob, room.id) == "yes"
+    if lost:
+        house.bus.lose.add(subjects.room_events(room.id))
+    await house.services.blocking.block(who, whom)
+    assert await listen(house, bob, room.id) == "not_found"
+    assert await listen(house, GUEST, room.id) == "yes"
+    await house.services.blocking.unblock(who, whom)
+    assert await listen(house, bob, room.id) == "yes"
+
+
+async def test_a_block_of_before_is_known_of_a_room_that_is_followed(house: House) -> None:
+    ada, bob, carla = [await house.caller(name) for name in ("ada", "bob", "carla")]
+    await house.services.blocking.block(ada, "bob")
+    room = await followed(house)
+    assert await listen(house, bob, room.id) == "not_found"
+    before = statements(house)
+    assert await listen(house, carla, room.id) == "yes"
+    assert statements(house) == before
+    await house.services.blocking.unblock(ada, "bob")
+    assert await listen(house, bob, room.id) == "yes", "in doubt SQL is asked, and knows better"
+
+
+async def test_a_block_between_opening_a_page_and_the_start_holds(house: House) -> None:
+    """A room that is followed before it is live has no mark of a block that was made by then."""
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    soon = clock.now() + timedelta(hours=1)
+    room = await house.services.rooms.open(ada, "A room", "open", None, soon)
+    await house.services.feeds.follow(ada, room, None, Outlet())
+    await house.services.blocking.block(bob, "ada")
+    await house.services.rooms.command(ada, room.id, r.Start)
+    assert await listen(house, bob, room.id) == "not_found"
+    await house.services.projections.compare()
+    assert await listen(house, bob, room.id) == "not_found"
+    carla = await house.caller("carla")
+    before = statements(house)
+    assert await listen(house, carla, room.id) == "yes"
+    assert statements(house) == before
+
+
+async def test_of_too_many_blocks_each_is_asked_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "MOST_BARRED", 1)
+    ada = await house.caller("ada")
+    for name in ("bob", "carla"):
+        await house.caller(name)
+        await house.services.blocking.block(ada, name)
+    room, dan = await followed(house), await house.caller("dan")
+    before = statements(house)
+    assert await listen(house, dan, room.id) == "yes"
+    assert statements(house) == before + 1
+    assert await listen(house, await house.caller("bob"), room.id) == "not_found"
+
+
+async def test_a_full_room_is_said_to_be_full_before_a_media_process_is_asked(house: House) -> None:
+    ada = await house.caller("ada")
+    room = await house.services.rooms.open(ada, "A room", "open", None, None, 1)
+    here = PresenceChanged(MEDIA, room.id, 0, 1, [("one", None)], [], [])
+    await house.bus.publish(subjects.PRESENCE, here.to_bytes())
+    (presence,) = [s for s in house.bus.subscriptions if s.subject == subjects.PRESENCE]
+    await presence.mailbox.drained()
+    assert await listen(house, await house.caller("bob"), room.id) == "room_full"
+    assert await listen(house, ada, room.id) == "yes"
 
 
 @pytest.mark.parametrize(("access", "guests"), [("invited", None), ("followers", None), ("open", False)])

@@ -21,9 +21,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from parola.domain import rooms as r
-from parola.store import Head, Store, Wanted, upgrade
+from parola.store import HandleTaken, Head, Store, Wanted, upgrade
+from parola.store.codes import is_open
 from parola.store.migrate import revisions
-from parola.store.tables import metadata
+from parola.store.tables import invites, metadata
 from tests.database import DATABASES, driven
 from tests.store import first_version
 
@@ -96,11 +97,35 @@ async def test_a_house_of_the_first_version_goes_on_living(empty_url: str) -> No
     session = await store.sessions.by_token_hash("hash")
     assert session is not None
     assert session.account.handle == "bob"
-    assert await store.accounts.follows("bob", "ada")
+    assert await store.relations.follows("bob", "ada")
     assert [lease.beat for lease in await store.leases.all()] == [5_000_000_000]
-    assert not await store.invites.redeem("used", "dan", room.created_at)
-    assert await store.invites.redeem("open", "dan", room.created_at)
+    page = await store.relations.followers("ada", None, None, 1)
+    rest = await store.relations.followers("ada", None, page.next, 1)
+    assert [one.handle for one in (*page.people, *rest.people)] == ["carla", "bob"]
+    with pytest.raises(HandleTaken):
+        await store.accounts.add("new", "car1a", "Another Carla", "", room.created_at)
+    query = sa.select(invites.c.code_hash, invites.c.used_by, is_open(room.created_at)).order_by(sa.text("1"))
+    async with opened(empty_url) as engine, engine.connect() as connection:
+        codes = [tuple(row) for row in await connection.execute(query)]
+    assert codes == [("open", None, True), ("used", "bob", False)]
     await store.close()
+
+
+async def test_accounts_that_look_alike_already_keep_their_handles(empty_url: str) -> None:
+    await upgrade(empty_url, "0002")
+    rows = [
+        {"id": id, "handle": handle, "created_at": f"2026-01-0{day}"}
+        for id, handle, day in (("younger", "pao1o", 2), ("older", "paolo", 1), ("other", "ada", 3))
+    ]
+    async with opened(empty_url) as engine:
+        (accounts,) = [table for table in await _tables(engine) if table.name == "accounts"]
+        async with engine.begin() as connection:
+            more = {"name": "", "bio": "", "password_hash": ""}
+            await connection.execute(accounts.insert(), [{**row, **more} for row in rows])
+    await upgrade(empty_url)
+    async with opened(empty_url) as engine:
+        kept = {row["handle"]: row["skeleton"] for row in (await _read(engine))["accounts"]}
+    assert kept == {"paolo": "paolo", "pao1o": None, "ada": "ada"}
 
 
 async def test_the_last_version_is_what_this_version_writes_to(empty_url: str) -> None:

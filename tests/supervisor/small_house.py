@@ -45,6 +45,7 @@ def _serve() -> int:
         web=lambda fd: [sys.executable, "-m", __spec__.name, "web", str(fd)],
         media=lambda index: [sys.executable, "-m", __spec__.name, "media", str(index)],
         warm_up=lambda settings: None,
+        first_claim=lambda settings: None,
     )
     try:
         serve(Settings.load(), house, _PATIENCE)

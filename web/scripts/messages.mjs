@@ -1,5 +1,6 @@
-// Makes src/language/messages.ts out of messages/*.json: every key typed with its parameters, and a refusal when a
-// language lacks a key, has one too many, or names other parameters than English does.
+// Makes src/language/messages.ts out of messages/*.json, and likewise src/admin/messages.ts, which only administrators
+// load: every key typed with its parameters, and a refusal when a language lacks a key, has one too many, or names other
+// parameters than English does.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -49,19 +50,17 @@ export function render(catalogues) {
   ].join('\n');
 }
 
-function main() {
-  const files = readdirSync(join(root, 'messages')).filter((name) => name.endsWith('.json'));
+function make(folder, module) {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
   const catalogues = Object.fromEntries(
-    files
-      .sort()
-      .map((name) => [name.slice(0, -5), JSON.parse(readFileSync(join(root, 'messages', name), 'utf8'))]),
+    files.sort().map((name) => [name.slice(0, -5), JSON.parse(readFileSync(join(folder, name), 'utf8'))]),
   );
   const wrong = faults(catalogues);
   if (wrong.length) {
     console.error(wrong.join('\n'));
     process.exit(1);
   }
-  const target = join(root, 'src/language/messages.ts');
+  const target = join(root, module);
   const text = render(catalogues);
   let before = '';
   try {
@@ -72,4 +71,7 @@ function main() {
   if (before !== text) writeFileSync(target, text);
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) main();
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  make(join(root, 'messages'), 'src/language/messages.ts');
+  make(join(root, 'messages/admin'), 'src/admin/messages.ts');
+}

@@ -1,13 +1,20 @@
-/** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`. */
+/** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`, `/i/{code}`, `/admin/{part}`. */
 
 export type Route =
-  { page: 'home' } | { page: 'room'; id: string } | { page: 'profile'; handle: string } | { page: 'unknown' };
+  | { page: 'home' }
+  | { page: 'room'; id: string }
+  | { page: 'profile'; handle: string }
+  | { page: 'invite'; code: string }
+  | { page: 'admin'; part: string }
+  | { page: 'unknown' };
 
 export function route(path: string): Route {
   const steps = path.split('/').filter(Boolean).map(decode);
   const [first, second] = steps;
   if (first === undefined) return { page: 'home' };
   if (first === 'r' && second && steps.length === 2) return { page: 'room', id: second };
+  if (first === 'i' && second && steps.length === 2) return { page: 'invite', code: second };
+  if (first === 'admin' && steps.length <= 2) return { page: 'admin', part: second ?? 'people' };
   if (first.startsWith('@') && first.length > 1 && steps.length === 1)
     return { page: 'profile', handle: first.slice(1) };
   return { page: 'unknown' };

@@ -25,6 +25,8 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     hands_pause_s: null,
     turns: null,
     capacity: 50,
+    ends_at: null,
+    listeners_at_most: null,
     offers: [],
     offers_until: {},
     cohosts: [],
@@ -34,7 +36,15 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     starts_at: null,
     started_at: AT,
     ended_at: null,
-    you: { role: 'guest', may_speak: false, hand: false, muted: false, offered: false, may_grant: false },
+    you: {
+      role: 'guest',
+      may_speak: false,
+      hand: false,
+      muted: false,
+      offered: false,
+      may_grant: false,
+      warning: null,
+    },
     ...given,
   };
   return { ...room, you: youIn(room, me) };

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 
 // @ts-expect-error a plain script, which the build runs as well
 import { faults, parametersOf } from '../scripts/messages.mjs';
+import { catalogues as administration } from '../src/admin/messages';
 import { catalogues } from '../src/language/messages';
 
 function sources(folder: string): string[] {
@@ -17,6 +18,7 @@ function sources(folder: string): string[] {
 
 it('has every language complete', () => {
   expect(faults(catalogues)).toEqual([]);
+  expect(faults(administration)).toEqual([]);
 });
 
 it('finds what is missing, too much, or differs', () => {
@@ -33,6 +35,7 @@ it('says nothing that nobody says', () => {
   const text = sources(join(__dirname, '../src'))
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n');
-  const unused = Object.keys(catalogues.en).filter((key) => !text.includes(`'${key}'`));
+  const keys = [...Object.keys(catalogues.en), ...Object.keys(administration.en)];
+  const unused = keys.filter((key) => !text.includes(`'${key}'`));
   expect(unused).toEqual([]);
 });

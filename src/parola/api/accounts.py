@@ -1,16 +1,18 @@
-"""Signing up, in and out; oneself; other people; following."""
+"""Signing up, in and out; oneself; what others see of somebody."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from parola.api.caller import address, caller, clear_cookie, commanding, services, set_cookie
+from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
 from parola.services.sessions import SignedIn
-from parola.store import Account
+from parola.store import ADMINISTRATOR, Account
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -40,6 +42,7 @@ class MeChange(Body):
     name: str | None = None
     bio: str | None = None
     listen_unseen: bool | None = None
+    private: bool | None = None
 
 
 class AccountView(BaseModel):
@@ -56,11 +59,19 @@ class SessionView(BaseModel):
 class MeView(AccountView):
     bio: str
     listen_unseen: bool
+    private: bool
+    role: Literal["member", "administrator"]
 
 
-class FoundView(BaseModel):
+class PersonView(BaseModel):
     handle: str
     name: str
+
+
+class FoundView(PersonView):
+    """`live_room` is an id where the caller may enter."""
+
+    live_room: str | None
 
 
 class PeopleView(BaseModel):
@@ -72,10 +83,17 @@ class ProfileView(AccountView):
     followers: int
     following: int
     live_room: str | None
+    private: bool
     followed: bool
+    requested: bool
+    follows_you: bool
+    blocked: bool
+    hushed: bool
+    invited_by: PersonView | None
 
 
 @router.post("/accounts", status_code=201)
+@may(ANYONE)
 async def sign_up(request: Request, response: Response, body: SignUp) -> SessionView:
     here = services(request)
     here.limits.sign_up(address(request))
@@ -84,6 +102,7 @@ async def sign_up(request: Request, response: Response, body: SignUp) -> Session
 
 
 @router.post("/sessions", status_code=201)
+@may(ANYONE)
 async def sign_in(request: Request, response: Response, body: SignIn) -> SessionView:
     here = services(request)
     here.limits.sign_in(body.handle, address(request))
@@ -91,36 +110,42 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
 
 
 @router.delete("/sessions/current", status_code=204)
+@may(MEMBER)
 async def sign_out(request: Request, response: Response, who: Who) -> None:
     await services(request).sessions.sign_out(who)
     clear_cookie(response)
 
 
 @router.get("/me")
+@may(MEMBER)
 async def me(who: Who) -> MeView:
     return _me(who.signed_in().account)
 
 
 @router.patch("/me")
+@may(MEMBER)
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
-    return _me(await services(request).people.update(who, body.name, body.bio, body.listen_unseen))
+    people = services(request).people
+    return _me(await people.update(who, body.name, body.bio, body.listen_unseen, body.private))
 
 
 @router.get("/accounts")
+@may(ANYONE)
 async def search(
     request: Request,
-    _: Who,
+    who: Who,
     q: Annotated[str, Query(max_length=100)],
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> PeopleView:
-    found = await services(request).people.search(q, limit)
-    return PeopleView(people=[FoundView(handle=one.handle, name=one.name) for one in found])
+    found = await services(request).people.search(who, q, limit)
+    return PeopleView(people=await found_views(request, who, found))
 
 
 @router.get("/accounts/{handle}")
+@may(ANYONE)
 async def profile(request: Request, who: Who, handle: str) -> ProfileView:
     found = await services(request).people.profile(who, handle)
-    account = found.account
+    account, standing, by = found.account, found.standing, found.invited_by
     return ProfileView(
         id=account.id,
         handle=account.handle,
@@ -129,18 +154,19 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         followers=found.counts.followers,
         following=found.counts.following,
         live_room=found.live_room,
-        followed=found.followed,
+        private=account.private,
+        followed=standing.follows,
+        requested=standing.requested,
+        follows_you=standing.followed,
+        blocked=standing.blocked,
+        hushed=standing.hushed,
+        invited_by=PersonView(handle=by.handle, name=by.name) if by is not None else None,
     )
 
 
-@router.put("/accounts/{handle}/follow", status_code=204)
-async def follow(request: Request, who: Member, handle: str) -> None:
-    await services(request).people.follow(who, handle)
-
-
-@router.delete("/accounts/{handle}/follow", status_code=204)
-async def unfollow(request: Request, who: Member, handle: str) -> None:
-    await services(request).people.unfollow(who, handle)
+async def found_views(request: Request, who: Caller, found: Sequence[Account]) -> list[FoundView]:
+    live = await services(request).people.live_rooms(who, found)
+    return [FoundView(handle=one.handle, name=one.name, live_room=live.get(one.id)) for one in found]
 
 
 def _begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionView:
@@ -157,4 +183,6 @@ def _me(account: Account) -> MeView:
         name=account.name,
         bio=account.bio,
         listen_unseen=account.listen_unseen,
+        private=account.private,
+        role="administrator" if account.role == ADMINISTRATOR else "member",
     )

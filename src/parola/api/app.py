@@ -9,7 +9,23 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from parola.api import accounts, connections, events, floor, health, leading, problems, rooms, sharing
+from parola.api import (
+    accounts,
+    administration,
+    admission,
+    connections,
+    events,
+    floor,
+    health,
+    invitations,
+    leading,
+    people,
+    problems,
+    rollout,
+    rooms,
+    sharing,
+    waitlist,
+)
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
 from parola.api.metrics import Metrics
@@ -18,16 +34,51 @@ from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.administering import Administering
 from parola.services.attendance import Attendance
 from parola.services.audience import Audience
+from parola.services.blocking import Blocking
+from parola.services.claims import Claims
+from parola.services.closing import Closing
+from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
+from parola.services.hosting import Hosting
+from parola.services.invitations import Invitations
+from parola.services.mail import Mailer
+from parola.services.notices import Notices
 from parola.services.people import People
+from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
+from parola.services.tallies import Tallies
+from parola.services.trials import Trials
 from parola.services.views import Views
+from parola.services.waiting import WaitingList
 from parola.store import Store
+
+ROUTERS = (
+    accounts.router,
+    people.router,
+    rooms.people,
+    rooms.router,
+    floor.router,
+    leading.router,
+    events.router,
+    events.mine,
+    rollout.saying,
+    connections.router,
+    sharing.router,
+    health.router,
+    invitations.router,
+    waitlist.router,
+    administration.claims,
+    administration.router,
+    rollout.router,
+    admission.router,
+)
+"""Every call there is, in the order in which paths are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +90,24 @@ class Services:
     projections: Projections
     audience: Audience
     gate: Gate
+    administering: Administering
+    claims: Claims
+    invitations: Invitations
+    waitlist: WaitingList
+    days: Days
+    mailer: Mailer
     sessions: Sessions
     people: People
+    blocking: Blocking
+    rollout: Rollout
+    hosting: Hosting
+    closing: Closing
+    tallies: Tallies
+    trials: Trials
     rooms: Rooms
     signalling: Signalling
     feeds: Feeds
+    notices: Notices
     views: Views
     deadlines: Deadlines
     attendance: Attendance
@@ -83,17 +147,7 @@ def make_app(
     )
     app.state.services = services
     problems.install(app)
-    for router in (
-        accounts.router,
-        rooms.people,
-        rooms.router,
-        floor.router,
-        leading.router,
-        events.router,
-        connections.router,
-        sharing.router,
-        health.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     mount_page(app, page, services.cards, services.public_url)
     app.add_middleware(Guard, services=services)

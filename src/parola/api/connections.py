@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from parola.api.caller import address, caller, services
+from parola.api.permissions import WHO_MAY_ENTER, WHOSE_IT_IS, WITH_FLOOR, may
 from parola.bus.messages import Connected
 from parola.domain.errors import Invalid, NotFound, Unsupported
 from parola.services.caller import Caller
@@ -43,6 +44,7 @@ class Details(BaseModel):
 
 
 @router.post("/whep", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses=_CREATED)
+@may(WHO_MAY_ENTER)
 async def listen(request: Request, who: Who, room_id: str, channel: str = "main") -> Response:
     offer = await _offer(request)
     connected = await services(request).signalling.listen(who, room_id, offer, channel, address(request))
@@ -50,6 +52,7 @@ async def listen(request: Request, who: Who, room_id: str, channel: str = "main"
 
 
 @router.post("/whip", status_code=201, response_class=Response, openapi_extra=_OPENAPI, responses=_CREATED)
+@may(WITH_FLOOR)
 async def speak(request: Request, who: Who, room_id: str) -> Response:
     who.signed_in()
     offer = await _offer(request)
@@ -58,6 +61,7 @@ async def speak(request: Request, who: Who, room_id: str) -> Response:
 
 
 @router.get("/{kind}/{connection_id}")
+@may(WHOSE_IT_IS)
 async def details(request: Request, who: Who, room_id: str, kind: str, connection_id: str) -> Details:
     """For whose connection it is. A null is what is not known yet, or not of this kind."""
     _check_kind(kind)
@@ -65,12 +69,14 @@ async def details(request: Request, who: Who, room_id: str, kind: str, connectio
 
 
 @router.delete("/{kind}/{connection_id}", status_code=200)
+@may(WHOSE_IT_IS)
 async def hang_up(request: Request, who: Who, room_id: str, kind: str, connection_id: str) -> None:
     _check_kind(kind)
     await services(request).signalling.hang_up(who, room_id, connection_id)
 
 
 @router.patch("/{kind}/{connection_id}", status_code=204)
+@may(WHOSE_IT_IS)
 async def trickle(request: Request, who: Who, room_id: str, kind: str, connection_id: str) -> None:
     """Candidates are not needed: the server learns addresses from STUN."""
     _check_kind(kind)

@@ -1,11 +1,13 @@
-"""A room's events as `text/event-stream`, resumable by `Last-Event-ID`."""
+"""Event streams: a room's, resumable by `Last-Event-ID`, and an account's own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
-from typing import Annotated
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Depends, Request
@@ -15,18 +17,23 @@ from starlette.types import Receive, Scope, Send
 from parola.api.caller import address, caller, services
 from parola.api.door import DOOR
 from parola.api.limiting import Limits
+from parola.api.permissions import MEMBER, WHO_MAY_ENTER, may
 from parola.api.streams import OpenStream
-from parola.domain.rooms import Lifecycle, Room
+from parola.domain.rooms import Lifecycle
 from parola.services.caller import Caller
-from parola.services.feeds import Feeds
+from parola.services.readers import Outlet
 from parola.store import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/api/rooms/{room_id}", tags=["events"])
+mine = APIRouter(prefix="/api/me", tags=["events"])
+
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
-@router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@router.get("/events", response_class=Response, responses=_STREAM)
+@may(WHO_MAY_ENTER)
 async def events(request: Request, who: Annotated[Caller, Depends(caller)], room_id: str) -> Response:
     here = services(request)
     room = await here.gate.admit(who, room_id)
@@ -36,23 +43,49 @@ async def events(request: Request, who: Annotated[Caller, Depends(caller)], room
     if room.state is Lifecycle.ENDED and last_seq == room.seq:
         return Response(status_code=204)
     here.limits.connect(address(request))
-    return EventStream(here.feeds, who, room, last_seq, here.limits, address(request))
+    wanted = who, room, last_seq
+    return EventStream(
+        functools.partial(here.feeds.follow, *wanted),
+        functools.partial(here.feeds.read, *wanted),
+        here.limits,
+        address(request),
+    )
+
+
+@mine.get("/events", response_class=Response, responses=_STREAM)
+@may(MEMBER)
+async def my_events(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+    """What concerns the caller wherever they are; nothing of it is kept for who is not there."""
+    here = services(request)
+    who.signed_in()
+    here.limits.connect(address(request))
+    return EventStream(
+        functools.partial(here.notices.follow, who),
+        functools.partial(here.notices.read, who),
+        here.limits,
+        address(request),
+    )
 
 
 class EventStream(Response):
     """The connection becomes the stream where the server lets it, and the call is over when that has begun. Who does
-    not read is shown out, and seen here as somebody who left."""
+    not read is shown out, and seen here as somebody who left. `follow` writes all of it to an outlet, `read` gives it
+    piece by piece."""
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, feeds: Feeds, who: Caller, room: Room, last_seq: int | None, limits: Limits, address: str
+        self,
+        follow: Callable[[Outlet], Awaitable[None]],
+        read: Callable[[], AsyncGenerator[bytes]],
+        limits: Limits,
+        address: str,
     ) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Connection": "close"}
         super().__init__(None, 200, headers)
         del self.headers["content-length"]
-        self._feeds = feeds
-        self._wanted = who, room, last_seq
+        self._follow = follow
+        self._read = read
         self._limits = limits
         self._address = address
 
@@ -67,7 +100,7 @@ class EventStream(Response):
                 await self._send_all(receive, send)
             elif stream := door.become_stream(self._leave):
                 stream.write(_retry())
-                await self._feeds.follow(*self._wanted, stream)
+                await self._follow(stream)
         except StoreUnavailable as error:
             # What was begun cannot be refused any more: it ends, and its reader comes back for what is missing.
             _log.warning("events.store_away", reason=str(error)[:200])
@@ -98,7 +131,7 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": text, "more_body": more})
 
         await push(_retry())
-        async with contextlib.aclosing(self._feeds.read(*self._wanted)) as told:
+        async with contextlib.aclosing(self._read()) as told:
             async for text in told:
                 await push(text)
         await push(b"", more=False)

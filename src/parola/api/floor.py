@@ -10,6 +10,17 @@ from pydantic import BaseModel
 
 from parola.api.accounts import Body
 from parola.api.caller import commanding, services
+from parola.api.permissions import (
+    GRANTING,
+    HOST,
+    MEMBER_WHO_MAY_ENTER,
+    MODERATOR,
+    MODERATOR_OR_ONESELF,
+    OFFERED,
+    ONESELF_ON_STAGE,
+    WITHOUT_FLOOR,
+    may,
+)
 from parola.domain import people, rooms
 from parola.domain.rooms import Command
 from parola.services.caller import Caller
@@ -53,6 +64,7 @@ class Removed(BaseModel):
 
 
 @router.put("/hands/me", status_code=204)
+@may(WITHOUT_FLOOR)
 async def raise_hand(request: Request, who: Member, room_id: str, body: HandBody | None = None) -> None:
     note = body.note if body is not None else None
     clean = people.parse_note(note) if note is not None else None
@@ -60,37 +72,44 @@ async def raise_hand(request: Request, who: Member, room_id: str, body: HandBody
 
 
 @router.delete("/hands/me", status_code=204)
+@may(MEMBER_WHO_MAY_ENTER)
 async def lower_hand(request: Request, who: Member, room_id: str) -> None:
     await command(request, who, room_id, rooms.LowerHand)
 
 
 @router.delete("/hands/{handle}", status_code=204)
+@may(MODERATOR)
 async def dismiss_hand(request: Request, who: Member, room_id: str, handle: str) -> None:
     await about(request, who, room_id, handle, rooms.DismissHand)
 
 
 @router.put("/locks/hands", status_code=204)
+@may(GRANTING)
 async def lock_hands(request: Request, who: Member, room_id: str) -> None:
     """Not below `hands`, where any word may be somebody's handle."""
     await command(request, who, room_id, rooms.LockHands)
 
 
 @router.delete("/locks/hands", status_code=204)
+@may(GRANTING)
 async def unlock_hands(request: Request, who: Member, room_id: str) -> None:
     await command(request, who, room_id, rooms.UnlockHands)
 
 
 @router.post("/floor/accept", status_code=204)
+@may(OFFERED)
 async def accept(request: Request, who: Member, room_id: str) -> None:
     await command(request, who, room_id, rooms.Accept)
 
 
 @router.post("/floor/decline", status_code=204)
+@may(OFFERED)
 async def decline(request: Request, who: Member, room_id: str) -> None:
     await command(request, who, room_id, rooms.Decline)
 
 
 @router.post("/floor/next")
+@may(GRANTING)
 async def next_hand(request: Request, who: Member, room_id: str, body: NextBody | None = None) -> CalledUp:
     here = services(request)
     expected = None
@@ -104,8 +123,9 @@ async def next_hand(request: Request, who: Member, room_id: str, body: NextBody 
 
 
 @router.put("/floor/{handle}", responses={202: {"model": Granted, "description": "Offered"}})
+@may(GRANTING)
 async def grant(request: Request, response: Response, who: Member, room_id: str, handle: str) -> Granted:
-    carried, target = await about(request, who, room_id, handle, rooms.Grant)
+    carried, target = await _giving(request, who, room_id, handle, rooms.Grant)
     if carried.room.has_floor(target):
         return Granted(state="granted")
     response.status_code = 202
@@ -113,55 +133,65 @@ async def grant(request: Request, response: Response, who: Member, room_id: str,
 
 
 @router.delete("/floor/{handle}")
+@may(MODERATOR_OR_ONESELF)
 async def revoke(request: Request, who: Member, room_id: str, handle: str) -> Silent:
     await about(request, who, room_id, handle, rooms.Revoke)
     return Silent()
 
 
 @router.put("/mutes/{handle}")
+@may(MODERATOR_OR_ONESELF)
 async def mute(request: Request, who: Member, room_id: str, handle: str) -> Silent:
     await about(request, who, room_id, handle, rooms.Mute)
     return Silent()
 
 
 @router.delete("/mutes/{handle}", status_code=204)
+@may(ONESELF_ON_STAGE)
 async def unmute(request: Request, who: Member, room_id: str, handle: str) -> None:
     await about(request, who, room_id, handle, rooms.Unmute)
 
 
 @router.put("/mutes")
+@may(MODERATOR)
 async def mute_all(request: Request, who: Member, room_id: str) -> Silent:
     await command(request, who, room_id, rooms.MuteAll)
     return Silent()
 
 
 @router.put("/removed/{handle}")
+@may(MODERATOR)
 async def remove(request: Request, who: Member, room_id: str, handle: str) -> Removed:
     await about(request, who, room_id, handle, rooms.Remove)
     return Removed()
 
 
 @router.delete("/removed/{handle}", status_code=204)
+@may(MODERATOR)
 async def restore(request: Request, who: Member, room_id: str, handle: str) -> None:
     await about(request, who, room_id, handle, rooms.Restore)
 
 
 @router.put("/cohosts/{handle}", status_code=204)
+@may(HOST)
 async def add_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await about(request, who, room_id, handle, rooms.AddCohost)
+    await _giving(request, who, room_id, handle, rooms.AddCohost)
 
 
 @router.delete("/cohosts/{handle}", status_code=204)
+@may(HOST)
 async def remove_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
     await about(request, who, room_id, handle, rooms.RemoveCohost)
 
 
 @router.put("/invited/{handle}", status_code=204)
+@may(HOST)
 async def invite(request: Request, who: Member, room_id: str, handle: str) -> None:
-    await about(request, who, room_id, handle, rooms.Invite)
+    await _giving(request, who, room_id, handle, rooms.Invite)
 
 
 @router.delete("/invited/{handle}", status_code=204)
+@may(HOST)
 async def uninvite(request: Request, who: Member, room_id: str, handle: str) -> None:
     await about(request, who, room_id, handle, rooms.Uninvite)
 
@@ -174,8 +204,19 @@ async def command(request: Request, who: Caller, room_id: str, make: Callable[[s
 async def about(
     request: Request, who: Caller, room_id: str, handle: str, make: Callable[[str, str], Command]
 ) -> tuple[Carried, str]:
-    """A command about somebody. The room is asked for first: outside of it nobody learns which handles exist."""
+    """A command that takes something from somebody, whatever stands between the two. The room is asked for first:
+    outside of it nobody learns which handles exist."""
     here = services(request)
     await here.gate.enter(who, room_id)
     target = (await here.people.find(handle)).id
+    return await here.rooms.command(who, room_id, lambda by: make(by, target)), target
+
+
+async def _giving(
+    request: Request, who: Caller, room_id: str, handle: str, make: Callable[[str, str], Command]
+) -> tuple[Carried, str]:
+    """A command that gives something to somebody: nobody, for the host whom they have blocked."""
+    here = services(request)
+    await here.gate.enter(who, room_id)
+    target = await here.people.reachable(who, handle)
     return await here.rooms.command(who, room_id, lambda by: make(by, target)), target

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from parola.api.caller import services
+from parola.api.permissions import ANYONE, may
 from parola.api.problems import problem
 from parola.bus import BusUnavailable, subjects
 from parola.bus.messages import Figures, FiguresOrder, MessageError
@@ -24,53 +25,54 @@ _asking: set[asyncio.Task[list[str]]] = set()
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
+@may(ANYONE)
 async def healthz() -> str:
     return "alive\n"
 
 
 @router.get("/readyz", response_class=Response)
+@may(ANYONE)
 async def readyz(request: Request) -> Response:
-    missing = await _missing(services(request))
-    if missing:
-        return problem(
-            503, "not_ready", f"Missing: {', '.join(missing)}.", {"Retry-After": "1"}, missing=missing
-        )
+    away = await missing(services(request))
+    if away:
+        return problem(503, "not_ready", f"Missing: {', '.join(away)}.", {"Retry-After": "1"}, missing=away)
     return PlainTextResponse("ready\n")
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
+@may(ANYONE)
 async def metrics(request: Request) -> Response:
     here = services(request)
-    missing, media = await asyncio.gather(_missing_in_time(here), _media_figures(here))
+    away, media = await asyncio.gather(_missing_in_time(here), _media_figures(here))
     leases = here.projections.leases
-    text = here.metrics.text(here.feeds.open_streams, missing, len(leases.seen()), len(leases.alive()), media)
+    text = here.metrics.text(here.feeds.open_streams, away, len(leases.seen()), len(leases.alive()), media)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _missing(here: Services) -> list[str]:
+async def missing(here: Services) -> list[str]:
     """What is not there yet for a room to be opened and heard."""
-    missing = []
+    away = []
     try:
         await here.store.ping()
         if here.needs_media:
             await here.projections.leases.look()
     except StoreFull:
-        missing.append("disk")
+        away.append("disk")
     except StoreUnavailable:
-        missing.append("database")
+        away.append("database")
     if not here.bus.connected:
-        missing.append("bus")
+        away.append("bus")
     processes = here.projections.leases.alive().values()
     if here.needs_media and not processes:
-        missing.append("media process")
+        away.append("media process")
     elif here.needs_media and all(lease.is_full for lease in processes):
-        missing.append("media overloaded")
-    return missing
+        away.append("media overloaded")
+    return away
 
 
 async def _missing_in_time(here: Services) -> list[str]:
     """A database that keeps a scrape waiting is missing. Asking is not cut off: that would cost its connection."""
-    asking = asyncio.create_task(_missing(here))
+    asking = asyncio.create_task(missing(here))
     _asking.add(asking)
     asking.add_done_callback(_asking.discard)
     await asyncio.wait({asking}, timeout=_FIGURES_TIMEOUT_S)

@@ -15,6 +15,9 @@ from parola.domain.errors import TooMany
 SIGN_UPS = 60
 SIGN_INS = 60
 COMMANDS = 600
+SAYINGS = 300
+GUESSES = 30
+JOINS = 10
 OPEN_CONNECTIONS = 2000
 
 _MINUTE_S = 60.0
@@ -42,6 +45,9 @@ class Limits:
         self._sign_ups = _Minutes(SIGN_UPS, monotonic)
         self._sign_ins = _Minutes(SIGN_INS, monotonic)
         self._commands = _Minutes(COMMANDS, monotonic)
+        self._sayings = _Minutes(SAYINGS, monotonic)
+        self._joins = _Minutes(JOINS, monotonic)
+        self._guesses = _Minutes(GUESSES, monotonic)
         self._open: Counter[str] = Counter()
 
     def sign_up(self, address: str) -> None:
@@ -52,6 +58,18 @@ class Limits:
 
     def command(self, account_id: str, address: str) -> None:
         self._hit(self._commands, ("account", account_id), ("address", address))
+
+    def join(self, email: str, address: str) -> None:
+        """The waitlist."""
+        self._hit(self._joins, ("email", email[:254].lower()), ("address", address))
+
+    def guess(self, address: str) -> None:
+        """Of a secret: a code or a link."""
+        self._hit(self._guesses, ("address", address))
+
+    def say(self, address: str) -> None:
+        """What a page tells of itself, unasked."""
+        self._hit(self._sayings, ("address", address))
 
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""

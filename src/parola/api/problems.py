@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from parola.domain.errors import Conflict, Invalid, Refusal, TooMany, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound, NotYet, Refusal, TooMany, Unavailable
 from parola.store import HandleTaken, StoreFull, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_ADMINISTRATION = "/api/admin/"
+_CODES = {405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 _MOST_ERRORS = 20
 _LONGEST_FIELD = 200
@@ -41,6 +42,8 @@ class Problem(BaseModel):
     detail: str
     code: str
     errors: list[FieldProblem] | None = None
+    because: str | None = None
+    wanted: int | None = None
 
 
 _PROBLEM: dict[str, Any] = {"description": "Refused", "model": Problem}
@@ -72,6 +75,9 @@ def refused(refusal: Refusal) -> Response:
     more: dict[str, Any] = {}
     if isinstance(refusal, Invalid):
         more["errors"] = [{"field": e.field, "message": e.message} for e in refusal.errors]
+    if isinstance(refusal, NotYet):
+        more["because"] = refusal.because
+        more |= {"wanted": refusal.wanted} if refusal.wanted is not None else {}
     return problem(refusal.status, refusal.code, refusal.detail, headers, **more)
 
 
@@ -105,8 +111,11 @@ def install(app: FastAPI) -> None:
         return problem(422, "invalid", "Some fields are not acceptable.", errors=errors[:_MOST_ERRORS])
 
     @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         status = error.status_code
+        if status == 404 or (status == 405 and request.url.path.startswith(_ADMINISTRATION)):
+            # In the words of everything that is not there; and there is no method that would be allowed.
+            return refused(NotFound())
         code = "malformed" if status == 400 else _CODES.get(status, "refused")
         return problem(status, code, HTTPStatus(status).phrase + ".", dict(error.headers or {}))
 

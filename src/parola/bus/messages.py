@@ -197,6 +197,17 @@ class RoomEvents(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomStarted(Body):
+    """Whoever follows the host may want to know, if they may enter. Said once, by the process that has started it."""
+
+    room_id: str
+    host_id: str
+    title: str
+    access: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerChanged(Body):
     room_id: str
     process_id: str | None
@@ -213,6 +224,24 @@ class Gone(Body):
 @dataclass(frozen=True, slots=True)
 class SessionEnded(Body):
     session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutChanged(Body):
+    """There is a newer version of a feature's plan."""
+
+    feature: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Body):
+    """A page says how long its connection took to the first sound."""
+
+    room_id: str
+    connection_id: str
+    account_id: str | None
+    ms: int
 
 
 @dataclass(frozen=True, slots=True)

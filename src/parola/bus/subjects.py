@@ -1,7 +1,10 @@
 """The names under which processes talk to each other."""
 
 MEDIA_GONE = "media.gone"
+ROOM_STARTED = "rooms.started"
 SESSION_ENDED = "session.ended"
+ROLLOUT_CHANGED = "rollout.changed"
+ROLLOUT_HEARD = "rollout.heard"
 PRESENCE = "media.presence"
 READING = "web.reading"
 NOBODY = "media.nobody"

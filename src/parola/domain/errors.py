@@ -4,6 +4,7 @@ Refusal
  ├── Malformed    400  bytes that are not what they claim to be
  ├── NotSignedIn  401  a guest's command, or credentials that do not hold
  ├── Forbidden    403  a named rule says no
+ │    └── NotYet       what is not for everyone yet
  ├── NotFound     404  it does not exist, or the caller may not know that it does
  ├── Conflict     409  the state it would need is not the state there is
  ├── TooLarge     413  · Unsupported 415
@@ -45,6 +46,16 @@ class NotSignedIn(Refusal):
 
 class Forbidden(Refusal):
     status = 403
+
+
+class NotYet(Forbidden):
+    """Something that is not for everyone yet. `because` is stable and for programs, as `code` is; `wanted` is the
+    number that would change it, where there is one."""
+
+    def __init__(self, code: str, detail: str, because: str, wanted: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.because = because
+        self.wanted = wanted
 
 
 class NotFound(Refusal):

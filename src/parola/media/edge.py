@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from parola.bus.frame import Frame
-from parola.domain.rooms import Access, Event, Lifecycle, PersonUninvited, Room
+from parola.domain.rooms import Event, Lifecycle, PersonUninvited, Room
 from parola.media.fanout import Sender, SenderFull
 from parola.media.listener import Listener
 from parola.media.outputs import MAIN, mix_minus
@@ -76,6 +76,15 @@ class EdgeRoom:
         self.listeners[listener.connection_id] = listener
         if listener.account_id is not None:
             self._of_account.setdefault(listener.account_id, set()).add(listener)
+
+    def has_place_for(self, account_id: str | None) -> bool:
+        """As far as the limit goes. Whoever is here already may connect anew; who has the floor, or leads the
+        room, is no listener."""
+        if account_id is not None and (account_id in self._of_account or self._is_needed(account_id)):
+            return True
+        needed = {self.room.host, *self.room.cohosts, *(speaker.account for speaker in self.room.speakers)}
+        listening = len(self.listeners) - sum(len(self._of_account.get(one, ())) for one in needed)
+        return self.room.listeners_at_most is None or listening < self.room.listeners_at_most
 
     def connected(self, listener: Listener, now: float) -> None:
         try:
@@ -214,7 +223,7 @@ class EdgeRoom:
                 listener.close("room_ended")
             return
         uninvited = {e.account for e in events if isinstance(e, PersonUninvited)}
-        put_out = after.removed | (uninvited if after.access is not Access.OPEN else set())
+        put_out = after.removed | after.shut_out | (set() if after.access.asks_nobody else uninvited)
         for account_id in put_out:
             for listener in self._theirs(account_id):
                 listener.close("removed")
@@ -224,6 +233,9 @@ class EdgeRoom:
             for account_id in has_floor ^ {speaker.account for speaker in before.speakers}:
                 for listener in self._theirs(account_id):
                     self._seating.reseat(listener, account_id in has_floor, now)
+
+    def _is_needed(self, account_id: str) -> bool:
+        return self.room.has_floor(account_id) or self.room.is_moderator(account_id)
 
     def _theirs(self, account_id: str) -> list[Listener]:
         return list(self._of_account.get(account_id, ()))

@@ -31,6 +31,7 @@ from parola.bus.messages import (
 )
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from parola.domain.rooms import Lifecycle
+from parola.media.edge import EdgeRoom
 from parola.media.listener import Listener
 from parola.media.load import Newcomer
 from parola.media.peer import Peer
@@ -102,8 +103,7 @@ class OrderDesk:
             await process.projections.catch_up(order.room_id, order.seq)
             if edge.room.state is not Lifecycle.LIVE:
                 raise Conflict("not_live", "This room is not live.")
-            if order.account_id is not None and order.account_id in edge.room.removed:
-                raise Forbidden("removed", "You were removed from this room.")
+            _check_may_hear(edge, order.account_id)
             listener = Listener(
                 edge,
                 order.account_id,
@@ -230,6 +230,17 @@ class OrderDesk:
             stream_id=stream_id or "",
         )
         return peer, answer
+
+
+def _check_may_hear(edge: EdgeRoom, account_id: str | None) -> None:
+    """The web process's word on places may be some moments old; here nobody comes in between."""
+    room = edge.room
+    if account_id is not None and account_id in room.shut_out:
+        raise NotFound()
+    if account_id is not None and account_id in room.removed:
+        raise Forbidden("removed", "You were removed from this room.")
+    if room.listeners_at_most is not None and not edge.has_place_for(account_id):
+        raise Conflict("room_full", "This room takes no more listeners.")
 
 
 def _parse(text: str, direction: str) -> sdp.Offer:

@@ -7,7 +7,7 @@ not folded but taken as a hint to read SQL; what no message said is found by com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
 import structlog
@@ -29,12 +29,16 @@ _ANSWER_TIMEOUT_S = 0.5
 
 
 class Projections:
-    """`run` keeps them true; without it they move only by messages and `compare`."""
+    """`run` keeps them true; without it they move only by messages and `compare`. `with_blocks`: who is barred from
+    the rooms of each host is known too."""
 
-    def __init__(self, store: Store, bus: Bus, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, monotonic: Callable[[], float], with_blocks: bool = False
+    ) -> None:
         self._store = store
         self._bus = bus
         self._monotonic = monotonic
+        self._with_blocks = with_blocks
         self.leases = Leases(store, monotonic, self._answers)
         self._rooms: dict[str, Watched] = {}
         self._subscriptions: dict[str, list[Subscription]] = {}
@@ -94,7 +98,7 @@ class Projections:
         )
 
     async def compare(self) -> None:
-        """One query for all open rooms. Raises StoreUnavailable."""
+        """One query for all open rooms, and one for blocks. Raises StoreUnavailable."""
         asked_at = self._monotonic()
         heads = await self._store.rooms.heads(self._rooms)
         for room_id, head in heads.items():
@@ -103,6 +107,7 @@ class Projections:
                 await self._meet(watched, head)
                 if watched.room.seq >= head.seq:
                     watched.compared_at = asked_at
+        await self._read_blocks(self._rooms.values())
 
     async def _open(self, room_id: str) -> Watched:
         """Listens first, reads then and compares at last, so that nothing falls between."""
@@ -123,6 +128,7 @@ class Projections:
             asked_at = self._monotonic()
             await self._meet(watched, (await self._store.rooms.heads([room_id]))[room_id])
             watched.compared_at = asked_at
+            await self._read_blocks([watched])
         except BaseException:
             self._rooms.pop(room_id, None)
             for subscription in subscriptions:
@@ -172,6 +178,15 @@ class Projections:
         fresh = tuple(e for e in events if e.seq > watched.room.seq)
         if fresh:
             watched.apply(fresh)
+
+    async def _read_blocks(self, some: Iterable[Watched]) -> None:
+        """One query for all. A room that was not live when it was made may have missed a block since."""
+        if not self._with_blocks:
+            return
+        asked = [(watched, watched.room.state) for watched in some]
+        barred = await self._store.relations.barred(watched.room.host for watched, _ in asked)
+        for watched, state in asked:
+            watched.barred = barred[watched.room.host] if watched.room.state is state else None
 
     def _lock(self, room_id: str) -> asyncio.Lock:
         return self._locks.setdefault(room_id, asyncio.Lock())

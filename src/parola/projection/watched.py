@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from parola.domain.rooms import Event, Room, fold
+from parola.domain.rooms import Event, Lifecycle, Room, fold
 
 _log = structlog.get_logger(__name__)
 
@@ -24,6 +24,9 @@ class Watched:
         self.watchers = 0
         self.compared_at = float("-inf")
         """When SQL was last seen to have nothing newer, in monotonic seconds."""
+        self.barred: frozenset[str] | None = None
+        """Between whom and the host a block stands, as of `compared_at`; None where that is not known. What came since
+        the room is live stands in the room itself, so that the two together never know too little."""
         self._catch_up = catch_up
         self._on_change: list[OnChange] = []
         self._on_owner: list[OnOwner] = []
@@ -47,6 +50,8 @@ class Watched:
         """Folds events that follow the room's seq."""
         before = self.room
         self.room = fold(before, events)
+        if before.state is not Lifecycle.LIVE:
+            self.barred = None  # a block that was made until now left no mark in the room
         for listener in list(self._on_change):
             _guarded(listener, before, events, self.room)
 

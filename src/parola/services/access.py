@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from parola.domain.errors import NotFound
-from parola.domain.rooms import Access, Lifecycle, Room, check_entry
+from parola.domain.rooms import Lifecycle, Room, check_entry
 from parola.projection import Projections
 from parola.services.caller import Caller
 from parola.store import Store
@@ -25,9 +25,9 @@ class Gate:
         removal before that was answered."""
         room = self._projections.fresh(room_id)
         account = caller.account_id
-        if room is None or room.access is not Access.OPEN or room.state is not Lifecycle.LIVE:
+        if room is None or not room.access.asks_nobody or room.state is not Lifecycle.LIVE:
             return await self.enter(caller, room_id)
-        if account in room.removed or (account is None and not room.guests):
+        if not room.guests if account is None else self._may_be_barred(room, account):
             return await self.enter(caller, room_id)
         return room
 
@@ -38,5 +38,11 @@ class Gate:
         seen = await self._store.rooms.load_for(wanted, caller.account_id)
         if seen is None:
             raise NotFound()
-        check_entry(seen.room, caller.account_id, seen.follows_host)
+        check_entry(seen.room, caller.account_id, seen.ties)
         return seen.room
+
+    def _may_be_barred(self, room: Room, account: str) -> bool:
+        """Blocks of before the room was live are those of its host, those of since then stand in the room."""
+        watched = self._projections.watched(room.id)
+        known = watched.barred if watched is not None else None
+        return known is None or account in known or account in room.removed or account in room.shut_out

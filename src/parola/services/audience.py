@@ -79,6 +79,11 @@ class Audience:
         here = self._rooms.get(room.id)
         return here.some(room, most) if here is not None else []
 
+    def has(self, room_id: str, account_id: str | None) -> bool:
+        """Whether somebody listens there; of guests nobody can say."""
+        here = self._rooms.get(room_id)
+        return here is not None and account_id is not None and here.has_listener(account_id)
+
     def connected_speakers(self, room_id: str) -> frozenset[str]:
         here = self._rooms.get(room_id)
         return here.connected_speakers if here is not None else frozenset()
@@ -94,6 +99,20 @@ class Audience:
         return not any(self._missing.values()) and all(
             self._heard_at.get(process_id, float("-inf")) >= since for process_id in process_ids
         )
+
+    def rooms(self) -> list[str]:
+        """Where anybody is connected."""
+        return list(self._rooms)
+
+    def hearing(self, room_id: str) -> int:
+        """Who hears without speaking: an account once, each guest's connection once."""
+        here = self._rooms.get(room_id)
+        return here.hearing if here is not None else 0
+
+    def listens(self, room_id: str, connection_id: str, account_id: str | None) -> bool:
+        """Whether this is a listener's connection to the room, and theirs."""
+        here = self._rooms.get(room_id)
+        return here is not None and here.listens(connection_id, account_id)
 
     def lost(self, room_id: str) -> list[Lost]:
         """Connections of a room that died with their processes not long ago."""

@@ -18,9 +18,9 @@ import structlog
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
 from parola.bus.messages import Levels, MessageError, Strayed
 from parola.domain.rooms import (
-    Access,
     Event,
     PersonRemoved,
+    PersonShutOut,
     PersonUninvited,
     Room,
     RoomEnded,
@@ -37,7 +37,7 @@ from parola.services.pace import back_within_ms, passing_every_s
 from parola.services.presence import Lost
 from parola.services.readers import Reader, Told, event_text
 from parola.services.remembered import Remembered
-from parola.services.views import Views, you
+from parola.services.views import Views, on_stage, you
 from parola.store import Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -76,6 +76,8 @@ class Feed:
         self._remembered = Remembered()
         self._shown: tuple[Room, int, frozenset[str], float, bytes] | None = None
         self._showing = asyncio.Lock()
+        self._blockers: frozenset[str] | None = frozenset()
+        """Who has blocked somebody on stage; None for too many."""
         self._batches: asyncio.Queue[tuple[Room, tuple[Event, ...]] | None] = asyncio.Queue()
         self._levels: dict[str, float] = {}
         self._told_count: int | None = None
@@ -110,7 +112,12 @@ class Feed:
         StoreUnavailable."""
         async with self._showing:
             room, base = await self._base()
-        mine = base[:-1] + b',"you":' + orjson.dumps(you(room, caller)) + b"}"
+        mine = (
+            base[:-1]
+            + b',"you":'
+            + orjson.dumps(you(room, caller, await self._is_warned(room, caller)))
+            + b"}"
+        )
         return room, event_text("snapshot", mine, room.seq)
 
     async def since(self, after: int, until: int) -> list[bytes]:
@@ -176,8 +183,18 @@ class Feed:
         count, connected = self._audience.count(room), self._audience.connected_speakers(room.id)
         if self._shown is None or self._shown[:3] != (room, count, connected) or now >= self._shown[3]:
             base = orjson.dumps(await self._views.shared(room))
+            self._blockers = await self._store.relations.blockers_of(on_stage(room))
             self._shown = (room, count, connected, now + _SHOWN_S, base)
         return room, self._shown[4]
+
+    async def _is_warned(self, room: Room, caller: Caller) -> bool:
+        """Whoever has blocked somebody on stage; as old as the names are, and read for all of a crowd at once."""
+        viewer, stage = caller.account_id, on_stage(room)
+        if viewer is None or not stage:
+            return False
+        if self._blockers is not None and viewer not in self._blockers:
+            return False
+        return bool(await self._store.relations.blocked_among(viewer, stage))
 
     async def _passing_message(self, message: Message) -> None:
         with contextlib.suppress(MessageError):
@@ -273,9 +290,9 @@ class Feed:
 def _ends(room: Room, event: Event) -> frozenset[str] | None:
     if isinstance(event, RoomEnded):
         return frozenset()
-    if isinstance(event, PersonRemoved):
+    if isinstance(event, PersonRemoved | PersonShutOut):
         return frozenset({event.account})
-    if isinstance(event, PersonUninvited) and room.access is not Access.OPEN:
+    if isinstance(event, PersonUninvited) and not room.access.asks_nobody:
         return frozenset({event.account})
     return None
 

@@ -6,35 +6,32 @@ Whoever joins is brought up to date first, from memory where that will do: a cro
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+import contextlib
+import functools
+from collections.abc import AsyncGenerator
 from weakref import WeakValueDictionary
 
-import structlog
-
-from parola.bus import Bus, Message, subjects
-from parola.bus.messages import SessionEnded
+from parola.bus import Bus
 from parola.domain.errors import Refusal
-from parola.domain.rooms import Lifecycle, Room, check_entry
+from parola.domain.rooms import Lifecycle, Room, Ties, check_entry
 from parola.projection import Projections
 from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.feed import MOST_REPLAYED, Feed, reconnect_text
-from parola.services.pace import COMMENT_EVERY_S, back_within_ms
+from parola.services.pace import back_within_ms
+from parola.services.pieces import pieces
 from parola.services.presence import Lost
-from parola.services.readers import Outlet, Reader, Told, comment_text
-from parola.services.turns import Turns
+from parola.services.readers import Outlet, Reader
+from parola.services.streams import Streams
 from parola.services.views import Views
-from parola.store import Store, StoreUnavailable
+from parola.store import Store
 
-_log = structlog.get_logger(__name__)
-
-_SESSIONS_EVERY_S = 5.0
+_FORGET_EVERY_S = 5.0
 
 
 class Feeds:
-    """All open streams of a web process. `run` keeps them open, and keeps watch over their sessions."""
+    """All open streams of rooms in a web process. `run` keeps them open, as all of `streams`."""
 
     def __init__(
         self,
@@ -43,8 +40,8 @@ class Feeds:
         projections: Projections,
         audience: Audience,
         views: Views,
+        streams: Streams,
         now: Clock,
-        comment_every_s: float = COMMENT_EVERY_S,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -54,9 +51,7 @@ class Feeds:
         self._now = now
         self._feeds: dict[str, Feed] = {}
         self._rooms: dict[Reader, str] = {}
-        self._sessions: defaultdict[str, set[Reader]] = defaultdict(set)
-        comment = Told(comment_text(), may_be_dropped=True)
-        self._comments = Turns(comment_every_s, lambda reader: reader.tell(comment))
+        self.streams = streams
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closing: set[asyncio.Task[None]] = set()
         audience.on_change(self._presence_changed)
@@ -78,12 +73,10 @@ class Feeds:
         return found
 
     async def run(self) -> None:
-        await self._bus.subscribe(subjects.SESSION_ENDED, self._session_ended)
-        await asyncio.gather(self._comments.run(), self._keep_watch())
+        await asyncio.gather(self.streams.run(), self._forget_silent())
 
     def close(self) -> None:
-        for reader in list(self._rooms):
-            reader.end()
+        self.streams.close()
 
     async def follow(self, caller: Caller, room: Room, last_seq: int | None, outlet: Outlet) -> None:
         """A reader's stream goes to `outlet` until the room, their right or the other side ends it: what they missed,
@@ -99,16 +92,10 @@ class Feeds:
 
     async def read(self, caller: Caller, room: Room, last_seq: int | None) -> AsyncGenerator[bytes]:
         """The same, for whoever takes one piece after the other."""
-        pieces = _Pieces()
-        following = asyncio.ensure_future(self.follow(caller, room, last_seq, pieces))
-        try:
-            while (text := await pieces.take()) is not None:
-                yield text
-            await following
-        finally:
-            pieces.on_lost()
-            following.cancel()
-            await asyncio.gather(following, *self._closing, return_exceptions=True)
+        begin = functools.partial(self.follow, caller, room, last_seq)
+        async with contextlib.aclosing(pieces(begin, lambda: self._closing)) as told:
+            async for piece in told:
+                yield piece
 
     async def _join(self, room_id: str, reader: Reader) -> Feed:
         async with self._opening.setdefault(room_id, asyncio.Lock()):
@@ -118,9 +105,7 @@ class Feeds:
             # Also one that has left meanwhile: it is the one whose leaving closes what was opened for it.
             feed.readers.add(reader)
             self._rooms[reader] = room_id
-            self._comments.add(reader)
-            if reader.session_id is not None:
-                self._sessions[reader.session_id].add(reader)
+            self.streams.add(reader)
         if reader.over:
             self._ended(reader)
         return feed
@@ -166,11 +151,7 @@ class Feeds:
         room_id = self._rooms.pop(reader, None)
         if room_id is None:
             return
-        self._comments.remove(reader)
-        if reader.session_id is not None:
-            self._sessions[reader.session_id].discard(reader)
-            if not self._sessions[reader.session_id]:
-                del self._sessions[reader.session_id]
+        self.streams.remove(reader)
         feed = self._feeds[room_id]
         feed.readers.discard(reader)
         if not feed.readers:
@@ -185,6 +166,11 @@ class Feeds:
                 await feed.stop()
                 await self._projections.unwatch(room_id)
 
+    async def _forget_silent(self) -> None:
+        while True:
+            await asyncio.sleep(_FORGET_EVERY_S)
+            self._audience.forget_silent(self._projections.leases.alive())
+
     def _presence_changed(self, room_id: str) -> None:
         if room_id in self._feeds:
             self._feeds[room_id].presence_changed()
@@ -193,64 +179,12 @@ class Feeds:
         if room_id in self._feeds and len(lost):
             self._feeds[room_id].connections_gone(lost)
 
-    async def _session_ended(self, message: Message) -> None:
-        self._end_sessions({SessionEnded.from_bytes(message.data).session_id})
-
-    async def _keep_watch(self) -> None:
-        while True:
-            await asyncio.sleep(_SESSIONS_EVERY_S)
-            try:
-                await self._check_sessions()
-                self._audience.forget_silent(self._projections.leases.alive())
-            except StoreUnavailable:
-                _log.warning("feeds.store_away")
-
-    async def _check_sessions(self) -> None:
-        """A lost message must not keep a stream of an ended session open."""
-        ids = set(self._sessions)
-        if ids:
-            self._end_sessions(ids - await self._store.sessions.alive(ids))
-
-    def _end_sessions(self, ids: set[str]) -> None:
-        for session_id in ids:
-            for reader in list(self._sessions.get(session_id, ())):
-                reader.end()
-
-
-class _Pieces:
-    """An outlet whose pieces are taken one by one."""
-
-    def __init__(self) -> None:
-        self.on_lost: Callable[[], None] = lambda: None
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._unread = 0
-
-    def write(self, text: bytes) -> None:
-        self._unread += _weight(text)
-        self._queue.put_nowait(text)
-
-    def unread(self) -> int:
-        return self._unread
-
-    def close(self) -> None:
-        self._queue.put_nowait(None)
-
-    async def take(self) -> bytes | None:
-        text = await self._queue.get()
-        self._unread -= _weight(text) if text is not None else 0
-        return text
-
-
-def _weight(text: bytes) -> int:
-    """With what a piece takes of memory by waiting."""
-    return len(text) + 1024
-
 
 def _still_enters(room: Room, caller: Caller) -> bool:
     """Whom the gate let in may have been removed before the stream began: that event is in `room` and will not be told
-    again. Following was the gate's to ask; it counts until the next entry."""
+    again; a block leaves a mark in `room`, too. Following was the gate's to ask; it counts until the next entry."""
     try:
-        check_entry(room, caller.account_id, follows_host=True)
+        check_entry(room, caller.account_id, Ties(follows=True, followed=True))
     except Refusal:
         return False
     return True

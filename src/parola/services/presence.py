@@ -71,6 +71,21 @@ class RoomPresence:
         with_floor = {speaker.account for speaker in room.speakers}
         return list(islice((id for id in self._accounts if id not in with_floor), most))
 
+    def has_listener(self, account_id: str) -> bool:
+        return account_id in self._accounts
+
+    @property
+    def hearing(self) -> int:
+        """Of those who listen, who does not speak as well."""
+        both = sum(account in self._accounts for account in self._speakers)
+        return self._guests + len(self._accounts) - both
+
+    def listens(self, connection_id: str, account_id: str | None) -> bool:
+        """Whether a listener's connection, by full name, is there and theirs."""
+        process_id, _, name = connection_id.partition(".")
+        through = self.through.get(process_id)
+        return through is not None and through.listeners.get(name, "") == account_id
+
     @property
     def connected_speakers(self) -> frozenset[str]:
         return frozenset(self._speakers)

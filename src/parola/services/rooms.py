@@ -12,7 +12,7 @@ import prometheus_client as prometheus
 import structlog
 
 from parola.bus import Bus, BusUnavailable, subjects
-from parola.bus.messages import MessageError, RoomEvents, Settled, SettleOrder
+from parola.bus.messages import MessageError, RoomEvents, RoomStarted, Settled, SettleOrder
 from parola.domain import people, rooms
 from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
@@ -20,6 +20,7 @@ from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.hosting import Hosting
 from parola.store import BadCursor, Page, SeqConflict, Store, Wanted
 
 _log = structlog.get_logger(__name__)
@@ -34,9 +35,22 @@ _SILENCING = (
     rooms.SpeakerMuted,
     rooms.PersonRemoved,
     rooms.PersonUninvited,
+    rooms.PersonShutOut,
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
+_SILENCING_COMMANDS = (
+    rooms.Revoke,
+    rooms.Mute,
+    rooms.MuteAll,
+    rooms.Remove,
+    rooms.Uninvite,
+    rooms.End,
+    rooms.Close,
+    rooms.Silence,
+    rooms.Next,
+    rooms.ShutOut,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,7 @@ class Rooms:
         bus: Bus,
         gate: Gate,
         projections: Projections,
+        hosting: Hosting,
         now: Clock,
         monotonic: Callable[[], float],
         capacity: int,
@@ -63,6 +78,7 @@ class Rooms:
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._hosting = hosting
         self._now = now
         self._monotonic = monotonic
         self._capacity = capacity
@@ -79,21 +95,40 @@ class Rooms:
         )
 
     async def open(
-        self, caller: Caller, title: str, access: str, guests: bool | None, starts_at: datetime | None
+        self,
+        caller: Caller,
+        title: str,
+        access: str,
+        guests: bool | None,
+        starts_at: datetime | None,
+        listeners_at_most: int | None = None,
     ) -> Room:
-        """Raises NotSignedIn, Invalid."""
+        """Raises NotSignedIn, Invalid, NotYet."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
             raise Invalid.field("starts_at", "This is not in the future.")
-        if guests and access != Access.OPEN:
-            raise Invalid.field("guests", "Guests come only into open rooms.")
+        kind = Access(access)
+        if guests and not kind.asks_nobody:
+            raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
+        terms = await self._hosting.admit(host, kind, guests)
         events = rooms.create(
-            room_id, host, clean, Access(access), guests is not False, starts_at, now, self._capacity
+            room_id,
+            host,
+            clean,
+            kind,
+            terms.policies.guests if guests is None else guests,
+            starts_at,
+            now,
+            capacity=self._capacity,
+            listeners_at_most=listeners_at_most,
+            terms=terms,
         )
         room = rooms.fold(None, events)
         await self._store.rooms.create(room, events)
+        if room.state is Lifecycle.LIVE:
+            await self._tell_started(room)
         return room
 
     async def page(self, caller: Caller, wanted: Wanted, cursor: str | None, limit: int) -> Page:
@@ -106,26 +141,40 @@ class Rooms:
         except BadCursor as error:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
 
+    async def start(self, caller: Caller, room_id: str) -> Carried:
+        """A scheduled room, under the terms of this moment. Raises as `command` does, and NotYet."""
+        room = await self._gate.enter(caller, room_id)
+        by = caller.signed_in().account.id
+        rooms.decide(room, rooms.Start(by), self._now())  # who may not is told so first
+        terms = await self._hosting.admit(by, room.access, room.guests)
+        return await self.command(caller, room_id, lambda by: rooms.Start(by, terms))
+
     async def command(self, caller: Caller, room_id: str, make: Callable[[str], Command]) -> Carried:
         """Carries out a member's command. Raises every Refusal there is; Unavailable("not_confirmed") when nobody
         could say that the silence it asks for has come: then the event stands all the same."""
         by = caller.signed_in().account.id
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
 
+    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence) -> Carried:
+        """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
+        has let it in. Raises as `command` does."""
+        return await self._carry_out(command, self._now, lambda: self._load(room_id))
+
     async def come_about(self, room_id: str, command: Command, due_at: datetime | None = None) -> Carried:
-        """Carries out a command of the house's own. It is decided as of `due_at` where the wall clock lags behind.
-        Raises as `command`; what another process has carried out already leads to nothing."""
+        """Carries out a command of the house's own, or what a member did elsewhere means for this room: nobody is asked
+        at the gate. It is decided as of `due_at` where the wall clock lags behind. Raises as `command`; what another
+        process has carried out already leads to nothing."""
 
         def now() -> datetime:
             return max(self._now(), due_at) if due_at is not None else self._now()
 
-        async def load() -> Room:
-            room = await self._store.rooms.load(room_id)
-            if room is None:
-                raise NotFound()
-            return room
+        return await self._carry_out(command, now, lambda: self._load(room_id))
 
-        return await self._carry_out(command, now, load)
+    async def _load(self, room_id: str) -> Room:
+        room = await self._store.rooms.load(room_id)
+        if room is None:
+            raise NotFound()
+        return room
 
     async def _carry_out(self, command: Command, now: Clock, load: Callable[[], Awaitable[Room]]) -> Carried:
         for _ in range(_TRIES):
@@ -133,7 +182,7 @@ class Rooms:
             try:
                 events = rooms.decide(before, command, now())
             except Conflict:
-                if isinstance(command, rooms.End):
+                if isinstance(command, rooms.End | rooms.Close):
                     # Whoever ends it again because nobody confirmed the silence is told "not live" only when it is so.
                     await self._settle_to(before)
                 raise
@@ -148,22 +197,15 @@ class Rooms:
                 continue
             self._projections.decided(before.id, events)
             await self._publish(before.id, events)
+            if isinstance(command, rooms.Start):
+                await self._tell_started(after)
             if any(isinstance(event, _SILENCING) for event in events):
                 await self._settle_to(after)
             return Carried(after, events)
         raise Unavailable("busy", "Too many are changing this room at once.", 1)
 
     async def _settle(self, room: Room, command: Command) -> None:
-        if isinstance(
-            command,
-            rooms.Revoke
-            | rooms.Next
-            | rooms.Mute
-            | rooms.MuteAll
-            | rooms.Remove
-            | rooms.Uninvite
-            | rooms.End,
-        ):
+        if isinstance(command, _SILENCING_COMMANDS):
             await self._settle_to(room)
 
     async def _settle_to(self, room: Room) -> None:
@@ -193,6 +235,15 @@ class Rooms:
     async def _ask_to_settle(self, owner: str, room: Room, timeout_s: float) -> None:
         order = SettleOrder(room.id, room.seq).to_bytes()
         Settled.from_bytes(await self._bus.request(subjects.media(owner, "settle"), order, timeout_s))
+
+    async def _tell_started(self, room: Room) -> None:
+        """Once, whatever the number of followers: who is connected where, each web process knows for itself."""
+        at = room.started_at.isoformat() if room.started_at is not None else ""
+        started = RoomStarted(room.id, room.host, room.title, room.access.value, at)
+        try:
+            await self._bus.publish(subjects.ROOM_STARTED, started.to_bytes())
+        except BusUnavailable:
+            _log.warning("room.start_not_told", room=room.id)  # it is in the lists all the same
 
     async def _publish(self, room_id: str, events: tuple[Event, ...]) -> None:
         body = RoomEvents(room_id, [encode_event(event) for event in events])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +16,7 @@ from parola.domain.errors import Forbidden, Invalid, NotSignedIn
 from parola.services.caller import GUEST, Caller, Member
 from parola.services.clock import Clock
 from parola.services.passwords import Passwords
-from parola.store import Account, Store
+from parola.store import Account, InviteSpent, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -44,29 +45,30 @@ class Sessions:
         return Caller(Member(session.account, session.id)) if session is not None else GUEST
 
     async def sign_up(self, handle: str, name: str, password: str, invite: str | None) -> SignedIn:
-        """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed")."""
-        handle, name = people.parse_handle(handle), people.parse_name(name)
+        """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed"). A
+        code that holds says who invited, also where nobody needs one."""
+        handle, name = people.parse_new_handle(handle), people.parse_name(name)
         password = people.parse_password(password)
         if self._registration == "closed":
             raise Forbidden("registration_closed", "This server takes no new accounts.")
         account_id = secrets.token_urlsafe(16)
-        if self._registration == "invite":
-            redeemed = invite is not None and await self._store.invites.redeem(
-                _hash(invite), account_id, self._now()
-            )
-            if not redeemed:
-                raise Forbidden("invite_required", "This server takes new accounts by invitation only.")
+        # Before the slow hash, so that who guesses costs little; what counts is that it holds when it is used.
+        holds = invite is not None and await self._store.invites.find_open(invite, self._now()) is not None
+        code = invite if holds else None
+        if code is None and self._registration == "invite":
+            raise _invite_required()
+        password_hash = await self._passwords.hash(password)
         try:
-            password_hash = await self._passwords.hash(password)
-            account = await self._store.accounts.add(account_id, handle, name, password_hash, self._now())
-        except BaseException:
-            if self._registration == "invite" and invite is not None:
-                await self._store.invites.release(_hash(invite), account_id)
-            raise
+            account = await self._store.accounts.add(
+                account_id, handle, name, password_hash, self._now(), code
+            )
+        except InviteSpent as error:
+            raise _invite_required() from error
         return await self._begin(account)
 
     async def sign_in(self, handle: str, password: str) -> SignedIn:
-        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong."""
+        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong, and
+        Forbidden("suspended") only to who knows the password."""
         try:
             account = await self._store.accounts.by_handle(people.parse_handle(handle))
         except Invalid:
@@ -76,27 +78,32 @@ class Sessions:
             or account is None
         ):
             raise NotSignedIn("wrong_credentials", "Handle and password do not belong together.")
+        if account.suspended:
+            raise Forbidden("suspended", "This account is suspended.")
         return await self._begin(account)
 
     async def sign_out(self, caller: Caller) -> None:
         """Ends the session, and with it its event streams and connections."""
         session_id = caller.signed_in().session_id
         await self._store.sessions.end(session_id)
+        await self.tell_ended([session_id])
+
+    async def tell_ended(self, session_ids: Iterable[str]) -> None:
+        """To every process, whose streams and connections of these sessions end."""
         try:
-            await self._bus.publish(subjects.SESSION_ENDED, SessionEnded(session_id).to_bytes())
+            for session_id in session_ids:
+                await self._bus.publish(subjects.SESSION_ENDED, SessionEnded(session_id).to_bytes())
         except BusUnavailable:
             _log.warning("session.end_not_told")  # every process finds out by itself within seconds
-
-    async def create_invite(self) -> str:
-        """A code for one account."""
-        code = secrets.token_urlsafe(12)
-        await self._store.invites.add(_hash(code), self._now())
-        return code
 
     async def _begin(self, account: Account) -> SignedIn:
         token = secrets.token_urlsafe(32)
         await self._store.sessions.add(secrets.token_urlsafe(16), _hash(token), account.id, self._now())
         return SignedIn(account, token)
+
+
+def _invite_required() -> Forbidden:
+    return Forbidden("invite_required", "This server takes new accounts by invitation only.")
 
 
 def _hash(token: str) -> str:

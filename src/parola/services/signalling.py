@@ -28,9 +28,12 @@ from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from parola.domain.rooms import Lifecycle, Room
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.audience import Audience
 from parola.services.caller import Caller
+from parola.services.days import Days
 from parola.services.placement import Placement, Refusals, retry_after_s
-from parola.store import Lease, Store
+from parola.services.tallies import Tallies
+from parola.store import Lease, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -47,12 +50,23 @@ _Answer = TypeVar("_Answer", bound=Body)
 
 class Signalling:
     def __init__(
-        self, store: Store, bus: Bus, gate: Gate, projections: Projections, monotonic: Callable[[], float]
+        self,
+        store: Store,
+        bus: Bus,
+        gate: Gate,
+        projections: Projections,
+        audience: Audience,
+        days: Days,
+        monotonic: Callable[[], float],
+        tallies: Tallies,
     ) -> None:
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._audience = audience
+        self._tallies = tallies
+        self._days = days
         self._placement = Placement()
         self._refusals = Refusals(monotonic)
         self.takeovers = prometheus.Counter(
@@ -60,11 +74,27 @@ class Signalling:
         )
 
     async def listen(self, caller: Caller, room_id: str, offer: str, channel: str, address: str) -> Connected:
-        """WHEP. Raises Refusals: not_found, removed, not_live, bad_sdp, full."""
+        """WHEP. Raises Refusals: not_found, removed, not_live, room_full, bad_sdp, full."""
+        try:
+            connected = await self._listen(caller, room_id, offer, channel, address)
+        except Refusal as refusal:
+            if refusal.status >= 500:
+                self._tallies.failed(room_id)
+            raise
+        except StoreUnavailable:
+            self._tallies.failed(room_id)
+            raise
+        self._tallies.joined(room_id, caller.account_id)
+        return connected
+
+    async def _listen(
+        self, caller: Caller, room_id: str, offer: str, channel: str, address: str
+    ) -> Connected:
         room = _check_live(await self._gate.admit(caller, room_id))
         if channel != "main":
             raise NotFound()
         refusal: Refusal = Unavailable("full", "No media process can take this connection now.", 2)
+        self._check_place(room, caller.account_id)
         has_floor = caller.account_id is not None and room.has_floor(caller.account_id)
         if not has_floor and self._placement.all_full(await self._alive()):
             raise await self._full()
@@ -85,6 +115,7 @@ class Signalling:
                 refusal = error
                 continue
             if answer is not None:
+                self._days.note(caller)
                 return answer
         raise await self._full() if refusal.code == "full" else refusal
 
@@ -102,6 +133,7 @@ class Signalling:
             order = WhipOrder(room.id, member.account.id, member.session_id, address, epoch, room.seq, offer)
             answer = await self._ask(owner, "whip", order.to_bytes())
             if answer is not None:
+                self._days.note(caller)
                 return answer
         raise Unavailable("owner_unreachable", "The server that mixes this room cannot be reached.", 1)
 
@@ -129,6 +161,14 @@ class Signalling:
             raise NotFound() from error
         except BusUnavailable as error:
             raise Unavailable("media_away", "The media process does not answer.", 1) from error
+
+    def _check_place(self, room: Room, account_id: str | None) -> None:
+        """As far as this process has heard of the others' listeners; of its own, each media process is sure."""
+        if room.listeners_at_most is None or self._audience.count(room) < room.listeners_at_most:
+            return
+        is_needed = account_id is not None and (room.has_floor(account_id) or room.is_moderator(account_id))
+        if not is_needed and not self._audience.has(room.id, account_id):
+            raise Conflict("room_full", "This room takes no more listeners.")
 
     async def _full(self) -> Unavailable:
         least = min((lease.load for lease in (await self._alive()).values()), default=1.0)

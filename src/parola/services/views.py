@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from parola.bus.messages import RoomStarted
 from parola.domain import rooms as r
-from parola.domain.rooms import Event, HandRaised, PersonInvited, PersonUninvited, Room, Turn
+from parola.domain.rooms import (
+    Event,
+    HandRaised,
+    PersonInvited,
+    PersonLetIn,
+    PersonShutOut,
+    PersonUninvited,
+    Room,
+    Turn,
+)
 from parola.domain.rooms.events import PersonEvent
 from parola.services.audience import Audience
 from parola.services.caller import Caller
@@ -17,6 +27,8 @@ from parola.store import Account, Store
 _MOST_HANDLES = 10_000
 _LOOKED_THROUGH = 3
 """Listeners for each one that is shown: some of them stay unseen."""
+_UNNAMED = (PersonInvited, PersonUninvited, PersonShutOut, PersonLetIn)
+"""What is between two: others learn only that something was done."""
 
 
 def instant(at: datetime | None) -> str | None:
@@ -36,7 +48,8 @@ class Views:
         self._handles: dict[str, str] = {}
 
     async def room(self, room: Room, caller: Caller) -> dict[str, Any]:
-        return {**await self.shared(room), "you": you(room, caller)}
+        (view,) = await self.rooms([room], caller)
+        return view
 
     async def shared(self, room: Room) -> dict[str, Any]:
         """All of it that is the same for everybody."""
@@ -45,12 +58,34 @@ class Views:
     async def rooms(self, rooms: Iterable[Room], caller: Caller) -> list[dict[str, Any]]:
         listed = list(rooms)
         people = await self._people(listed)
-        return [{**self._room(room, people), "you": you(room, caller)} for room in listed]
+        blocked: set[str] = set()
+        stage = {account for room in listed for account in on_stage(room)}
+        if caller.account_id is not None and stage:
+            blocked = await self._store.relations.blocked_among(caller.account_id, stage)
+        return [
+            {**self._room(room, people), "you": you(room, caller, not blocked.isdisjoint(on_stage(room)))}
+            for room in listed
+        ]
 
-    async def audience(self, room: Room, most: int) -> dict[str, Any]:
-        """How many listen, and some of them who let themselves be seen."""
+    async def notice(self, started: RoomStarted) -> dict[str, Any]:
+        """That a room has started, for who follows its host."""
+        people = await self._store.accounts.by_ids([started.host_id])
+        room = {
+            "id": started.room_id,
+            "url": f"{self._public_url}/r/{started.room_id}",
+            "title": started.title,
+            "access": started.access,
+            "started_at": instant(datetime.fromisoformat(started.at)),
+        }
+        return {"room": room, "host": _person(people, started.host_id)}
+
+    async def audience(self, room: Room, most: int, caller: Caller) -> dict[str, Any]:
+        """How many listen, and some of them who let themselves be seen, and whom the caller wants to see."""
         ids = self._audience.some(room, most * _LOOKED_THROUGH)
         accounts = await self._store.accounts.by_ids(ids)
+        if caller.account_id is not None:
+            unseen = await self._store.relations.unseen_by(caller.account_id, ids)
+            ids = [id for id in ids if id not in unseen]
         seen = [_person(accounts, id) for id in ids if id in accounts and not accounts[id].listen_unseen]
         return {"count": self._audience.count(room), "people": seen[:most]}
 
@@ -105,10 +140,12 @@ class Views:
                 {**_person(people, h.account), "raised_at": instant(h.raised_at), "note": h.note}
                 for h in room.hands
             ],
+            "listeners_at_most": room.listeners_at_most,
             "hands_locked": room.hands_locked,
             "hands_pause_s": room.hands_pause_s,
             "turns": asdict(room.turns) if room.turns is not None else None,
             "capacity": room.capacity,
+            "ends_at": instant(room.ends_at),
             "offers": [_person(people, o.account)["handle"] for o in room.offers],
             "offers_until": {
                 _person(people, o.account)["handle"]: instant(o.expires_at)
@@ -125,7 +162,13 @@ class Views:
         }
 
 
-def you(room: Room, caller: Caller) -> dict[str, Any]:
+def on_stage(room: Room) -> set[str]:
+    """Who can be heard beside the host: whoever a block keeps from the host is not here at all."""
+    return {speaker.account for speaker in room.speakers if speaker.account != room.host}
+
+
+def you(room: Room, caller: Caller, blocked_on_stage: bool) -> dict[str, Any]:
+    """`blocked_on_stage`: the caller has blocked somebody whom they would hear."""
     account = caller.account_id
     return {
         "role": room.role(account).value,
@@ -134,6 +177,7 @@ def you(room: Room, caller: Caller) -> dict[str, Any]:
         "muted": account is not None and room.is_muted(account),
         "offered": account is not None and room.is_offered(account),
         "may_grant": account is not None and room.grants(account),
+        "warning": "blocked_on_stage" if blocked_on_stage else None,
     }
 
 
@@ -141,9 +185,11 @@ def _event(event: Event, people: Mapping[str, Account]) -> dict[str, Any]:
     data: dict[str, Any] = {
         "seq": event.seq,
         "at": instant(event.at),
-        "by": _person(people, event.by)["handle"],
+        "by": _person(people, event.by)["handle"]
+        if not isinstance(event, PersonShutOut | PersonLetIn)
+        else "",
     }
-    if isinstance(event, PersonEvent) and not isinstance(event, PersonInvited | PersonUninvited):
+    if isinstance(event, PersonEvent) and not isinstance(event, _UNNAMED):
         data.update(_person(people, event.account))
     data.update(_more(event))
     return data
@@ -154,6 +200,16 @@ def _more(event: Event) -> dict[str, Any]:
     match event:
         case HandRaised():
             return {"raised_at": instant(event.at), "note": event.note}
+        case r.RoomStarted() if event.terms is not None:
+            policies = event.terms.policies
+            minutes = policies.minutes_at_most
+            return {
+                "capacity": policies.speakers_at_most,
+                "hands": policies.hands,
+                "ends_at": instant(event.at + timedelta(minutes=minutes)) if minutes else None,
+            }
+        case r.RoomClosing():
+            return {"ends_at": instant(event.ends_at)}
         case r.HandNoted():
             return {"note": event.note}
         case r.HandsSlowed():
@@ -163,6 +219,8 @@ def _more(event: Event) -> dict[str, Any]:
             return {**asdict(turns), "turn": _turn(turns.beginning(event.at))}
         case r.StageSized():
             return {"capacity": event.capacity}
+        case r.ListenersLimited():
+            return {"listeners_at_most": event.listeners_at_most}
         case r.FloorOffered():
             return {"expires_at": instant(event.expires_at)}
         case r.FloorDeclined() | r.FloorRevoked() | r.RoomEnded():

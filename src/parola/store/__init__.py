@@ -1,4 +1,4 @@
-"""SQL, the truth: accounts, sessions, rooms as events, leases."""
+"""SQL, the truth: accounts, what stands between them, sessions, rooms as events, leases."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import Account, Accounts, FollowCounts, HandleTaken
+from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, HandleTaken, InviteSpent
+from parola.store.administration import Administration, LastAdministrator
+from parola.store.audit import Audit
+from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
-from parola.store.rooms import BadCursor, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
-from parola.store.sessions import Invites, Session, Sessions
+from parola.store.outbox import Letter, Outbox
+from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
+from parola.store.rollouts import Kept, Rollouts, VersionTaken
+from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.sessions import Session, Sessions
+from parola.store.tallies import Counted, Counts, Tallies
+from parola.store.waitlist import Chosen, Waiting, Waitlist
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -24,10 +33,17 @@ class Store:
         self._database = database
         self.figures = database.figures
         self.accounts = Accounts(database)
+        self.relations = Relations(database)
         self.sessions = Sessions(database)
         self.invites = Invites(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
+        self.rollouts = Rollouts(database)
+        self.tallies = Tallies(database)
+        self.administration = Administration(database)
+        self.audit = Audit(database)
+        self.outbox = Outbox(database)
+        self.waitlist = Waitlist(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -47,24 +63,45 @@ class Store:
 
 
 __all__ = [
+    "ADMINISTRATOR",
+    "MEMBER",
     "Account",
+    "Administration",
+    "Audit",
     "BadCursor",
+    "Chosen",
+    "Counted",
+    "Counts",
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "Invitation",
+    "InviteSpent",
     "Invites",
+    "Kept",
+    "LastAdministrator",
     "Lease",
     "Leases",
     "Led",
+    "Letter",
+    "Outbox",
     "Page",
+    "PeoplePage",
+    "Relations",
+    "Rollouts",
     "Rooms",
     "Seen",
     "SeqConflict",
     "Session",
     "Sessions",
+    "Standing",
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Tallies",
+    "VersionTaken",
+    "Waiting",
+    "Waitlist",
     "Wanted",
     "upgrade",
 ]

@@ -1,4 +1,4 @@
-"""Accounts, and who follows whom."""
+"""Accounts, and finding some among many."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, delete, func, insert, or_, select, update
+from sqlalchemy import Row, case, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from parola.domain.people import skeleton
 from parola.domain.search import fold
+from parola.store.codes import redeem
 from parola.store.database import Database
-from parola.store.tables import accounts, follows
+from parola.store.tables import accounts, blocks
+
+MEMBER, ADMINISTRATOR = "member", "administrator"
+"""What a role can be."""
 
 
 class HandleTaken(Exception):
-    """Another account has this handle."""
+    """Another account has this handle, or one that looks like it."""
+
+
+class InviteSpent(Exception):
+    """The invitation does not hold, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +37,22 @@ class Account:
     password_hash: str
     listen_unseen: bool = False
     """Whether they stay out of the audience that others see."""
-
-
-@dataclass(frozen=True, slots=True)
-class FollowCounts:
-    followers: int
-    following: int
+    private: bool = False
+    """Whether they say who may follow them, and past rooms and lists are for those alone."""
+    created_at: str = ""
+    role: str = MEMBER
+    suspended: bool = False
+    invited_by: str | None = None
 
 
 class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, id: str, handle: str, name: str, password_hash: str, now: datetime) -> Account:
-        """Raises HandleTaken."""
+    async def add(
+        self, id: str, handle: str, name: str, password_hash: str, now: datetime, code: str | None = None
+    ) -> Account:
+        """With `code` an invitation is used up for it, in the same transaction. Raises HandleTaken, InviteSpent."""
         values: dict[str, Any] = {
             "id": id,
             "handle": handle,
@@ -51,12 +62,21 @@ class Accounts:
         }
         try:
             async with self._database.write() as connection:
+                if code is not None:
+                    holds, values["invited_by"] = await redeem(connection, code, id, now)
+                    if not holds:
+                        raise InviteSpent()
                 await connection.execute(
-                    insert(accounts).values(**values, search=_words(handle, name), created_at=now.isoformat())
+                    insert(accounts).values(
+                        **values,
+                        search=_words(handle, name),
+                        skeleton=skeleton(handle),
+                        created_at=now.isoformat(),
+                    )
                 )
         except IntegrityError as error:
             raise HandleTaken(handle) from error
-        return Account(**values)
+        return Account(**values, created_at=now.isoformat())
 
     async def by_handle(self, handle: str) -> Account | None:
         async with self._database.read() as connection:
@@ -85,8 +105,9 @@ class Accounts:
             await connection.execute(update(accounts).where(accounts.c.id == account.id).values(**changes))
         return after
 
-    async def search(self, words: str, limit: int) -> list[Account]:
-        """Whose handle or name has `words`, folded, in it; those first where one of the two begins with them."""
+    async def search(self, words: str, limit: int, viewer: str | None = None) -> list[Account]:
+        """Whose handle or name has `words`, folded, in it; those first where one of the two begins with them. A block
+        keeps either from the other."""
         at_the_start = or_(
             accounts.c.search.startswith(words, autoescape=True),
             accounts.c.search.contains("\n" + words, autoescape=True),
@@ -97,39 +118,28 @@ class Accounts:
             .order_by(case((at_the_start, 0), else_=1), accounts.c.handle)
             .limit(limit)
         )
+        if viewer is not None:
+            for one, other in ((blocks.c.blocker, blocks.c.blocked), (blocks.c.blocked, blocks.c.blocker)):
+                query = query.where(~exists().where(one == viewer, other == accounts.c.id))
         async with self._database.read() as connection:
             return [account_of(row) for row in await connection.execute(query)]
-
-    async def follow(self, follower: str, followed: str) -> None:
-        if await self.follows(follower, followed):
-            return
-        try:
-            async with self._database.write() as connection:
-                await connection.execute(insert(follows).values(follower=follower, followed=followed))
-        except IntegrityError:
-            pass  # another process was quicker; it holds now, and that was the wish
-
-    async def unfollow(self, follower: str, followed: str) -> None:
-        this = (follows.c.follower == follower) & (follows.c.followed == followed)
-        async with self._database.write() as connection:
-            await connection.execute(delete(follows).where(this))
-
-    async def follows(self, follower: str, followed: str) -> bool:
-        this = (follows.c.follower == follower) & (follows.c.followed == followed)
-        async with self._database.read() as connection:
-            return (await connection.execute(select(follows.c.follower).where(this))).first() is not None
-
-    async def follow_counts(self, id: str) -> FollowCounts:
-        async with self._database.read() as connection:
-            followers = select(func.count()).where(follows.c.followed == id).scalar_subquery()
-            following = select(func.count()).where(follows.c.follower == id).scalar_subquery()
-            row = (await connection.execute(select(followers, following))).one()
-        return FollowCounts(row[0], row[1])
 
 
 def account_of(row: Row[Any]) -> Account:
     """From a row that has all columns of the table."""
-    return Account(row.id, row.handle, row.name, row.bio, row.password_hash, row.listen_unseen)
+    return Account(
+        row.id,
+        row.handle,
+        row.name,
+        row.bio,
+        row.password_hash,
+        row.listen_unseen,
+        row.private,
+        row.created_at,
+        row.role,
+        row.suspended_at is not None,
+        row.invited_by,
+    )
 
 
 def _words(handle: str, name: str) -> str:

@@ -6,15 +6,26 @@ SeqConflict and nothing is written. Events, snapshot and the people's side table
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,18 +34,21 @@ from parola.domain.rooms import (
     Event,
     Lifecycle,
     Room,
+    Ties,
     decode_event,
     decode_room,
     encode_event,
     encode_room,
 )
 from parola.domain.search import fold
+from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
-from parola.store.tables import accounts, follows, room_events, room_people, rooms
+from parola.store.relations import blocked_between, follows_row
+from parola.store.tables import accounts, room_events, room_people, rooms
+from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class SeqConflict(Exception):
@@ -64,7 +78,7 @@ class Seen:
     """A room with what the gate has to know of the viewer."""
 
     room: Room
-    follows_host: bool
+    ties: Ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +108,6 @@ class Page:
     next: str | None
 
 
-class BadCursor(ValueError):
-    """A cursor that this store has not made."""
-
-
 class Rooms:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -108,6 +118,7 @@ class Rooms:
                 insert(rooms).values(id=room.id, host=room.host, epoch=0, **_columns(room))
             )
             await _append_events(connection, room.id, events)
+            await count_events(connection, room.id, events)
 
     async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
         """Raises SeqConflict."""
@@ -118,7 +129,8 @@ class Rooms:
                 if not result.rowcount:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
-                await _update_people(connection, before, after)
+                await count_events(connection, before.id, events)
+                await _update_people(connection, before, after, events[-1].at)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
 
@@ -130,11 +142,31 @@ class Rooms:
     async def load_for(self, id: str, viewer: str | None) -> Seen | None:
         """None for whom the room does not exist. One query whatever the answer, and nothing is read of a room that may
         not be known, so that the time tells nothing."""
-        query = select(rooms.c.snapshot, _follows_host(viewer or "").label("follows_host"))
-        query = query.where(rooms.c.id == id, _may_know(viewer))
+        host, me = rooms.c.host, viewer or ""
+        query = select(
+            rooms.c.snapshot,
+            follows_row(me, host).label("follows"),
+            follows_row(host, me).label("followed"),
+            _is_private().label("private"),
+        ).where(rooms.c.id == id, _may_know(viewer))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
-        return Seen(_room(row.snapshot), bool(row.follows_host)) if row is not None else None
+        if row is None:
+            return None
+        ties = Ties(follows=bool(row.follows), followed=bool(row.followed), private=bool(row.private))
+        return Seen(_room(row.snapshot), ties)
+
+    async def to_shut_out(self, host: str, account_id: str) -> list[str]:
+        """A host's rooms in which somebody may be, or hold something: all that are live, and of those to come the ones
+        that they are part of."""
+        is_part = and_(rooms.c.state == Lifecycle.SCHEDULED.value, _is(account_id, "invited", "cohost"))
+        return await self._ids(rooms.c.host == host, or_(rooms.c.state == Lifecycle.LIVE.value, is_part))
+
+    async def shut_out_of(self, host: str, account_id: str) -> list[str]:
+        """A host's rooms that somebody was shut out of, and that have not ended."""
+        return await self._ids(
+            rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value, _is(account_id, "shut_out")
+        )
 
     async def events_after(self, id: str, seq: int, limit: int = 1000) -> list[Event]:
         these = (room_events.c.room_id == id) & (room_events.c.seq > seq)
@@ -159,34 +191,58 @@ class Rooms:
         """Rooms that `viewer` (None: a guest) may enter, the newest first; of those to come, the soonest. Raises
         BadCursor."""
         query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot)
-        query = query.where(_is_wanted(wanted), _may_enter(viewer))
+        query = query.where(_is_wanted(wanted), _is_listed_for(viewer))
         place = tuple_(rooms.c.listed_at, rooms.c.id)
         if cursor is not None:
-            last_seen = tuple_(*map(literal, _parse_cursor(cursor)))
+            last_seen = tuple_(*map(literal, parse_cursor(cursor)))
             query = query.where(place > last_seen if wanted.soonest_first else place < last_seen)
         for column in (rooms.c.listed_at, rooms.c.id):
             query = query.order_by(column if wanted.soonest_first else column.desc())
-        query = query.limit(limit + 1)
+        return await self._page(query, limit)
+
+    async def _page(self, query: Select[Any], limit: int) -> Page:
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.execute(query.limit(limit + 1))).all()
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
         return Page(
             tuple(_room(row.snapshot) for row in rows[:limit]),
-            _cursor(last.listed_at, last.id) if last is not None else None,
+            make_cursor(last.listed_at, last.id) if last is not None else None,
         )
 
-    async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
-        """The newest live room of a host, where `viewer` may enter it."""
+    async def live_rooms_of(self, hosts: Collection[str], viewer: str | None) -> dict[str, str]:
+        """Likewise of many hosts: the newest of each, and who has none is not in it."""
         query = (
-            select(rooms.c.id)
-            .where(rooms.c.host == account_id, rooms.c.state == Lifecycle.LIVE.value, _may_enter(viewer))
-            .order_by(rooms.c.listed_at.desc())
-            .limit(1)
+            select(rooms.c.host, rooms.c.id)
+            .where(
+                rooms.c.host.in_(sorted(hosts)), rooms.c.state == Lifecycle.LIVE.value, _is_listed_for(viewer)
+            )
+            .order_by(rooms.c.listed_at)
         )
+        if not hosts:
+            return {}
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
-        return str(row.id) if row is not None else None
+            return {row.host: row.id for row in await connection.execute(query)}
+
+    async def live(self, cursor: str | None, limit: int) -> Page:
+        """Every live room, whoever may enter it, the newest first: for administrators. Raises BadCursor."""
+        query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot)
+        query = query.where(rooms.c.state == Lifecycle.LIVE.value)
+        place = tuple_(rooms.c.listed_at, rooms.c.id)
+        if cursor is not None:
+            query = query.where(place < tuple_(*map(literal, parse_cursor(cursor))))
+        return await self._page(query.order_by(rooms.c.listed_at.desc(), rooms.c.id.desc()), limit)
+
+    async def live_around(self, account_id: str) -> list[str]:
+        """Ids of live rooms in whose snapshot somebody stands: all in which they could be heard, and a few more."""
+        named = rooms.c.snapshot.contains(f'"{account_id}"', autoescape=True)
+        query = select(rooms.c.id).where(rooms.c.state == Lifecycle.LIVE.value, named)
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(query)]
+
+    async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
+        """The newest live room of a host, where `viewer` may enter it, and it is listed."""
+        return (await self.live_rooms_of([account_id], viewer)).get(account_id)
 
     async def due(self) -> dict[str, datetime]:
         """When the next turn or offer is over, of each room where one is."""
@@ -205,6 +261,19 @@ class Rooms:
                 others.setdefault(row.room_id, {})[row.relation] = row.account_id
             return {row.id: Led(row.host, **others.get(row.id, {})) for row in await connection.execute(live)}
 
+    async def awake(self, now: datetime) -> list[str]:
+        """Live rooms whose time asks for something."""
+        query = select(rooms.c.id).where(rooms.c.wakes_at <= _ms(now))
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(query)]
+
+    async def removed_at(self, account_id: str) -> datetime | None:
+        """When somebody was last removed from a room to which they may not come back."""
+        mine = (room_people.c.account_id == account_id) & (room_people.c.relation == "removed")
+        async with self._database.read() as connection:
+            since = (await connection.execute(select(func.max(room_people.c.since)).where(mine))).scalar()
+        return _EPOCH + timedelta(milliseconds=since) if since is not None else None
+
     async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
         """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
         at = (rooms.c.id == id) & (rooms.c.epoch == expected_epoch)
@@ -213,6 +282,10 @@ class Rooms:
                 update(rooms).where(at).values(owner=process_id, epoch=expected_epoch + 1)
             )
         return expected_epoch + 1 if result.rowcount else None
+
+    async def _ids(self, *conditions: ColumnElement[bool]) -> list[str]:
+        async with self._database.read() as connection:
+            return [row.id for row in await connection.execute(select(rooms.c.id).where(*conditions))]
 
 
 def _columns(room: Room) -> dict[str, object]:
@@ -224,7 +297,8 @@ def _columns(room: Room) -> dict[str, object]:
         "state": room.state.value,
         "seq": room.seq,
         "listed_at": int((room.started_at or room.starts_at or room.created_at).timestamp() * 1000),
-        "due_at": (room.due_at - _EPOCH) // timedelta(milliseconds=1) if room.due_at is not None else None,
+        "due_at": _ms(room.due_at) if room.due_at is not None else None,
+        "wakes_at": _ms(room.wakes_at) if room.wakes_at is not None else None,
         "snapshot": orjson.dumps(encode_room(room)).decode(),
     }
 
@@ -237,10 +311,11 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
     await connection.execute(insert(room_events), rows)
 
 
-async def _update_people(connection: AsyncConnection, before: Room, after: Room) -> None:
+async def _update_people(connection: AsyncConnection, before: Room, after: Room, at: datetime) -> None:
     for relation, old, new in (
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
+        ("shut_out", before.shut_out, after.shut_out),
         ("cohost", frozenset(before.cohosts), frozenset(after.cohosts)),
         ("successor", _only(before.successor), _only(after.successor)),
         ("acting", _only(before.acting), _only(after.acting)),
@@ -250,7 +325,7 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room)
             await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            await connection.execute(insert(room_people).values(**values))
+            await connection.execute(insert(room_people).values(**values, since=_ms(at)))
 
 
 def _only(account: str | None) -> frozenset[str]:
@@ -267,32 +342,42 @@ def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
     if wanted.host is not None:
         conditions.append(rooms.c.host == wanted.host)
     if wanted.followed_by is not None:
-        conditions.append(_follows_host(wanted.followed_by))
+        conditions.append(follows_row(wanted.followed_by, rooms.c.host))
     if wanted.since is not None:
         conditions.append(rooms.c.listed_at >= wanted.since)
     return and_(*conditions)
 
 
-def _follows_host(account_id: str) -> ColumnElement[bool]:
-    return exists().where(follows.c.follower == account_id, follows.c.followed == rooms.c.host)
-
-
-def _may_enter(viewer: str | None) -> ColumnElement[bool]:
-    """`domain.rooms.check_entry` as a condition over many rooms."""
-    known = _may_know(viewer)
-    return known if viewer is None else and_(known, ~_is(viewer, "removed"))
+def _is_listed_for(viewer: str | None) -> ColumnElement[bool]:
+    """`domain.rooms.check_entry` as a condition over many rooms; those for a link are listed for their hosts."""
+    listed = rooms.c.access != Access.LINK.value
+    if viewer is None:
+        return and_(_may_know(viewer), listed)
+    return and_(_may_know(viewer), ~_is(viewer, "removed"), or_(listed, rooms.c.host == viewer))
 
 
 def _may_know(viewer: str | None) -> ColumnElement[bool]:
-    """`domain.rooms.may_know` likewise."""
+    """`domain.rooms.may_know` as a condition over many rooms. What the snapshot alone says of blocks, `blocks` says
+    too."""
+    asks_nobody = rooms.c.access.in_([access.value for access in Access if access.asks_nobody])
+    is_over = and_(rooms.c.state == Lifecycle.ENDED.value, _is_private())
     if viewer is None:
-        return and_(rooms.c.access == Access.OPEN.value, rooms.c.guests.is_(True))
-    return or_(
-        rooms.c.access == Access.OPEN.value,
-        rooms.c.host == viewer,
+        return and_(asks_nobody, rooms.c.guests.is_(True), ~is_over)
+    follows = follows_row(viewer, rooms.c.host)
+    by_access = or_(
+        asks_nobody,
         _is(viewer, "invited", "cohost"),
-        and_(rooms.c.access == Access.FOLLOWERS.value, _follows_host(viewer)),
+        and_(rooms.c.access == Access.FOLLOWERS.value, follows),
+        and_(rooms.c.access == Access.MUTUALS.value, follows, follows_row(rooms.c.host, viewer)),
     )
+    return or_(
+        rooms.c.host == viewer,
+        and_(by_access, or_(~is_over, follows), ~blocked_between(viewer, rooms.c.host)),
+    )
+
+
+def _is_private() -> ColumnElement[bool]:
+    return exists().where(accounts.c.id == rooms.c.host, accounts.c.private.is_(True))
 
 
 def _is(viewer: str, *relations: str) -> ColumnElement[bool]:
@@ -300,24 +385,12 @@ def _is(viewer: str, *relations: str) -> ColumnElement[bool]:
     return exists().where(mine, room_people.c.relation.in_(relations))
 
 
+def _ms(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
 def _room(snapshot: str) -> Room:
     return decode_room(orjson.loads(snapshot))
 
 
-def _cursor(listed_at: int, id: str) -> str:
-    return base64.urlsafe_b64encode(f"{listed_at}:{id}".encode()).decode().rstrip("=")
-
-
-def _parse_cursor(cursor: str) -> tuple[int, str]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        listed_at, _, id = text.partition(":")
-        number = int(listed_at)
-    except (binascii.Error, ValueError) as error:
-        raise BadCursor(cursor) from error
-    if not _CURSOR_ID.fullmatch(id) or abs(number) >= 1 << 62:
-        raise BadCursor(cursor)
-    return number, id
-
-
-__all__ = ["BadCursor", "Head", "Page", "Rooms", "Seen", "SeqConflict", "Wanted"]
+__all__ = ["Head", "Page", "Rooms", "Seen", "SeqConflict", "Wanted"]

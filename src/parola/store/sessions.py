@@ -1,4 +1,4 @@
-"""Sessions: opaque tokens, of which only the hash is kept; and invitations, likewise."""
+"""Sessions: opaque tokens, of which only the hash is kept."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 
 from parola.store.accounts import Account, account_of
 from parola.store.database import Database
-from parola.store.tables import accounts, invites, sessions
+from parola.store.tables import accounts, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,12 @@ class Sessions:
             await connection.execute(insert(sessions).values(**values))
 
     async def by_token_hash(self, token_hash: str) -> Session | None:
-        """In one query, with the account: this is asked on every call."""
+        """In one query, with the account: this is asked on every call. One that began while its account was suspended
+        is none."""
         query = (
             select(sessions.c.id.label("session_id"), accounts)
             .join(accounts, accounts.c.id == sessions.c.account_id)
-            .where(sessions.c.token_hash == token_hash)
+            .where(sessions.c.token_hash == token_hash, accounts.c.suspended_at.is_(None))
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
@@ -52,29 +53,8 @@ class Sessions:
         async with self._database.read() as connection:
             for at in range(0, len(wanted), 500):
                 part = wanted[at : at + 500]
-                rows = await connection.execute(select(sessions.c.id).where(sessions.c.id.in_(part)))
+                query = select(sessions.c.id).join(accounts, accounts.c.id == sessions.c.account_id)
+                query = query.where(sessions.c.id.in_(part), accounts.c.suspended_at.is_(None))
+                rows = await connection.execute(query)
                 found.update(row.id for row in rows)
         return found
-
-
-class Invites:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, code_hash: str, now: datetime) -> None:
-        async with self._database.write() as connection:
-            await connection.execute(insert(invites).values(code_hash=code_hash, created_at=now.isoformat()))
-
-    async def redeem(self, code_hash: str, account_id: str, now: datetime) -> bool:
-        """False when there is no such code, or it was used: of two at once exactly one gets True."""
-        unused = (invites.c.code_hash == code_hash) & (invites.c.used_by.is_(None))
-        async with self._database.write() as connection:
-            values = {"used_by": account_id, "used_at": now.isoformat()}
-            result = await connection.execute(update(invites).where(unused).values(**values))
-        return bool(result.rowcount)
-
-    async def release(self, code_hash: str, account_id: str) -> None:
-        """Gives a code back whose account could not be made after all."""
-        mine = (invites.c.code_hash == code_hash) & (invites.c.used_by == account_id)
-        async with self._database.write() as connection:
-            await connection.execute(update(invites).where(mine).values(used_by=None, used_at=None))

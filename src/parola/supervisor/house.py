@@ -26,6 +26,12 @@ def _warm_up(settings: Settings) -> None:
     bootstrap.rehearse(settings)
 
 
+def _first_claim(settings: Settings) -> str | None:
+    from parola import bootstrap
+
+    return bootstrap.first_claim(settings)
+
+
 async def _process_gone(settings: Settings, process_id: str) -> None:
     # Takes no time unless somebody dies very early.
     await in_thread(lambda: importlib.import_module("parola.bootstrap"))
@@ -39,12 +45,14 @@ class House:
     """`web` and `media` are commands, for a socket and a number; the one of them that is chosen prepares the database.
 
     `warm_up` is called when everything is ready, on a thread: what `process_gone` needs, if that takes long.
+    `first_claim` makes a link for the first administrator; None where there is one.
     """
 
     process_gone: Callable[[Settings, str], Awaitable[None]] = _process_gone
     web: Callable[[int], Sequence[str]] = lambda fd: _command("web-process", "--fd", str(fd))
     media: Callable[[int], Sequence[str]] = lambda index: _command("media-process", "--index", str(index))
     warm_up: Callable[[Settings], None] = _warm_up
+    first_claim: Callable[[Settings], str | None] = _first_claim
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:

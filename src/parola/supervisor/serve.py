@@ -74,6 +74,19 @@ class _Serving:
             raise StartError(f"The database cannot be prepared: {problem}")
         await announce(self._settings)
         await in_thread(lambda: self._house.warm_up(self._settings))
+        await self._offer_administration()
+
+    async def _offer_administration(self) -> None:
+        if "web" not in self._settings.roles:
+            return
+        try:
+            link = await in_thread(lambda: self._house.first_claim(self._settings))
+        except Exception as error:
+            # What is served does not depend on it, and the next start says it.
+            _log.warning("administration.no_link", reason=str(error)[:200])
+            return
+        if link is not None:
+            _log.info("administration.nobody_yet", link=link, holds="24 hours, once")
 
     async def _bus(self) -> dict[str, str]:
         """Starts the embedded bus where no other is named: the environment that children find it by."""

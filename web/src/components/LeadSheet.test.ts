@@ -67,3 +67,19 @@ it('lets who is in the host’s place lead, but not choose who leads', () => {
   for (const label of ['person-invite', 'person-cohost', 'successor'])
     expect(screen.queryByTestId(label)).toBeNull();
 });
+
+it('says how many may listen', async () => {
+  const { lead } = show('ada', { listeners_at_most: 5 });
+  const field = screen.getByTestId('listeners-at-most') as HTMLInputElement;
+  expect(field.value).toBe('5');
+  const save = () => fireEvent.submit(field.closest('form') as HTMLFormElement);
+  await fireEvent.input(field, { target: { value: '30' } });
+  await save();
+  expect(lead['limit']).toHaveBeenLastCalledWith(30);
+  await fireEvent.input(field, { target: { value: '' } });
+  await save();
+  expect(lead['limit']).toHaveBeenLastCalledWith(null);
+  cleanup();
+  show('carla', { cohosts: ['carla'] });
+  expect(screen.queryByTestId('listeners-at-most')).toBeNull();
+});

@@ -23,5 +23,7 @@ export interface Lead {
   slowHands(pauseS: number | null): void;
   /** `known` is who was named until now. */
   nameSuccessor(handle: string | null, known: string | null): void;
+  /** So many listeners at most; null for as many as come. */
+  limit(listeners: number | null): void;
   end(): void;
 }

@@ -31,6 +31,13 @@ export function leading(id: () => string, attempt: Attempt): Lead {
       }),
     addCohost: (person) => void attempt(() => api.addCohost(id(), person.handle)),
     removeCohost: (person) => void attempt(() => api.removeCohost(id(), person.handle)),
+    limit: (listeners) =>
+      void attempt(async () => {
+        await api.limit(id(), listeners);
+        notify(
+          listeners ? say('said_listeners_at_most', { count: listeners }) : say('said_no_listeners_at_most'),
+        );
+      }),
     end: () => void attempt(() => api.end(id())),
     invite: (person) =>
       void attempt(async () => {

@@ -31,6 +31,7 @@ export function trouble(state: LinkState, place: Place = browserPlace()): string
     case 'elsewhere':
       return say('voice_elsewhere');
     case 'refused':
+      if (state.kind === 'failed' && state.problem?.code === 'room_full') return say('trouble_room_full');
       return say('trouble_refused', {
         detail: (state.kind === 'failed' && (state.problem?.detail || state.problem?.code)) || '?',
       });

@@ -10,7 +10,15 @@ const known: Record<string, Key> = {
   not_signed_in: 'problem_not_signed_in',
   not_found: 'problem_not_found',
   hands_locked: 'problem_hands_locked',
+  hands_off: 'problem_hands_off',
+  changed_meanwhile: 'problem_changed_meanwhile',
+  guard_stops: 'problem_guard_stops',
   host_only: 'problem_host_only',
+  suspended: 'problem_suspended',
+  none_left: 'problem_none_left',
+  no_waitlist: 'problem_no_waitlist',
+  own_account: 'problem_own_account',
+  last_administrator: 'problem_last_administrator',
   not_above: 'problem_not_above',
   stage_full: 'problem_stage_full',
   no_hands: 'problem_no_hands',
@@ -18,8 +26,38 @@ const known: Record<string, Key> = {
   offer_expired: 'said_offer_expired',
   not_cohost: 'problem_not_cohost',
   not_confirmed: 'problem_not_confirmed',
+  room_full: 'problem_room_full',
+  blocked: 'problem_blocked',
+  private_account: 'problem_private_account',
   already_hosting: 'problem_already_hosting',
 };
+
+/** Why somebody may not open rooms yet, and what would change it. */
+function notYet(problem: Problem): string {
+  const count = problem.wanted ?? 0;
+  switch (problem.because) {
+    case 'off':
+      return say('not_yet_off');
+    case 'denied':
+      return say('not_yet_denied');
+    case 'testers':
+      return say('not_yet_testers');
+    case 'followers':
+      return say('not_yet_followers', { count });
+    case 'age':
+      return say('not_yet_age', { count });
+    case 'percent':
+      return say('not_yet_percent');
+    case 'access':
+      return say('not_yet_access');
+    case 'guests':
+      return say('not_yet_guests');
+    case 'cooling_off':
+      return say('not_yet_cooling_off', { count });
+    default:
+      return problem.detail;
+  }
+}
 
 /** What went wrong, in a plain sentence. */
 export function explain(error: unknown): string {
@@ -28,6 +66,7 @@ export function explain(error: unknown): string {
   if (error.status === 429) return say('problem_too_many');
   if (error.code === 'slow_hands')
     return say('problem_slow_hands', { count: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
+  if (error.code === 'not_yet_hosting') return notYet(error);
   const key = known[error.code];
   if (key) return say(key as 'problem_handle_taken');
   const field = error.errors[0];

@@ -1,6 +1,6 @@
 /** Words in the reader's language. `say` reads a reactive choice, so that what is on the page changes with it. */
 import { keep, recallKept } from '../kept';
-import { catalogues, languages, type Key, type Language, type Parameters } from './messages';
+import { catalogues, languages, type Key, type Language, type Message, type Parameters } from './messages';
 
 const STORED = 'parola.language';
 
@@ -30,8 +30,12 @@ export function say<K extends Key>(
   key: K,
   ...given: Parameters[K] extends undefined ? [] : [Parameters[K]]
 ): string {
-  const values = (given[0] ?? {}) as Record<string, string | number>;
-  const message = catalogues[chosen][key];
+  return fill(catalogues[chosen][key], given[0]);
+}
+
+/** A message of any catalogue in the chosen language, with `given` in its places. */
+export function fill(message: Message, given: object = {}): string {
+  const values = given as Record<string, string | number>;
   const text =
     typeof message === 'string'
       ? message

@@ -28,6 +28,7 @@ let audio: FakeAudio;
 let peers: FakePeer[];
 let blocked: boolean[];
 let hushed: boolean[];
+let firsts: [string, number][];
 let directions: unknown[];
 let listening: Listening;
 
@@ -43,13 +44,15 @@ class ListeningPeer extends FakePeer {
     return super.addTransceiver();
   }
 
+  readonly track = new EventTarget();
+
   receive(stream: string) {
-    this.dispatchEvent(Object.assign(new Event('track'), { streams: [stream], track: {} }));
+    this.dispatchEvent(Object.assign(new Event('track'), { streams: [stream], track: this.track }));
   }
 }
 
 beforeEach(() => {
-  [audio, peers, blocked, hushed, directions] = [new FakeAudio(), [], [], [], []];
+  [audio, peers, blocked, hushed, directions, firsts] = [new FakeAudio(), [], [], [], [], []];
   vi.stubGlobal('document', { body: { append: vi.fn() } });
   listening = new Listening({
     roomId: 'r1',
@@ -58,12 +61,25 @@ beforeEach(() => {
     onState: () => undefined,
     onBlocked: (now) => blocked.push(now),
     onHushed: (now) => hushed.push(now),
+    onFirst: (...first) => firsts.push(first),
     makePeer: () => {
       peers.push(new ListeningPeer());
       return (peers[peers.length - 1] as FakePeer).asPeer();
     },
     makeAudio: () => audio as unknown as HTMLAudioElement,
   });
+});
+
+it('tells once how long a connection took from the answer to its first packet', async () => {
+  const now = vi.spyOn(performance, 'now').mockReturnValue(1000);
+  listening.start();
+  await settled();
+  peer(0).receive('sound');
+  now.mockReturnValue(1412.4);
+  peer(0).track.dispatchEvent(new Event('unmute'));
+  peer(0).track.dispatchEvent(new Event('unmute'));
+  expect(firsts).toEqual([['c', 412]]);
+  listening.stop();
 });
 
 const peer = (index: number) => peers[index] as ListeningPeer;

@@ -1,5 +1,5 @@
 /** Listening (WHEP): one receive-only connection that plays the room's program through an <audio> element. */
-import type { Exchange } from '../protocol/api';
+import type { Connection, Exchange } from '../protocol/api';
 import { expose } from './exposed';
 import { Link, type LinkState } from './link';
 import { LOOK_EVERY_MS, Stall } from './stall';
@@ -11,6 +11,8 @@ export interface ListeningOptions {
   onState(state: LinkState): void;
   /** The browser refuses to play before someone taps, or does so no longer. */
   onBlocked(blocked: boolean): void;
+  /** A connection brought its first packet so long after the server's answer. */
+  onFirst?(connectionId: string, ms: number): void;
   /** The sound was paused: by its listener, or by a phone that rings. */
   onHushed?(hushed: boolean): void;
   makePeer?: () => RTCPeerConnection;
@@ -24,6 +26,8 @@ export class Listening {
   private carrying: RTCPeerConnection | null = null;
   private looking: ReturnType<typeof setInterval> | undefined;
   private hushed = false;
+  /** The connection that was answered last, until its first packet comes. */
+  private answered: { id: string; at: number } | null = null;
   readonly link: Link;
 
   constructor(private readonly options: ListeningOptions) {
@@ -33,7 +37,7 @@ export class Listening {
     this.audio.addEventListener('playing', () => this.say(false));
     this.link = new Link({
       prepare: (peer) => this.prepare(peer),
-      exchange: (offer) => options.exchange(options.roomId, 'whep', offer),
+      exchange: (offer) => this.exchange(offer),
       hangUp: (location) => options.hangUp(location),
       onState: (state) => options.onState(state),
       onPeer: (peer) => this.carry(peer),
@@ -76,8 +80,22 @@ export class Listening {
     }
   }
 
+  private async exchange(offer: string): Promise<Connection> {
+    const connection = await this.options.exchange(this.options.roomId, 'whep', offer);
+    this.answered = { id: connection.id, at: performance.now() };
+    return connection;
+  }
+
+  /** A track is muted until its first packet has come (W3C WebRTC, 5.3). */
+  private onUnmute(): void {
+    if (this.answered)
+      this.options.onFirst?.(this.answered.id, Math.round(performance.now() - this.answered.at));
+    this.answered = null;
+  }
+
   private prepare(peer: RTCPeerConnection): void {
     peer.addEventListener('track', (event) => {
+      event.track.addEventListener('unmute', () => this.onUnmute());
       this.streams.set(peer, event.streams[0] ?? new MediaStream([event.track]));
       if (peer === this.carrying) this.play(peer);
     });

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { aRoom, aScreen, person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
+import { hushed } from '../hushed.svelte';
 import { Problem, Unreachable } from '../protocol/problem';
-import type { Lifecycle, Profile, Room } from '../protocol/types';
+import type { Lifecycle, Listed, Profile, Room } from '../protocol/types';
 import ProfilePage from './ProfilePage.svelte';
 
 beforeEach(() => {
@@ -30,6 +31,11 @@ function aProfile(handle: string, given: Partial<Profile> = {}): Profile {
     following: 2,
     live_room: null,
     followed: false,
+    requested: false,
+    follows_you: false,
+    blocked: false,
+    hushed: false,
+    private: false,
     ...given,
   };
 }
@@ -37,26 +43,37 @@ function aProfile(handle: string, given: Partial<Profile> = {}): Profile {
 const me = (handle: string) => ({ id: handle, ...person(handle), bio: '', listen_unseen: false });
 
 /** Ada's page, seen by `viewer`; the server keeps what is done there. */
-async function show(viewer: string | null, rooms: Partial<Record<Lifecycle, Room[]>> = {}) {
-  const kept = { profile: aProfile('ada') };
+async function show(
+  viewer: string | null,
+  rooms: Partial<Record<Lifecycle, Room[]>> = {},
+  given: Partial<Profile> & { people?: Listed[] } = {},
+) {
+  const kept = { profile: aProfile('ada', given) };
   account.me = viewer ? me(viewer) : null;
   vi.spyOn(api, 'profile').mockImplementation(async () => kept.profile);
   vi.spyOn(api, 'roomsOf').mockImplementation(async (_, state) => ({
     rooms: rooms[state] ?? [],
     next: null,
   }));
-  const follow = (followed: boolean) => async () => {
-    kept.profile = { ...kept.profile, followed, followers: followed ? 2 : 1 };
-  };
-  vi.spyOn(api, 'follow').mockImplementation(follow(true));
-  vi.spyOn(api, 'unfollow').mockImplementation(follow(false));
+  vi.spyOn(api, 'follow').mockImplementation(async () => {
+    const requested = kept.profile.private === true;
+    kept.profile = { ...kept.profile, requested, followed: !requested, followers: requested ? 1 : 2 };
+    return requested ? 'requested' : 'follows';
+  });
+  vi.spyOn(api, 'unfollow').mockImplementation(async () => {
+    kept.profile = { ...kept.profile, requested: false, followed: false, followers: 1 };
+  });
+  for (const list of ['requests', 'blocks', 'hushes', 'followers', 'following'] as const)
+    vi.spyOn(api, list).mockImplementation(async () => ({ people: given.people ?? [], next: null }));
+  for (const answer of ['approve', 'refuse'] as const) vi.spyOn(api, answer).mockResolvedValue(undefined);
   render(ProfilePage, { props: { handle: 'ada' } });
   await settled();
 }
 
 it('counts, and follows and unfollows with one button', async () => {
   await show('eva');
-  expect(screen.getByText(/1 follower · follows 2 people/)).toBeTruthy();
+  expect(screen.getByTestId('followers').textContent).toBe('1 follower');
+  expect(screen.getByTestId('following').textContent).toBe('follows 2 people');
   const button = screen.getByTestId('follow');
   expect([button.textContent, button.getAttribute('aria-pressed')]).toEqual(['Follow', 'false']);
   await fireEvent.click(button);
@@ -163,4 +180,68 @@ it('says that nobody is there, or that the server is away', async () => {
   render(ProfilePage, { props: { handle: 'ada' } });
   await settled();
   expect(screen.getByTestId('server-away')).toBeTruthy();
+});
+
+it('asks a private account first, and takes the request back', async () => {
+  await show('eva', {}, { private: true });
+  const button = screen.getByTestId('follow');
+  expect(button.textContent).toBe('Ask to follow');
+  expect(screen.getByTestId('private-note')).toBeTruthy();
+  expect(screen.queryByTestId('past-rooms')).toBeNull();
+  await fireEvent.click(button);
+  await settled();
+  expect([button.textContent, button.getAttribute('aria-pressed')]).toEqual(['Asked to follow', 'true']);
+  await fireEvent.click(button);
+  await settled();
+  expect(api.unfollow).toHaveBeenCalledWith('ada');
+  expect(button.textContent).toBe('Ask to follow');
+});
+
+it('blocks and hushes somebody, and takes both back', async () => {
+  await show('eva', {}, { follows_you: true });
+  expect(screen.getByTestId('follows-you')).toBeTruthy();
+  const done: string[] = [];
+  for (const call of ['hush', 'unhush', 'block', 'unblock'] as const)
+    vi.spyOn(api, call).mockImplementation(async (handle) => void done.push(`${call} ${handle}`));
+  const tap = async (act: string, after: Partial<Profile>) => {
+    await fireEvent.click(screen.getByTestId('person-menu'));
+    vi.spyOn(api, 'profile').mockResolvedValue(aProfile('ada', after));
+    await fireEvent.click(screen.getByTestId(act));
+    await settled();
+  };
+  await tap('hush-person', { hushed: true });
+  expect(hushed.has('ada')).toBe(true);
+  await tap('hush-person', {});
+  expect(hushed.has('ada')).toBe(false);
+  await tap('block-person', { blocked: true });
+  expect(screen.getByTestId('blocked').textContent).toContain('Ada');
+  for (const gone of ['follow', 'followers', 'past-rooms']) expect(screen.queryByTestId(gone)).toBeNull();
+  await tap('block-person', {});
+  expect(screen.getByTestId('follow')).toBeTruthy();
+  expect(done).toEqual(['hush ada', 'unhush ada', 'block ada', 'unblock ada']);
+});
+
+it('lists followers', async () => {
+  await show(null, {}, { people: [{ ...person('bob'), live_room: 'r7' }, person('carla')] });
+  await fireEvent.click(screen.getByTestId('followers'));
+  await settled();
+  const list = within(screen.getByTestId('people-list'));
+  expect(list.getAllByRole('link', { hidden: true }).map((one) => one.getAttribute('href'))).toEqual([
+    '/@bob',
+    '/@carla',
+  ]);
+  expect(list.getAllByText('Live')).toHaveLength(1);
+  expect(api.followers).toHaveBeenCalledWith('ada', null);
+});
+
+it('answers requests on one’s own page', async () => {
+  await show('ada', {}, { people: [person('bob'), person('carla')] });
+  await fireEvent.click(screen.getByTestId('approve-bob'));
+  await settled();
+  expect(api.approve).toHaveBeenCalledWith('bob');
+  expect(screen.queryByTestId('approve-bob')).toBeNull();
+  await fireEvent.click(screen.getByTestId('refuse-carla'));
+  await settled();
+  expect(api.refuse).toHaveBeenCalledWith('carla');
+  expect(screen.queryByTestId('requests')).toBeNull();
 });

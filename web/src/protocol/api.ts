@@ -10,7 +10,11 @@ import type {
   Details,
   Faces,
   Found,
+  Invitation,
+  Invitations,
   Lifecycle,
+  Listed,
+  PeoplePage,
   Person,
   Profile,
   Room,
@@ -18,7 +22,7 @@ import type {
   Turns,
 } from './types';
 
-export type Change = Partial<Pick<Account, 'name' | 'bio' | 'listen_unseen'>>;
+export type Change = Partial<Pick<Account, 'name' | 'bio' | 'listen_unseen' | 'private'>>;
 
 export interface Connection {
   answer: string;
@@ -33,6 +37,7 @@ export type Exchange = (roomId: string, kind: 'whep' | 'whip', offer: string) =>
 type Wanted = Record<string, string | null | undefined>;
 
 const PATIENCE_MS = 10_000;
+const JSON_TYPE = { 'Content-Type': 'application/json' };
 
 export class Api {
   constructor(private readonly fetcher: typeof fetch = (input, init) => fetch(input, init)) {}
@@ -64,18 +69,55 @@ export class Api {
   update = (change: Change) => this.json<Account>('PATCH', '/api/me', change);
 
   profile = (handle: string) => this.json<Profile>('GET', person(handle));
-  follow = (handle: string) => this.call('PUT', person(handle, 'follow'));
+  /** A private account is asked first. */
+  async follow(handle: string): Promise<'follows' | 'requested'> {
+    const answer = await this.send(person(handle, 'follow'), { method: 'PUT' });
+    return answer.status === 202 ? 'requested' : 'follows';
+  }
+
+  /** Takes a request back, too. */
   unfollow = (handle: string) => this.call('DELETE', person(handle, 'follow'));
+  followers = (handle: string, cursor?: string | null) => this.people(person(handle, 'followers'), cursor);
+  following = (handle: string, cursor?: string | null) => this.people(person(handle, 'following'), cursor);
+
+  /** Who wants to follow oneself. */
+  requests = (cursor?: string | null) => this.people('/api/me/requests', cursor);
+  approve = (handle: string) => this.call('PUT', `/api/me/requests/${encodeURIComponent(handle)}`);
+  refuse = (handle: string) => this.call('DELETE', `/api/me/requests/${encodeURIComponent(handle)}`);
+
+  block = (handle: string) => this.call('PUT', person(handle, 'block'));
+  unblock = (handle: string) => this.call('DELETE', person(handle, 'block'));
+  blocks = (cursor?: string | null) => this.people('/api/me/blocks', cursor);
+  /** No notices of theirs, and no face; a room's sound is one, and their voice stays in it. */
+  hush = (handle: string) => this.call('PUT', person(handle, 'hush'));
+  unhush = (handle: string) => this.call('DELETE', person(handle, 'hush'));
+  hushes = (cursor?: string | null) => this.people('/api/me/hushes', cursor);
+
+  // Invitations
+
+  invitations = () => this.json<Invitations>('GET', '/api/me/invitations');
+  makeInvitation = () => this.json<Invitation>('POST', '/api/me/invitations');
+  revokeInvitation = (id: string) => this.call('DELETE', `/api/me/invitations/${encodeURIComponent(id)}`);
+  /** Who invites with a code that holds; null where the server itself does. */
+  async inviter(code: string): Promise<Person | null> {
+    return (await this.json<{ by: Person | null }>('GET', `/api/invitations/${encodeURIComponent(code)}`)).by;
+  }
+
+  /** One's position; 1 is whose turn is next. */
+  async wait(email: string): Promise<number> {
+    return (await this.json<{ position: number }>('POST', '/api/waitlist', { email })).position;
+  }
 
   // Rooms
 
   /** Live at once, or scheduled where `startsAt` is given. */
-  open = (title: string, access: Access, guests: boolean, startsAt?: string) =>
+  open = (title: string, access: Access, guests: boolean, startsAt?: string, listenersAtMost?: number) =>
     this.json<Room>('POST', '/api/rooms', {
       title,
       access,
-      ...(access === 'open' ? { guests } : {}),
+      ...(access === 'open' || access === 'link' ? { guests } : {}),
       ...(startsAt ? { starts_at: startsAt } : {}),
+      ...(listenersAtMost ? { listeners_at_most: listenersAtMost } : {}),
     });
 
   live = (cursor?: string | null) => this.rooms({ state: 'live', cursor });
@@ -91,7 +133,7 @@ export class Api {
     const [live, scheduled, { people }] = await Promise.all([
       this.rooms({ state: 'live', q }),
       this.rooms({ state: 'scheduled', q }),
-      this.json<{ people: Person[] }>('GET', `/api/accounts?${query({ q })}`),
+      this.json<{ people: Listed[] }>('GET', `/api/accounts?${query({ q })}`),
     ]);
     return { live: live.rooms, scheduled: scheduled.rooms, people };
   }
@@ -100,8 +142,20 @@ export class Api {
   audience = (id: string, most: number) => this.json<Faces>('GET', `${room(id, 'audience')}?limit=${most}`);
   start = (id: string) => this.json<Room>('POST', room(id, 'start'));
   end = (id: string) => this.json<Room>('POST', room(id, 'end'));
+  /** So many listeners at most; null for as many as come. Whoever is there stays. */
+  async limit(id: string, listeners: number | null): Promise<void> {
+    const init = { method: 'PUT', headers: JSON_TYPE, body: JSON.stringify({ listeners }) };
+    await this.send(room(id, 'listeners_at_most'), listeners === null ? { method: 'DELETE' } : init);
+  }
+
   invite = (id: string, handle: string) => this.call('PUT', room(id, 'invited', handle));
   uninvite = (id: string, handle: string) => this.call('DELETE', room(id, 'invited', handle));
+
+  /** How long a connection took to the first sound; whether it arrives matters to nobody here. */
+  heard = (id: string, connection: string, ms: number) =>
+    this.json<unknown>('POST', room(id, 'heard'), { connection, ms });
+  /** Was it good to be there? */
+  survey = (id: string, good: boolean) => this.json<unknown>('POST', room(id, 'survey'), { good });
 
   // The floor
 
@@ -166,12 +220,18 @@ export class Api {
     return this.json<RoomPage>('GET', `/api/rooms?${query({ ...wanted, limit: '50' })}`);
   }
 
+  private people(path: string, cursor?: string | null): Promise<PeoplePage> {
+    return this.json<PeoplePage>('GET', `${path}?${query({ cursor, limit: '50' })}`);
+  }
+
   private async call(method: string, path: string, body?: unknown): Promise<void> {
     await this.send(path, written(method, body));
   }
 
-  private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return (await (await this.send(path, written(method, body))).json()) as T;
+  /** Whatever has no name of its own here; nothing for what is answered without a body. */
+  async json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.send(path, written(method, body));
+    return (answer.status === 204 ? undefined : await answer.json()) as T;
   }
 
   private async send(path: string, init: RequestInit): Promise<Response> {

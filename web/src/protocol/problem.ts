@@ -8,6 +8,9 @@ export class Problem extends Error {
     readonly detail: string,
     readonly errors: FieldFault[] = [],
     readonly retryAfterMs: number | null = null,
+    /** Of what is not for everyone yet: what stands in the way, and the number that would change it. */
+    readonly because: string | null = null,
+    readonly wanted: number | null = null,
   ) {
     super(`${status} ${code}: ${detail}`);
     this.name = 'Problem';
@@ -34,6 +37,8 @@ export class Problem extends Error {
       text('detail') || text('title'),
       Array.isArray(body['errors']) ? (body['errors'] as FieldFault[]) : [],
       Number.isFinite(seconds) ? seconds * 1000 : null,
+      text('because') || null,
+      typeof body['wanted'] === 'number' ? body['wanted'] : null,
     );
   }
 }

@@ -1,6 +1,6 @@
 /** The shapes of the public protocol, as answers carry them. Unknown fields may come along and are kept. */
 
-export type Access = 'open' | 'followers' | 'invited';
+export type Access = 'open' | 'link' | 'followers' | 'mutuals' | 'invited';
 export type Lifecycle = 'scheduled' | 'live' | 'ended';
 export type Role = 'host' | 'cohost' | 'speaker' | 'listener' | 'guest';
 
@@ -14,6 +14,27 @@ export interface Account extends Person {
   bio?: string;
   /** Counted in an audience, not shown. Known only of oneself, and not yet in the answer to signing in. */
   listen_unseen?: boolean;
+  /** Says who may follow. Known of a profile and, but for the answer to signing in, of oneself. */
+  private?: boolean;
+  /** Likewise. */
+  role?: 'member' | 'administrator';
+}
+
+/** `url` is null once it opens nothing any more. */
+export interface Invitation {
+  id: string;
+  url: string | null;
+  state: 'open' | 'used' | 'expired';
+  created_at: string;
+  expires_at: string | null;
+  used_by: Person | null;
+}
+
+export interface Invitations {
+  registration: 'open' | 'invite' | 'closed';
+  left: number;
+  earned: number;
+  invitations: Invitation[];
 }
 
 export interface Profile extends Account {
@@ -22,6 +43,30 @@ export interface Profile extends Account {
   live_room: string | null;
   /** By the caller. */
   followed: boolean;
+  /** The caller has asked to follow, and nobody has answered. */
+  requested: boolean;
+  follows_you: boolean;
+  /** By the caller. */
+  blocked: boolean;
+  /** By the caller. */
+  hushed: boolean;
+  invited_by?: Person | null;
+}
+
+/** Somebody in a list; `live_room` where the reader may enter one of theirs that is live. */
+export interface Listed extends Person {
+  live_room?: string | null;
+}
+
+export interface PeoplePage {
+  people: Listed[];
+  next: string | null;
+}
+
+/** That a room of somebody one follows has started. */
+export interface RoomStarted {
+  room: { id: string; url: string; title: string; access: Access; started_at: string | null };
+  host: Person;
 }
 
 /** How long turns are, in seconds: until the speaker is warned, and until the floor is taken. */
@@ -58,6 +103,8 @@ export interface You {
   offered: boolean;
   /** The host, or who is in the host's place. */
   may_grant: boolean;
+  /** Somebody whom the reader has blocked is on the stage, as of the snapshot. */
+  warning: 'blocked_on_stage' | null;
 }
 
 export interface Room {
@@ -77,6 +124,10 @@ export interface Room {
   turns: Turns | null;
   /** Speakers at most, the host among them; null: no bound. */
   capacity: number | null;
+  /** So many listeners at most; null for as many as come. */
+  listeners_at_most: number | null;
+  /** When the room ends by itself. */
+  ends_at: string | null;
   offers: string[];
   offers_until: Record<string, string>;
   cohosts: string[];
@@ -125,7 +176,7 @@ export interface RoomPage {
 export interface Found {
   live: Room[];
   scheduled: Room[];
-  people: Person[];
+  people: Listed[];
 }
 
 /** A lasting event of a room, as it stands in `data`; `type` is the event's name. */
@@ -137,11 +188,15 @@ export interface RoomEvent {
   handle?: string;
   name?: string;
   raised_at?: string;
+  listeners_at_most?: number | null;
   note?: string;
   turn?: Turn | null;
   soft_s?: number;
   hard_s?: number;
+  /** Of a start: how many speak, whether there are hands, when it ends by itself; the latter of a warning, too. */
   capacity?: number;
+  hands?: boolean;
+  ends_at?: string | null;
   pause_s?: number;
   expires_at?: string;
   reason?: string | null;

@@ -43,6 +43,22 @@ describe('fold', () => {
     expect(after(locked, null, anEvent(5, 'hands.unlocked')).hands_locked).toBe(false);
   });
 
+  it('begins under the terms of its start, is warned, and ends', () => {
+    const planned = aRoom(null, { state: 'scheduled', started_at: null, capacity: 9 });
+    const begun = after(planned, null, {
+      ...anEvent(3, 'room.started'),
+      capacity: 4,
+      hands: false,
+      ends_at: AT,
+    });
+    expect(begun).toMatchObject({ state: 'live', capacity: 4, hands_locked: true, ends_at: AT });
+    const small = after({ ...planned, capacity: 2 }, null, { ...anEvent(3, 'room.started'), capacity: 4 });
+    expect(small).toMatchObject({ capacity: 2, hands_locked: false, ends_at: null });
+    const closing = after(begun, null, { ...anEvent(4, 'room.closing'), ends_at: AT });
+    expect(closing.ends_at).toBe(AT);
+    expect(after(closing, null, anEvent(5, 'room.ended'))).toMatchObject({ state: 'ended', ends_at: null });
+  });
+
   it('offers, and takes the offer away by answer, withdrawal or grant', () => {
     const offered = after(aRoom('bob'), 'bob', anEvent(3, 'floor.offered', 'bob'));
     expect(offered.you.offered).toBe(true);
@@ -217,4 +233,20 @@ it('lets co-hosts act on those below them only', () => {
   expect(mayModerate(room, 'host', 'carla')).toBe(true);
   expect(mayModerate(room, 'host', 'ada')).toBe(false);
   expect(mayModerate(room, 'speaker', 'dora')).toBe(false);
+});
+
+it('knows a new limit of listeners, and keeps the warning that only a snapshot tells', () => {
+  const before = aRoom('eva', { listeners_at_most: 5 });
+  const room = { ...before, you: { ...before.you, warning: 'blocked_on_stage' as const } };
+  const folded = fold(room, { ...anEvent(3, 'listeners.limited'), listeners_at_most: 9 }, 'eva');
+  expect(folded).toMatchObject({
+    kind: 'folded',
+    room: { listeners_at_most: 9, you: { warning: 'blocked_on_stage' } },
+  });
+});
+
+it('moves on where somebody was shut out whom nobody names', () => {
+  const room = aRoom('eva');
+  const folded = fold(room, anEvent(3, 'person.shut_out', undefined, ''), 'eva');
+  expect(folded).toEqual({ kind: 'folded', room: { ...room, seq: 3 } });
 });

@@ -4,7 +4,7 @@
  * The invariant: folding the lasting events onto an old snapshot gives the new one, apart from what is passing
  * (`audience`, `connected`). `you` is worked out here for one reader, whose handle comes as an argument.
  */
-import type { Person, Role, Room, RoomEvent, Turn, You } from '../protocol/types';
+import type { Access, Person, Role, Room, RoomEvent, Turn, You } from '../protocol/types';
 
 export type Folded =
   | { kind: 'folded'; room: Room }
@@ -22,7 +22,7 @@ export function fold(room: Room, event: RoomEvent, me: string | null): Folded {
 
 /** Whom the host no longer invites is not told to everyone, yet it may empty a place on the stage. */
 function isVeiled(room: Room, event: RoomEvent): boolean {
-  return event.type === 'person.uninvited' && !event.handle && room.access !== 'open';
+  return event.type === 'person.uninvited' && !event.handle && !asksNobody(room.access);
 }
 
 function evolve(room: Room, event: RoomEvent): Room {
@@ -30,9 +30,11 @@ function evolve(room: Room, event: RoomEvent): Room {
   const name = event.name ?? handle;
   switch (event.type) {
     case 'room.started':
-      return { ...room, state: 'live', started_at: event.at };
+      return begun(room, event);
+    case 'room.closing':
+      return { ...room, ends_at: event.ends_at ?? null };
     case 'room.ended':
-      return { ...room, state: 'ended', ended_at: event.at };
+      return { ...room, state: 'ended', ended_at: event.at, ends_at: null };
     case 'hand.raised':
       return {
         ...withoutHand(room, handle),
@@ -78,7 +80,7 @@ function evolve(room: Room, event: RoomEvent): Room {
       return withoutEverything(room, handle);
     // Taking back an invitation acts like a removal where an invitation is what one enters by.
     case 'person.uninvited':
-      return room.access === 'open' ? room : withoutEverything(room, handle);
+      return asksNobody(room.access) ? room : withoutEverything(room, handle);
     case 'cohost.added':
       return withTurn(
         { ...room, cohosts: [...room.cohosts.filter((known) => known !== handle), handle] },
@@ -95,9 +97,30 @@ function evolve(room: Room, event: RoomEvent): Room {
       return { ...room, acting_host: handle };
     case 'host.returned':
       return { ...room, acting_host: null };
+    case 'listeners.limited':
+      return { ...room, listeners_at_most: event.listeners_at_most ?? null };
+    // Whom a block keeps out is nobody else's business: what they held was taken by events before.
     default:
       return room;
   }
+}
+
+/** Whether the address is all one needs to enter: guests may come, and no invitation is needed. */
+export function asksNobody(access: Access): boolean {
+  return access === 'open' || access === 'link';
+}
+
+function begun(room: Room, event: RoomEvent): Room {
+  const most = event.capacity ?? null;
+  return {
+    ...room,
+    state: 'live',
+    started_at: event.at,
+    capacity:
+      most === null || room.capacity === null ? (most ?? room.capacity) : Math.min(most, room.capacity),
+    hands_locked: room.hands_locked || event.hands === false,
+    ends_at: event.ends_at ?? null,
+  };
 }
 
 /** Passing: who of the speakers has a live connection. */
@@ -116,6 +139,8 @@ export function youIn(room: Room, me: string | null): You {
     muted: speaker?.muted ?? false,
     offered: me !== null && room.offers.includes(me),
     may_grant: me !== null && (room.host.handle === me || room.acting_host === me),
+    // Whom the reader has blocked, the snapshot alone can tell.
+    warning: room.you.warning,
   };
 }
 

@@ -67,6 +67,10 @@ const WAKE_SILENCE_MS = 40_000;
 /** So long after a stream has come back, what was closed in good order was closed by a restart. */
 const RESTART_MS = CLOSED_PATIENCE_MS + 2000;
 
+const MOST_TOLD_MS = 60_000;
+const TOLD_AFTER_MS = 2000;
+const TOLD_WITHIN_MS = 20_000;
+
 export class RoomSession {
   room = $state.raw<Room | null>(null);
   stream = $state.raw<StreamState>({ kind: 'connecting' });
@@ -98,6 +102,9 @@ export class RoomSession {
   private readonly speak: Speaking;
   private readonly microphone: Microphone;
   private readonly events: RoomEvents;
+  /** One has listened here. */
+  attended = false;
+  private telling: ReturnType<typeof setTimeout> | undefined;
   private fade: ReturnType<typeof setTimeout> | undefined;
   private levelsAt = -Infinity;
   private opened = false;
@@ -114,6 +121,7 @@ export class RoomSession {
       onState: (state) => this.onListening(state),
       onBlocked: (blocked) => (this.blocked = blocked),
       onHushed: (hushed) => (this.hushed = hushed),
+      onFirst: (connection, ms) => this.tellFirst(connection, ms),
     });
     this.speak = (options.makeSpeaking ?? ((given) => new Speaking(given)))({
       ...common,
@@ -154,6 +162,7 @@ export class RoomSession {
     for (const act of this.undo) act();
     this.undo = [];
     clearTimeout(this.fade);
+    clearTimeout(this.telling);
     this.hangUp();
     this.events.close();
   }
@@ -186,6 +195,16 @@ export class RoomSession {
 
   private get mayTalk(): boolean {
     return this.room?.you.may_speak ?? false;
+  }
+
+  /** Not at once: a crowd that came together would tell it together. */
+  private tellFirst(connection: string, ms: number): void {
+    if (ms > MOST_TOLD_MS) return;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(
+      () => void this.api.heard(this.roomId, connection, ms).catch(() => undefined),
+      TOLD_AFTER_MS + Math.random() * TOLD_WITHIN_MS,
+    );
   }
 
   // Listening
@@ -356,6 +375,7 @@ export class RoomSession {
 
   private onListening(state: LinkState): void {
     this.listening = state;
+    if (state.kind === 'connected') this.attended = true;
     if (state.kind === 'failed' && state.problem) this.judge(state.problem);
   }
 

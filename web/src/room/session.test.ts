@@ -16,6 +16,7 @@ import { RoomSession } from './session.svelte';
 class FakeSound {
   isElsewhere: () => boolean = () => false;
   onState: (state: LinkState) => void = () => undefined;
+  onFirst: NonNullable<ListeningOptions['onFirst']> = () => undefined;
   readonly calls: string[] = [];
   link = {
     location: null as string | null,
@@ -74,6 +75,7 @@ let session: RoomSession;
 let answer: ReturnType<typeof anAnswer>;
 let mutes: { done: () => void; refuse: (error: Error) => void; what: string }[];
 let seq: number;
+let heard: ReturnType<typeof vi.spyOn>;
 let asked: (location: string) => Promise<Details>;
 let replaced: string[];
 
@@ -85,14 +87,16 @@ async function enter(room: Room, me: string | null = 'bob') {
     new Promise<void>((resolve, reject) => mutes.push({ what, done: resolve, refuse: reject }));
   api.mute = later('mute');
   api.unmute = later('unmute');
+  heard = vi.spyOn(api, 'heard').mockRejectedValue(new Problem(503, 'store_away', ''));
   api.details = (location) => asked(location);
   session = new RoomSession({
     roomId: 'r1',
     api,
     me: me === 'unknown' ? undefined : me,
     fetcher: (async () => answer.response) as unknown as typeof fetch,
-    makeListening: ({ onState }: ListeningOptions) => {
+    makeListening: ({ onState, onFirst }: ListeningOptions) => {
       listen.onState = onState;
+      if (onFirst) listen.onFirst = onFirst;
       return listen as unknown as Listening;
     },
     makeSpeaking: ({ onState, isElsewhere }: SpeakingOptions) => {
@@ -161,6 +165,28 @@ describe('who one is', () => {
     await enter(aRoom(null), 'unknown');
     session.identify('bob');
     expect(listen.calls).toEqual(['renew false 0']);
+  });
+});
+
+describe('the first sound', () => {
+  it('is told a while later, once, whatever is answered', async () => {
+    await enter(aRoom('bob'));
+    expect(session.attended).toBe(false);
+    session.startListening();
+    listen.onFirst('c1', 412);
+    listen.onFirst('c2', 90_000);
+    expect(heard).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(heard).toHaveBeenCalledExactlyOnceWith('r1', 'c1', 412);
+    expect(session.attended).toBe(true);
+  });
+
+  it('is kept to oneself where one has left', async () => {
+    await enter(aRoom('bob'));
+    listen.onFirst('c1', 412);
+    session.close();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(heard).not.toHaveBeenCalled();
   });
 });
 

@@ -16,6 +16,14 @@ it('says to the one concerned what was done to them, and nothing of what they di
   expect(key('floor.declined', 'bob', 'ada', 'bob')).toBe('said_withdrawn');
 });
 
+it('tells everybody that the time is nearly over', () => {
+  expect(telling(anEvent(3, 'room.closing'), aRoom(), null)).toEqual({
+    key: 'said_closing',
+    name: null,
+    shown: true,
+  });
+});
+
 it('says to the others who it was', () => {
   expect(telling(anEvent(3, 'floor.granted', 'bob'), aRoom(), null)).toEqual({
     key: 'said_has_floor',

@@ -18,6 +18,8 @@ export function telling(event: RoomEvent, before: Room, me: string | null): Tell
   switch (event.type) {
     case 'room.started':
       return own('said_started');
+    case 'room.closing':
+      return own('said_closing');
     case 'hand.raised':
       return mine ? null : others('said_hand');
     case 'hand.lowered':

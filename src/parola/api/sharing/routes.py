@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from parola.api.caller import caller, services
+from parola.api.permissions import ANYONE, WHO_MAY_ENTER, may
 from parola.api.sharing import picture
 from parola.api.sharing.cards import Card
 from parola.domain.errors import NotFound
@@ -38,6 +39,7 @@ class OEmbed(BaseModel):
 
 
 @router.get("/oembed")
+@may(ANYONE)
 async def oembed(request: Request, url: Annotated[str, Query(max_length=500)]) -> OEmbed:
     here = services(request)
     try:
@@ -58,16 +60,19 @@ async def oembed(request: Request, url: Annotated[str, Query(max_length=500)]) -
 
 
 @router.get("/rooms/{room_id}/card.png", response_class=Response, responses=_PNG)
+@may(ANYONE)
 async def room_card(request: Request, room_id: str) -> Response:
     return await _picture(request, f"/r/{room_id}")
 
 
 @router.get("/accounts/{handle}/card.png", response_class=Response, responses=_PNG)
+@may(ANYONE)
 async def profile_card(request: Request, handle: str) -> Response:
     return await _picture(request, f"/@{handle}")
 
 
 @router.get("/rooms/{room_id}/qr.svg", response_class=Response, responses=_SVG)
+@may(WHO_MAY_ENTER)
 async def room_qr(request: Request, who: Annotated[Caller, Depends(caller)], room_id: str) -> Response:
     """The room's address, black on white whatever the theme: that is what cameras read."""
     import segno

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parola.domain.rooms.terms import Terms
+
 HOUSE = ""
 """Who does what nobody did: a clock has run out, or the host has gone. No account has this id."""
 OFFER_S = 60
 """So long an offer waits for an answer."""
+ADMINISTRATION = "-"
+"""Stands as `by` where the server's administration acts, whoever that is: no account has this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,27 @@ class TargetedCommand(Command):
     target: str
 
 
+@dataclass(frozen=True, slots=True)
 class Start(Command):
-    __slots__ = ()
+    """`terms` are those under which the host is let in now."""
+
+    terms: Terms | None = None
 
 
 class End(Command):
+    __slots__ = ()
+
+
+class Close(Command):
+    """The administration ends the room."""
+
+    __slots__ = ()
+
+
+class Silence(TargetedCommand):
+    """The administration takes a voice: floor, offer and hand, and of the host, who always has the floor, the
+    microphone."""
+
     __slots__ = ()
 
 
@@ -160,6 +180,25 @@ class DropSuccessor(TargetedCommand):
     __slots__ = ()
 
 
+class ShutOut(TargetedCommand):
+    """A block between the host and the target: by the host, or by the target, who has blocked the host."""
+
+    __slots__ = ()
+
+
+class LetIn(TargetedCommand):
+    """The block is no more, by whoever it was."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitListeners(Command):
+    """None: as many listeners as come."""
+
+    listeners_at_most: int | None
+
+
 # What the house itself asks for, by `HOUSE`, and nobody else may.
 
 
@@ -178,5 +217,11 @@ class LeaveHost(Command):
 
 class ReturnHost(Command):
     """The host is connected again."""
+
+    __slots__ = ()
+
+
+class RunOut(Command):
+    """By the house alone: warns, and later ends the room, when the time is over that it has by its terms."""
 
     __slots__ = ()

@@ -10,12 +10,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from parola.domain.errors import Conflict, Forbidden
+from parola.domain.errors import Conflict, Forbidden, NotFound
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms import floor, hands, people
-from parola.domain.rooms.rights import Decided, only_granting, only_host
+from parola.domain.rooms.rights import (
+    Decided,
+    live,
+    only_administration,
+    only_granting,
+    only_host,
+    only_house,
+)
 from parola.domain.rooms.state import Access, Lifecycle, Room
+from parola.domain.rooms.terms import Terms
 
 
 def create(
@@ -27,8 +35,12 @@ def create(
     starts_at: datetime | None,
     now: datetime,
     capacity: int | None = None,
+    listeners_at_most: int | None = None,
+    terms: Terms | None = None,
 ) -> Decided:
-    """A room that is live at once, or scheduled when `starts_at` is given. Guests belong only to open rooms."""
+    """A room that is live at once, under `terms`, or scheduled when `starts_at` is given: then it begins under those of
+    its start. Guests come only where the address is enough. Raises Invalid."""
+    people.check_listeners(listeners_at_most)
     created = e.RoomCreated(
         seq=1,
         at=now,
@@ -36,25 +48,34 @@ def create(
         room=room_id,
         title=title,
         access=access,
-        guests=guests and access is Access.OPEN,
+        guests=guests and access.asks_nobody,
         starts_at=starts_at,
         capacity=capacity,
+        listeners_at_most=listeners_at_most,
     )
-    return (created,) if starts_at is not None else (created, e.RoomStarted(seq=2, at=now, by=host))
+    if starts_at is not None:
+        return (created,)
+    return (created, e.RoomStarted(seq=2, at=now, by=host, terms=terms))
 
 
 def decide(room: Room, command: c.Command, now: datetime) -> Decided:
-    """Raises Forbidden, Conflict or Invalid; () when the effect already holds."""
+    """Raises Forbidden, NotFound, Conflict or Invalid; () when the effect already holds."""
+    if isinstance(command, c.ShutOut | c.LetIn):
+        return _RULES[type(command)](
+            room, command, now
+        )  # also by those to whom the room does not exist any more
+    if command.by in room.shut_out:
+        raise NotFound()
     if command.by in room.removed:
         raise Forbidden("removed", "You were removed from this room.")
     return _RULES[type(command)](room, command, now)
 
 
-def _start(room: Room, command: c.Command, now: datetime) -> Decided:
+def _start(room: Room, command: c.Start, now: datetime) -> Decided:
     only_host(room, command)
     if room.state is not Lifecycle.SCHEDULED:
         raise Conflict("not_scheduled", "Only a scheduled room can be started.")
-    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by),)
+    return (e.RoomStarted(seq=room.seq + 1, at=now, by=command.by, terms=command.terms),)
 
 
 def _end(room: Room, command: c.Command, now: datetime) -> Decided:
@@ -64,9 +85,27 @@ def _end(room: Room, command: c.Command, now: datetime) -> Decided:
     return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
 
 
+def _run_out(room: Room, command: c.Command, now: datetime) -> Decided:
+    """Whoever looks second finds nothing left to do."""
+    only_house(command)
+    if room.ends_at is None or room.wakes_at is None or now < room.wakes_at:
+        return ()
+    if now < room.ends_at:
+        return (e.RoomClosing(seq=room.seq + 1, at=now, by=command.by, ends_at=room.ends_at),)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by, reason="time_over"),)
+
+
+def _close(room: Room, command: c.Command, now: datetime) -> Decided:
+    only_administration(command)
+    live(room)
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+
+
 _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Start: _start,
     c.End: _end,
+    c.RunOut: _run_out,
+    c.Close: _close,
     c.RaiseHand: hands.raise_hand,
     c.LowerHand: hands.lower_hand,
     c.DismissHand: hands.dismiss_hand,
@@ -86,6 +125,7 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.LiftTurns: floor.lift_turns,
     c.SizeStage: floor.size_stage,
     c.Sweep: floor.sweep,
+    c.Silence: floor.silence,
     c.Remove: people.remove,
     c.Restore: people.restore,
     c.AddCohost: people.add_cohost,
@@ -96,5 +136,8 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.ReturnHost: people.return_host,
     c.Invite: people.invite,
     c.Uninvite: people.uninvite,
+    c.ShutOut: people.shut_out,
+    c.LetIn: people.let_in,
+    c.LimitListeners: people.limit_listeners,
 }
 """Each rule takes the very class it stands beside."""

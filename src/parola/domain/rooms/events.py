@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from parola.domain.rooms.state import Access
+from parola.domain.rooms.terms import Terms, decode_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +27,26 @@ class RoomCreated(Event):
     guests: bool
     starts_at: datetime | None
     capacity: int | None = None
+    listeners_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomStarted(Event):
-    pass
+    """Rooms of older versions have no terms: nothing bounds them."""
+
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomClosing(Event):
+    """The time that the room has by its terms is over soon: it ends at `ends_at`."""
+
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomEnded(Event):
-    """`reason` is "host_left" where nobody ended it."""
+    """`reason` is "host_left" or "time_over" where nobody ended it."""
 
     reason: str | None = None
 
@@ -194,9 +205,29 @@ class PersonUninvited(PersonEvent):
     __slots__ = ()
 
 
+class PersonShutOut(PersonEvent):
+    """A block came between them and the host. What they held was taken by events before this one."""
+
+    __slots__ = ()
+
+
+class PersonLetIn(PersonEvent):
+    """The block is no more."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenersLimited(Event):
+    """So many listeners at most from now on, None for as many as come. Who is there stays."""
+
+    listeners_at_most: int | None
+
+
 _NAMES: dict[type[Event], str] = {
     RoomCreated: "room.created",
     RoomStarted: "room.started",
+    RoomClosing: "room.closing",
     RoomEnded: "room.ended",
     HandRaised: "hand.raised",
     HandNoted: "hand.noted",
@@ -224,6 +255,9 @@ _NAMES: dict[type[Event], str] = {
     HostReturned: "host.returned",
     PersonInvited: "person.invited",
     PersonUninvited: "person.uninvited",
+    PersonShutOut: "person.shut_out",
+    PersonLetIn: "person.let_in",
+    ListenersLimited: "listeners.limited",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 
@@ -242,6 +276,8 @@ def encode_event(event: Event) -> dict[str, Any]:
         key: value.isoformat() if isinstance(value, datetime) else value
         for key, value in asdict(event).items()
     }
+    if isinstance(event, RoomStarted) and event.terms is not None:
+        data["terms"] = event.terms.to_json()
     return {"type": type_name(event), **data}
 
 
@@ -254,4 +290,6 @@ def decode_event(data: dict[str, Any]) -> Event:
             values[name] = datetime.fromisoformat(value)
     if kind is RoomCreated:
         values["access"] = Access(values["access"])
+    if kind is RoomStarted:
+        values["terms"] = decode_terms(values.get("terms"))
     return kind(**values)

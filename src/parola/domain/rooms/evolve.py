@@ -26,6 +26,7 @@ def evolve(room: Room | None, event: e.Event) -> Room:
             starts_at=event.starts_at,
             speakers=(Speaker(event.by),),
             capacity=event.capacity,
+            listeners_at_most=event.listeners_at_most,
         )
     assert room is not None, "a room begins with its creation"
     assert event.seq == room.seq + 1, f"event {event.seq} does not follow {room.seq}"
@@ -42,7 +43,9 @@ def fold(room: Room | None, events: Iterable[e.Event]) -> Room:
 def _apply(room: Room, event: e.Event) -> Room:
     match event:
         case e.RoomStarted():
-            return replace(room, state=Lifecycle.LIVE, started_at=event.at)
+            return _begun(room, event)
+        case e.RoomClosing():
+            return replace(room, closing=True)
         case e.RoomEnded():
             return replace(room, state=Lifecycle.ENDED, ended_at=event.at)
         case e.TurnsSet():
@@ -51,6 +54,8 @@ def _apply(room: Room, event: e.Event) -> Room:
             return _with_turns(room, None, event.at)
         case e.StageSized():
             return replace(room, capacity=event.capacity)
+        case e.ListenersLimited():
+            return replace(room, listeners_at_most=event.listeners_at_most)
         case e.HandsLocked() | e.HandsUnlocked():
             return replace(room, hands_locked=isinstance(event, e.HandsLocked))
         case e.HandsSlowed():
@@ -62,6 +67,15 @@ def _apply(room: Room, event: e.Event) -> Room:
         case e.PersonEvent():
             return _apply_to_person(room, event)
     raise AssertionError(f"no rule for {type(event).__name__}")
+
+
+def _begun(room: Room, event: e.RoomStarted) -> Room:
+    live = replace(room, state=Lifecycle.LIVE, started_at=event.at, terms=event.terms)
+    if event.terms is None:
+        return live
+    policies = event.terms.policies
+    capacity = min(policies.speakers_at_most, room.capacity or policies.speakers_at_most)
+    return replace(live, capacity=capacity, hands_locked=room.hands_locked or not policies.hands)
 
 
 def _apply_to_person(room: Room, event: e.PersonEvent) -> Room:
@@ -105,6 +119,10 @@ def _apply_to_person(room: Room, event: e.PersonEvent) -> Room:
             return replace(room, invited=room.invited | {account})
         case e.PersonUninvited():
             return replace(room, invited=room.invited - {account})
+        case e.PersonShutOut():
+            return replace(room, shut_out=room.shut_out | {account})
+        case e.PersonLetIn():
+            return replace(room, shut_out=room.shut_out - {account})
     raise AssertionError(f"no rule for {type(event).__name__}")
 
 

@@ -11,14 +11,17 @@ from parola.domain.rooms import events as e
 from parola.domain.rooms.rights import (
     Decided,
     above,
+    can_be_here,
+    each,
     live,
     moderator,
     not_ended,
     one,
+    only_administration,
     only_granting,
     only_house,
 )
-from parola.domain.rooms.state import Room
+from parola.domain.rooms.state import Lifecycle, Room
 
 TURNS_S = (10, 7200)
 """The shortest and the longest turn."""
@@ -32,8 +35,7 @@ def grant(room: Room, command: c.Grant, now: datetime) -> Decided:
     target = command.target
     if target == room.host:
         raise Conflict("host_floor", "The host always has the floor.")
-    if target in room.removed:
-        raise Conflict("is_removed", "This person was removed from the room.")
+    can_be_here(room, target)
     if room.has_floor(target):
         return ()
     offer = room.offer(target)
@@ -160,6 +162,8 @@ def size_stage(room: Room, command: c.SizeStage, now: datetime) -> Decided:
     only_granting(room, command)
     not_ended(room)
     smallest, largest = CAPACITIES
+    if room.terms is not None:
+        largest = min(largest, room.terms.policies.speakers_at_most)
     if not smallest <= command.capacity <= largest:
         raise Invalid.field("capacity", f"A stage holds {smallest} to {largest} speakers.")
     if room.capacity == command.capacity:
@@ -184,6 +188,24 @@ def sweep(room: Room, command: c.Sweep, now: datetime) -> Decided:
         kind(seq=room.seq + 1 + i, at=now, by=command.by, account=account, reason=reason)
         for i, (kind, account, reason) in enumerate(over)
     )
+
+
+def silence(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Nothing where there is nothing to hear of them. Co-hosting stays: it makes no sound."""
+    only_administration(command)
+    if room.state is not Lifecycle.LIVE:
+        return ()
+    target = command.target
+    kinds: list[type[e.PersonEvent]] = []
+    if room.has_hand(target):
+        kinds.append(e.HandLowered)
+    if room.is_offered(target):
+        kinds.append(e.FloorDeclined)
+    if target == room.host and not room.is_muted(target):
+        kinds.append(e.SpeakerMuted)
+    elif target != room.host and room.has_floor(target):
+        kinds.append(e.FloorRevoked)
+    return each(kinds, room, command, target, now)
 
 
 def turn_of_former_cohost(room: Room, account: str, now: datetime) -> dict[str, Any]:

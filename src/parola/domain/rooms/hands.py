@@ -52,6 +52,8 @@ def lock_hands(room: Room, command: c.Command, now: datetime) -> Decided:
 def unlock_hands(room: Room, command: c.Command, now: datetime) -> Decided:
     only_granting(room, command)
     not_ended(room)
+    if room.terms is not None and not room.terms.policies.hands:
+        raise Conflict("hands_off", "Rooms of this stage of the trial have no hands.")
     return (e.HandsUnlocked(seq=room.seq + 1, at=now, by=command.by),) if room.hands_locked else ()
 
 

@@ -11,13 +11,18 @@ from parola.domain.rooms.floor import turn_of_former_cohost
 from parola.domain.rooms.rights import (
     Decided,
     above,
+    can_be_here,
+    each,
     moderator,
     not_ended,
+    not_shut_out,
     one,
     only_host,
     only_house,
 )
-from parola.domain.rooms.state import Access, Lifecycle, Room
+from parola.domain.rooms.state import Lifecycle, Room
+
+MOST_LISTENERS = 1_000_000
 
 
 def remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
@@ -39,8 +44,7 @@ def add_cohost(room: Room, command: c.TargetedCommand, now: datetime) -> Decided
     not_ended(room)
     if command.target == room.host:
         raise Invalid.field("handle", "The host needs no co-hosting.")
-    if command.target in room.removed:
-        raise Conflict("is_removed", "This person was removed from the room.")
+    can_be_here(room, command.target)
     return () if command.target in room.cohosts else one(e.CohostAdded, room, command, command.target, now)
 
 
@@ -94,6 +98,7 @@ def return_host(room: Room, command: c.ReturnHost, now: datetime) -> Decided:
 def invite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     only_host(room, command)
     not_ended(room)
+    not_shut_out(room, command.target)
     if command.target == room.host or command.target in room.invited:
         return ()
     return one(e.PersonInvited, room, command, command.target, now)
@@ -107,17 +112,62 @@ def uninvite(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     target = command.target
     if target not in room.invited:
         return ()
-    held = room.access is not Access.OPEN
-    kinds: list[type[e.PersonEvent]] = []
-    if held and room.has_hand(target):
-        kinds.append(e.HandLowered)
-    if held and room.is_offered(target):
-        kinds.append(e.FloorDeclined)
-    if held and room.has_floor(target):
-        kinds.append(e.FloorRevoked)
-    if held and target in room.cohosts:
-        kinds.append(e.CohostRemoved)
-    kinds.append(e.PersonUninvited)
-    return tuple(
-        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=target) for i, kind in enumerate(kinds)
+    held = [] if room.access.asks_nobody else _held(room, target)
+    return each([*held, e.PersonUninvited], room, command, target, now)
+
+
+def shut_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Before the last event, which names nobody to others, everything that they hold is taken as if it were given back
+    or revoked: who listens need not learn of a block."""
+    _own_block(room, command)
+    not_ended(room)
+    target = command.target
+    if target in room.shut_out:
+        return ()
+    return each([*_held(room, target), e.PersonShutOut], room, command, target, now)
+
+
+def let_in(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    _own_block(room, command)
+    not_ended(room)
+    return one(e.PersonLetIn, room, command, command.target, now) if command.target in room.shut_out else ()
+
+
+def limit_listeners(room: Room, command: c.LimitListeners, now: datetime) -> Decided:
+    only_host(room, command)
+    not_ended(room)
+    check_listeners(command.listeners_at_most)
+    if command.listeners_at_most == room.listeners_at_most:
+        return ()
+    return (
+        e.ListenersLimited(
+            seq=room.seq + 1, at=now, by=command.by, listeners_at_most=command.listeners_at_most
+        ),
     )
+
+
+def check_listeners(at_most: int | None) -> None:
+    if at_most is not None and not 1 <= at_most <= MOST_LISTENERS:
+        raise Invalid.field("listeners_at_most", f"From 1 to {MOST_LISTENERS} listeners.")
+
+
+def _held(room: Room, target: str) -> list[type[e.PersonEvent]]:
+    """What takes from somebody all that they hold in the room; a turn goes with the floor, and with co-hosting goes
+    being the successor, or in the host's place."""
+    kinds: list[type[e.PersonEvent]] = []
+    if room.has_hand(target):
+        kinds.append(e.HandLowered)
+    if room.is_offered(target):
+        kinds.append(e.FloorDeclined)
+    if room.has_floor(target):
+        kinds.append(e.FloorRevoked)
+    if target in room.cohosts:
+        kinds.append(e.CohostRemoved)
+    return kinds
+
+
+def _own_block(room: Room, command: c.TargetedCommand) -> None:
+    if command.target == room.host:
+        raise Forbidden("not_above", "Nobody shuts the host out.")
+    if command.by not in (room.host, command.target):
+        raise Forbidden("host_only", "Only the host of the room may do this.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from parola.domain.errors import Conflict, Forbidden
+from parola.domain.errors import Conflict, Forbidden, NotFound
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
 from parola.domain.rooms.state import Lifecycle, Room
@@ -18,6 +18,15 @@ def one(
 ) -> Decided:
     """The one event that a command leads to."""
     return (kind(seq=room.seq + 1, at=now, by=command.by, account=account, **more),)
+
+
+def each(
+    kinds: list[type[e.PersonEvent]], room: Room, command: c.Command, account: str, now: datetime
+) -> Decided:
+    """Several events that concern one person, in their order."""
+    return tuple(
+        kind(seq=room.seq + 1 + i, at=now, by=command.by, account=account) for i, kind in enumerate(kinds)
+    )
 
 
 def only_host(room: Room, command: c.Command) -> None:
@@ -37,6 +46,11 @@ def only_house(command: c.Command) -> None:
         raise Forbidden("house_only", "Nobody asks for this; it comes about.")
 
 
+def only_administration(command: c.Command) -> None:
+    if command.by != c.ADMINISTRATION:
+        raise Forbidden("administration_only", "Only the server's administration may do this.")
+
+
 def moderator(room: Room, command: c.Command) -> None:
     if not room.is_moderator(command.by):
         raise Forbidden("moderator_only", "Only the host and co-hosts may do this.")
@@ -46,6 +60,18 @@ def above(room: Room, command: c.TargetedCommand) -> None:
     moderator(room, command)
     if command.by != room.host and command.by != command.target and room.is_moderator(command.target):
         raise Forbidden("not_above", "A co-host acts on neither the host nor another co-host.")
+
+
+def can_be_here(room: Room, target: str) -> None:
+    not_shut_out(room, target)
+    if target in room.removed:
+        raise Conflict("is_removed", "This person was removed from the room.")
+
+
+def not_shut_out(room: Room, target: str) -> None:
+    """Where a block stands, either is nobody to the other."""
+    if target in room.shut_out:
+        raise NotFound()
 
 
 def live(room: Room) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from parola.domain.rooms.state import Access, Hand, Lifecycle, Offer, Rest, Room, Speaker, Turn, Turns
+from parola.domain.rooms.terms import decode_terms
 
 
 def encode_room(room: Room) -> dict[str, Any]:
@@ -35,6 +36,10 @@ def encode_room(room: Room) -> dict[str, Any]:
         "capacity": room.capacity,
         "successor": room.successor,
         "acting": room.acting,
+        "shut_out": sorted(room.shut_out),
+        "listeners_at_most": room.listeners_at_most,
+        "terms": room.terms.to_json() if room.terms is not None else None,
+        "closing": room.closing,
     }
 
 
@@ -65,6 +70,10 @@ def decode_room(data: dict[str, Any]) -> Room:
         capacity=data.get("capacity"),
         successor=data.get("successor"),
         acting=data.get("acting"),
+        shut_out=frozenset(data.get("shut_out", ())),
+        listeners_at_most=data.get("listeners_at_most"),
+        terms=decode_terms(data.get("terms")),
+        closing=data.get("closing", False),
     )
 
 

@@ -6,13 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from parola.domain.rooms.terms import Terms
+
+WARNING = timedelta(minutes=5)
+"""So long before its time is over a room is told so."""
+
 
 class Access(StrEnum):
-    """Who may enter."""
+    """Who may enter, beside the host, co-hosts and whom the host has invited."""
 
     OPEN = "open"
+    """Everybody."""
+    LINK = "link"
+    """Whoever has the address; it is listed nowhere."""
     FOLLOWERS = "followers"
+    """Who follows the host."""
+    MUTUALS = "mutuals"
+    """Who follows the host, and is followed by them."""
     INVITED = "invited"
+    """Nobody else."""
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether the address is enough: guests can come, and no invitation is needed."""
+        return self in (Access.OPEN, Access.LINK)
 
 
 class Lifecycle(StrEnum):
@@ -96,7 +113,8 @@ class Room:
     """Speakers in the order in which they got the floor, the host first; hands in the order in which they went up.
 
     `capacity` counts speakers, None is no bound; `hands_pause_s` is how long a hand rests where they are slow;
-    `successor` is whom the host named, `acting` who is in the host's place now. Both are co-hosts.
+    `successor` is whom the host named, `acting` who is in the host's place now: both are co-hosts. `terms` are those
+    under which it began, and hold to its end; `closing` once it was told that its time is over soon.
     """
 
     id: str
@@ -123,6 +141,12 @@ class Room:
     capacity: int | None = None
     successor: str | None = None
     acting: str | None = None
+    shut_out: frozenset[str] = frozenset()
+    """Between whom and the host a block came while this room was there; those from before are the gate's to know."""
+    listeners_at_most: int | None = None
+    """So many listeners at most; None for as many as come."""
+    terms: Terms | None = None
+    closing: bool = False
 
     def speaker(self, account: str) -> Speaker | None:
         return next((s for s in self.speakers if s.account == account), None)
@@ -154,6 +178,7 @@ class Room:
             and speaker is not None
             and not speaker.muted
             and account not in self.removed
+            and account not in self.shut_out
         )
 
     def is_moderator(self, account: str) -> bool:
@@ -171,6 +196,21 @@ class Room:
         ends = [s.turn.hard_at for s in self.speakers if s.turn is not None]
         ends += [o.expires_at for o in self.offers if o.expires_at is not None]
         return min(ends, default=None)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the time that it has by its terms is over; None where it has any."""
+        if self.state is not Lifecycle.LIVE or self.started_at is None or self.terms is None:
+            return None
+        minutes = self.terms.policies.minutes_at_most
+        return self.started_at + timedelta(minutes=minutes) if minutes else None
+
+    @property
+    def wakes_at(self) -> datetime | None:
+        """When there is something to do about that: a warning, and then the end."""
+        if self.ends_at is None or self.closing:
+            return self.ends_at
+        return self.ends_at - WARNING
 
     def role(self, account: str | None) -> Role:
         if account is None:

@@ -1,0 +1,284 @@
+"""`parola admin …`: the administration for whoever has the server itself, beside a server that runs or does not.
+
+It works on the database that PAROLA_DATA_DIR or PAROLA_DATABASE_URL name, and the log calls it "command line".
+Running processes are told over the bus where PAROLA_NATS_URL names one; else they find out within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from parola import logs
+from parola.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from parola.api.app import Services
+    from parola.services.administering import Actor
+
+app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
+people = typer.Typer(help="Who has an account.", no_args_is_help=True)
+rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
+waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
+audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
+app.add_typer(people, name="people")
+app.add_typer(rooms, name="rooms")
+app.add_typer(waitlist, name="waitlist")
+app.add_typer(audit, name="audit")
+
+_DEEPEST = 100
+
+Handle = Annotated[str, typer.Argument(help="Without the @")]
+Why = Annotated[str, typer.Option(help="Stands in the audit log")]
+Most = Annotated[int, typer.Option(help="At most so many", min=1, max=1000)]
+
+
+@app.command("claim-link")
+def claim_link() -> None:
+    """Prints a link by which one person becomes an administrator: once, within 24 hours."""
+
+    async def work(here: Services) -> None:
+        typer.echo(await here.claims.link())
+
+    run(work)
+
+
+@people.command("list")
+def list_people(
+    words: Annotated[str, typer.Argument(help="Of the handle or the name")] = "", limit: Most = 100
+) -> None:
+    """Handle, role, since when, name; and who is suspended."""
+
+    async def work(here: Services) -> None:
+        found = await here.administering.people(_me(), words, None, limit)
+        for one in found.people:
+            mark = "suspended" if one.suspended else "-"
+            _row(f"@{one.handle}", one.role, mark, one.created_at[:10], one.name)
+
+    run(work)
+
+
+@people.command()
+def suspend(
+    handle: Handle,
+    reason: Why,
+    branch: Annotated[bool, typer.Option(help="Also whoever came by their invitations")] = False,
+) -> None:
+    """Ends somebody's sessions and connections, and keeps them out until they are restored."""
+
+    async def work(here: Services) -> None:
+        typer.echo(f"{await here.administering.suspend(_me(), handle, reason, branch)} suspended")
+
+    run(work)
+
+
+@people.command()
+def restore(handle: Handle, reason: Why) -> None:
+    """Lets somebody in again."""
+    run(lambda here: here.administering.restore(_me(), handle, reason))
+
+
+@people.command()
+def role(
+    handle: Handle, new: Annotated[str, typer.Argument(help="member or administrator")], reason: Why
+) -> None:
+    """Makes somebody an administrator, or a member again."""
+    run(lambda here: here.administering.set_role(_me(), handle, new, reason))
+
+
+@rooms.command("list")
+def list_rooms(limit: Most = 100) -> None:
+    """Id, host, since when, title; the newest first."""
+
+    async def work(here: Services) -> None:
+        page = await here.administering.live_rooms(_me(), None, limit)
+        hosts = await here.administering.names({room.host for room in page.rooms})
+        for room in page.rooms:
+            host = hosts[room.host].handle if room.host in hosts else ""
+            started = room.started_at.isoformat(timespec="minutes") if room.started_at else "-"
+            _row(room.id, f"@{host}", started, room.access.value, room.title)
+
+    run(work)
+
+
+@rooms.command()
+def end(room_id: str, reason: Why) -> None:
+    """Ends a live room."""
+    run(lambda here: here.administering.end_room(_me(), room_id, reason))
+
+
+@audit.command("list")
+def list_audit(limit: Most = 50) -> None:
+    """The newest first: number, when, who, what, to what, why."""
+
+    async def work(here: Services) -> None:
+        entries = await here.administering.audit(_me(), None, limit)
+        ids = {id for entry in entries for id in (entry.deed.actor, entry.deed.object)}
+        named = await here.administering.names(ids)
+        handles = {id: f"@{account.handle}" for id, account in named.items()} | {"-": "command line"}
+        for entry in entries:
+            deed = entry.deed
+            actor, thing = (handles.get(id, id) for id in (deed.actor, deed.object))
+            _row(str(entry.seq), entry.at, actor, deed.action, f"{deed.kind} {thing}", deed.reason)
+
+    run(work)
+
+
+@audit.command()
+def verify(
+    seal: Annotated[
+        str | None, typer.Option(help="One that was printed before: its entry has to be there")
+    ] = None,
+) -> None:
+    """Checks that every entry follows from the ones before it, and prints the last seal: whoever keeps that elsewhere
+    can tell later whether the end of the log was cut off. Exit code 1 where something does not follow."""
+
+    async def work(here: Services) -> None:
+        verified = await here.administering.verify(_me(), seal)
+        if verified.broken_at is not None:
+            typer.echo(f"entry {verified.broken_at} does not follow from those before it")
+            sys.exit(1)
+        if seal is not None and not verified.holds_seal:
+            typer.echo("no entry has this seal: the log was cut off, or written anew")
+            sys.exit(1)
+        typer.echo(f"{verified.count} entries, all in order\nseal {verified.seal or '-'}")
+
+    run(work)
+
+
+@app.command()
+def invite(
+    table: Annotated[
+        Path, typer.Option("--csv", help="Columns: email, and language (en, it)", exists=True, dir_okay=False)
+    ],
+) -> None:
+    """Mails an invitation to everybody in a file. Where one line cannot be used, nobody is invited."""
+    try:
+        text = table.read_text("utf-8")
+    except UnicodeDecodeError:
+        _fail(f"{table} is not UTF-8")
+
+    async def work(here: Services) -> None:
+        typer.echo(f"{await here.waitlist.invite_founders(_me(), text)} invited")
+
+    run(work)
+
+
+@app.command("tree")
+def show_tree(handle: Annotated[str | None, typer.Argument(help="Below this one only")] = None) -> None:
+    """Who came by whose invitation."""
+
+    async def work(here: Services) -> None:
+        async def below(whom: str | None, depth: int) -> None:
+            for node in await here.administering.invited(_me(), whom):
+                mark = " (suspended)" if node.account.suspended else ""
+                typer.echo(f"{'  ' * depth}@{node.account.handle}{mark}")
+                if node.invited and depth < _DEEPEST:
+                    await below(node.account.handle, depth + 1)
+
+        await below(handle, 0)
+
+    run(work)
+
+
+@waitlist.command("list")
+def list_waiting(limit: Most = 100) -> None:
+    """Place, address, the handle they would like, since when; those first whose turn is next."""
+
+    async def work(here: Services) -> None:
+        line = await here.waitlist.line(_me(), 0, limit)
+        for one in line.waiting:
+            since = datetime.fromtimestamp(one.created_at / 1000, UTC).isoformat(timespec="minutes")
+            _row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
+
+    run(work)
+
+
+@waitlist.command()
+def approve(
+    place: Annotated[list[int] | None, typer.Argument(help="Places, as `list` shows them")] = None,
+    first: Annotated[int | None, typer.Option(help="Or so many whose turn is next")] = None,
+    older_than_days: Annotated[float | None, typer.Option(help="Or whoever waits for so long", min=0)] = None,
+) -> None:
+    """Mails an invitation to those whose turn it is."""
+
+    async def work(here: Services) -> None:
+        from parola.services import clock
+
+        before = None if older_than_days is None else clock.now() - timedelta(days=older_than_days)
+        typer.echo(f"{await here.waitlist.approve(_me(), place or None, first, before)} invited")
+
+    run(work)
+
+
+@app.command()
+def health() -> None:
+    """What is missing as seen from here, and the media processes that have a lease. Exit code 1 where it is."""
+
+    async def work(here: Services) -> None:
+        from parola.api.health import missing
+
+        # Where the bus has no address outside of the server's own processes, nobody can look from here.
+        away = [what for what in await missing(here) if what != "bus" or _settings().nats_url]
+        typer.echo(f"missing: {', '.join(away)}" if away else "nothing is missing")
+        for lease in here.projections.leases.seen().values():
+            _row(lease.process_id, lease.machine, f"load {lease.load:.2f}")
+        if away:
+            sys.exit(1)
+
+    run(work)
+
+
+def run(work: Callable[[Services], Awaitable[None]]) -> None:
+    """Around everything that stands open for it; refusals are told in a line."""
+    logs.configure("admin", least=logging.ERROR)
+    from parola import bootstrap
+    from parola.domain.errors import Invalid, Refusal
+    from parola.store import StoreUnavailable
+
+    settings = _settings()
+
+    async def there() -> None:
+        async with bootstrap.at_the_machine(settings) as here:
+            await work(here)
+
+    try:
+        asyncio.run(there())
+    except Invalid as refusal:
+        fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.field.startswith("line ")]
+        _fail("\n".join([*fields, refusal.detail]))
+    except Refusal as refusal:
+        _fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
+    except StoreUnavailable as error:
+        _fail(f"the database cannot be used: {error}")
+
+
+def _me() -> Actor:
+    from parola.services.administering import AT_THE_MACHINE
+
+    return AT_THE_MACHINE
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.load()
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _row(*cells: str) -> None:
+    """One line, whatever stands in a cell."""
+    typer.echo("\t".join(" ".join(cell.split()) for cell in cells))
+
+
+def _fail(message: str) -> NoReturn:
+    for line in message.splitlines():
+        typer.echo(f"parola: {line}", err=True)
+    sys.exit(2)

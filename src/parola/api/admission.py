@@ -1,0 +1,93 @@
+"""Whom administrators let in: the waitlist, and the tree of who came by whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from parola.api.accounts import Body
+from parola.api.administration import Admin, AdministeredView, Gated, Limit, administered
+from parola.api.caller import services
+from parola.api.permissions import ADMINISTRATOR, may
+from parola.api.rooms import parse_instant
+from parola.services.views import instant
+
+router = APIRouter(prefix="/api/admin", tags=["administration"], route_class=Gated)
+
+
+class NodeView(AdministeredView):
+    invited: int
+
+
+class TreeView(BaseModel):
+    people: list[NodeView]
+
+
+class WaitingView(BaseModel):
+    place: int
+    email: str
+    handle: str | None
+    since: str | None
+
+
+class WaitlistView(BaseModel):
+    count: int
+    waiting: list[WaitingView]
+    next: int | None
+
+
+class Approval(Body):
+    """Exactly one of the three."""
+
+    places: list[Annotated[int, Field(ge=1, lt=1 << 31)]] | None = None
+    first: int | None = None
+    before: str | None = None
+
+
+class ApprovedView(BaseModel):
+    invited: int
+
+
+@router.get("/invitations")
+@may(ADMINISTRATOR)
+async def tree(
+    request: Request, who: Admin, by: Annotated[str | None, Query(max_length=64)] = None
+) -> TreeView:
+    """Whom somebody invited; without `by` those at the roots, who invited somebody and came by nobody."""
+    nodes = await services(request).administering.invited(who, by)
+    return TreeView(
+        people=[NodeView(**administered(one.account).model_dump(), invited=one.invited) for one in nodes]
+    )
+
+
+@router.get("/waitlist")
+@may(ADMINISTRATOR)
+async def waitlist(
+    request: Request,
+    who: Admin,
+    cursor: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
+    limit: Limit = 50,
+) -> WaitlistView:
+    line = await services(request).waitlist.line(who, cursor, limit)
+    waiting = [
+        WaitingView(
+            place=one.place,
+            email=one.email,
+            handle=one.handle,
+            since=instant(datetime.fromtimestamp(one.created_at / 1000, UTC)),
+        )
+        for one in line.waiting
+    ]
+    return WaitlistView(count=line.count, waiting=waiting, next=line.next)
+
+
+@router.post("/waitlist/approve")
+@may(ADMINISTRATOR)
+async def approve(request: Request, who: Admin, body: Approval) -> ApprovedView:
+    """An invitation by mail for each: those at `places`, the `first` so many, or all who came `before` a time."""
+    before = parse_instant("before", body.before)
+    invited = await services(request).waitlist.approve(who, body.places, body.first, before)
+    return ApprovedView(invited=invited)

@@ -1,0 +1,94 @@
+"""A member's own invitations, and whose a code is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from parola.api.accounts import PersonView
+from parola.api.caller import address, caller, commanding, services
+from parola.api.permissions import ANYONE, MEMBER, may
+from parola.services.caller import Caller
+from parola.services.views import instant
+from parola.store import Invitation
+
+router = APIRouter(prefix="/api", tags=["invitations"])
+
+Who = Annotated[Caller, Depends(caller)]
+Member = Annotated[Caller, Depends(commanding)]
+
+
+class InvitationView(BaseModel):
+    """`url` is null once it does not open anything any more."""
+
+    id: str
+    url: str | None
+    state: Literal["open", "used", "expired"]
+    created_at: str
+    expires_at: str | None
+    used_by: PersonView | None
+
+
+class InvitationsView(BaseModel):
+    registration: Literal["open", "invite", "closed"]
+    left: int
+    earned: int
+    invitations: list[InvitationView]
+
+
+class InviterView(BaseModel):
+    by: PersonView | None
+
+
+@router.get("/me/invitations")
+@may(MEMBER)
+async def mine(request: Request, who: Who) -> InvitationsView:
+    here = services(request)
+    found = await here.invitations.mine(who)
+    return InvitationsView(
+        registration=here.invitations.registration,
+        left=found.left,
+        earned=found.earned,
+        invitations=[_view(one, here.public_url) for one in found.invitations],
+    )
+
+
+@router.post("/me/invitations", status_code=201)
+@may(MEMBER)
+async def make(request: Request, who: Member) -> InvitationView:
+    here = services(request)
+    return _view(await here.invitations.make(who), here.public_url)
+
+
+@router.delete("/me/invitations/{id}", status_code=204)
+@may(MEMBER)
+async def revoke(request: Request, who: Member, id: str) -> None:
+    await services(request).invitations.revoke(who, id)
+
+
+@router.get("/invitations/{code}")
+@may(ANYONE)
+async def inviter(request: Request, code: str) -> InviterView:
+    """404 for a code that does not hold; `by` is null where the server itself invites."""
+    here = services(request)
+    here.limits.guess(address(request))
+    by = await here.invitations.inviter(code)
+    return InviterView(by=PersonView(handle=by.handle, name=by.name) if by is not None else None)
+
+
+def _view(one: Invitation, public_url: str) -> InvitationView:
+    ends = datetime.fromtimestamp(one.expires_at / 1000, UTC) if one.expires_at is not None else None
+    expired = ends is not None and ends <= datetime.now(UTC)
+    used = PersonView(handle=one.used_by.handle, name=one.used_by.name) if one.used_by is not None else None
+    is_open = one.code is not None and not expired
+    return InvitationView(
+        id=one.id,
+        url=f"{public_url}/i/{one.code}" if is_open else None,
+        state="open" if is_open else "expired" if one.code is not None else "used",
+        created_at=instant(datetime.fromisoformat(one.created_at)) or "",
+        expires_at=instant(ends),
+        used_by=used,
+    )

@@ -1,0 +1,185 @@
+"""The administration: who may be let in, and what administrators do to people and rooms.
+
+Invariant: everything here wants an Actor, and the only way to one is `admit`, or to sit at the machine itself.
+Nothing is done without an entry in the audit log, in the same transaction or before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from parola.domain import people, rooms
+from parola.domain.audit import COMMAND_LINE, Deed, Entry, first_break
+from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from parola.domain.rooms import ADMINISTRATION, Lifecycle
+from parola.domain.search import fold
+from parola.services.caller import Caller
+from parola.services.clock import Clock
+from parola.services.rooms import Rooms
+from parola.services.sessions import Sessions
+from parola.store import ADMINISTRATOR, MEMBER, Account, BadCursor, LastAdministrator, Page, Store
+
+_MOST_HANDLE = 64
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who administers: an account's id, or COMMAND_LINE."""
+
+    id: str
+
+
+AT_THE_MACHINE = Actor(COMMAND_LINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`next` is the cursor of the people after these, None at the end."""
+
+    people: tuple[Account, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Somebody in the tree of invitations, and how many they invited."""
+
+    account: Account
+    invited: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """`broken_at` is the number of the first entry that does not follow, None where all do; `seal` is the last that
+    does; `holds_seal`, whether one that was kept elsewhere is among them."""
+
+    count: int
+    broken_at: int | None
+    seal: str
+    holds_seal: bool
+
+
+class Administering:
+    def __init__(self, store: Store, sessions: Sessions, rooms: Rooms, now: Clock) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._rooms = rooms
+        self._now = now
+
+    def admit(self, caller: Caller) -> Actor:
+        """The one gate. Raises NotFound: for everybody else there is no administration."""
+        if caller.member is None or caller.member.account.role != ADMINISTRATOR:
+            raise NotFound()
+        return Actor(caller.member.account.id)
+
+    async def people(self, _: Actor, words: str, cursor: str | None, limit: int) -> Found:
+        """By handle."""
+        after = (cursor or "")[:_MOST_HANDLE]
+        found = await self._store.administration.people(fold(words), after, limit + 1)
+        more = len(found) > limit
+        return Found(tuple(found[:limit]), found[limit - 1].handle if more else None)
+
+    async def suspend(self, actor: Actor, handle: str, reason: str, branch: bool = False) -> int:
+        """Ends their sessions and connections, and keeps them out until they are restored; with `branch` also whoever
+        came by their invitations, and by those of these, but no administrator among them. How many it newly met.
+
+        Returns when none of them is heard any more. Raises Unavailable("not_confirmed") where nobody could say so: the
+        suspension stands all the same."""
+        reason = people.parse_reason(reason)
+        root = await self._find(handle)
+        if root.id == actor.id:
+            raise Conflict("own_account", "Nobody suspends themselves.")
+        met = [root]
+        if branch:
+            below = await self._store.administration.branch(root.id)
+            met += [one for one in below if one.role != ADMINISTRATOR and one.id != actor.id]
+        deeds = [Deed(actor.id, "suspend", "account", account.id, reason) for account in met]
+        ended: dict[str, list[str]] = {}
+        for at in range(0, len(deeds), _AT_ONCE):
+            try:
+                ended |= await self._store.administration.suspend(deeds[at : at + _AT_ONCE], self._now())
+            except LastAdministrator as error:
+                raise Conflict("last_administrator", "Nobody would be left to administer.") from error
+        await self._sessions.tell_ended(session for sessions in ended.values() for session in sessions)
+        # Also those who were suspended before: that they are silent was perhaps never confirmed.
+        await self._silence([account.id for account in met])
+        return len(ended)
+
+    async def restore(self, actor: Actor, handle: str, reason: str) -> None:
+        deed = Deed(
+            actor.id, "restore", "account", (await self._find(handle)).id, people.parse_reason(reason)
+        )
+        await self._store.administration.restore(deed, self._now())
+
+    async def set_role(self, actor: Actor, handle: str, role: str, reason: str) -> None:
+        """Raises Conflict("last_administrator")."""
+        if role not in (MEMBER, ADMINISTRATOR):
+            raise Invalid.field("role", "A role is member or administrator.")
+        account = await self._find(handle)
+        deed = Deed(actor.id, f"make_{role}", "account", account.id, people.parse_reason(reason))
+        try:
+            await self._store.administration.set_role(role, deed, self._now())
+        except LastAdministrator as error:
+            raise Conflict("last_administrator", "Nobody would be left to administer.") from error
+
+    async def live_rooms(self, _: Actor, cursor: str | None, limit: int) -> Page:
+        """All of them, whoever may enter; the newest first."""
+        try:
+            return await self._store.rooms.live(cursor, limit)
+        except BadCursor as error:
+            raise Invalid.field("cursor", "This cursor does not come from here.") from error
+
+    async def end_room(self, actor: Actor, room_id: str, reason: str) -> None:
+        """Raises NotFound, Conflict("not_live"), Unavailable("not_confirmed")."""
+        reason = people.parse_reason(reason)
+        room = await self._store.rooms.load(room_id[:_MOST_HANDLE])
+        if room is None:
+            raise NotFound()
+        if room.state is Lifecycle.LIVE:
+            await self._store.audit.add(Deed(actor.id, "end", "room", room.id, reason), self._now())
+        await self._rooms.administer(room.id, rooms.Close(ADMINISTRATION))
+
+    async def audit(self, _: Actor, before: int | None, limit: int) -> list[Entry]:
+        """The newest first."""
+        return await self._store.audit.before(before, limit)
+
+    async def verify(self, _: Actor, kept_seal: str | None = None) -> Verified:
+        last: Entry | None = None
+        holds_seal = False
+        while entries := await self._store.audit.after(last.seq if last is not None else 0, _AT_ONCE):
+            broken_at = first_break(entries, last)
+            if broken_at is not None:
+                return Verified(broken_at - 1, broken_at, last.seal if last is not None else "", holds_seal)
+            holds_seal = holds_seal or any(entry.seal == kept_seal for entry in entries)
+            last = entries[-1]
+        return Verified(last.seq if last else 0, None, last.seal if last else "", holds_seal)
+
+    async def invited(self, _: Actor, handle: str | None) -> list[Node]:
+        """Whom somebody invited; for None those at the roots of the tree."""
+        account_id = (await self._find(handle)).id if handle is not None else None
+        found = await self._store.administration.invited_by(account_id)
+        counts = await self._store.administration.invited_counts(account.id for account in found)
+        return [Node(account, counts.get(account.id, 0)) for account in found]
+
+    async def names(self, ids: set[str]) -> dict[str, Account]:
+        return await self._store.accounts.by_ids(ids)
+
+    async def _find(self, handle: str) -> Account:
+        account = await self._store.accounts.by_handle(handle[:_MOST_HANDLE])
+        if account is None:
+            raise NotFound()
+        return account
+
+    async def _silence(self, ids: Sequence[str]) -> None:
+        """In every room first, and only then complaining of one that did not confirm."""
+        unconfirmed: Unavailable | None = None
+        for account_id in ids:
+            for room_id in await self._store.rooms.live_around(account_id):
+                try:
+                    await self._rooms.administer(room_id, rooms.Silence(ADMINISTRATION, account_id))
+                except Unavailable as error:
+                    unconfirmed = error
+        if unconfirmed is not None:
+            raise unconfirmed

@@ -1,0 +1,88 @@
+"""Invitations that members give: how many, to whom, and what they earn by good ones.
+
+Everybody has so many as the operator allows, and one more for each person who came by one of theirs and was heard or
+listened on three days. What is revoked, or runs out unused, can be given again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from parola.domain.errors import Conflict, NotFound
+from parola.services.caller import Caller
+from parola.services.clock import Clock
+from parola.store import Account, Invitation, Store
+
+LIFE = timedelta(days=14)
+DAYS_TO_EARN = 3
+_MOST_SHOWN = 500
+_LONGEST_CODE = 64
+
+
+def new_invitation(made_by: str | None, clock: Clock) -> Invitation:
+    """Its code has 128 random bits."""
+    now = clock()
+    expires_at = int((now + LIFE).timestamp() * 1000)
+    return Invitation(
+        secrets.token_urlsafe(12), secrets.token_urlsafe(16), made_by, now.isoformat(), expires_at
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """`left` can be given now; `earned` of all that there ever were came by people who stayed."""
+
+    left: int
+    earned: int
+    invitations: list[Invitation]
+
+
+class Invitations:
+    """`registration` is open, invite or closed; `allowance` what everybody has from the start."""
+
+    def __init__(self, store: Store, now: Clock, registration: str, allowance: int) -> None:
+        self._store = store
+        self._now = now
+        self._allowance = allowance
+        self.registration = registration
+
+    async def mine(self, caller: Caller) -> Mine:
+        maker = caller.signed_in().account.id
+        earned = await self._store.invites.earned(maker, DAYS_TO_EARN)
+        given = await self._store.invites.given(maker, self._now())
+        found = await self._store.invites.of(maker, _MOST_SHOWN)
+        return Mine(max(0, self._allowance + earned - given), earned, found)
+
+    async def make(self, caller: Caller) -> Invitation:
+        """Raises Conflict("not_needed") where one signs up without, Conflict("none_left")."""
+        maker = caller.signed_in().account.id
+        if self.registration != "invite":
+            raise Conflict("not_needed", "This server takes no invitations.")
+        most = self._allowance + await self._store.invites.earned(maker, DAYS_TO_EARN)
+        invitation = new_invitation(maker, self._now)
+        if not await self._store.invites.add_within(invitation, most, self._now()):
+            raise Conflict("none_left", "You have given all your invitations away.")
+        return invitation
+
+    async def of_the_server(self) -> str:
+        """A code that nobody in particular invites with."""
+        invitation = new_invitation(None, self._now)
+        await self._store.invites.add(invitation)
+        return str(invitation.code)
+
+    async def revoke(self, caller: Caller, id: str) -> None:
+        """Raises NotFound, for others' as for none, and for one that was used."""
+        maker = caller.signed_in().account.id
+        if not await self._store.invites.revoke(maker, id[:_LONGEST_CODE], self._now()):
+            raise NotFound()
+
+    async def inviter(self, code: str) -> Account | None:
+        """Who invites with a code that holds; None where the server does. Raises NotFound."""
+        found = await self._store.invites.find_open(code[:_LONGEST_CODE], self._now())
+        if found is None:
+            raise NotFound()
+        if found.made_by is None:
+            return None
+        return (await self._store.accounts.by_ids([found.made_by])).get(found.made_by)

@@ -1,0 +1,38 @@
+"""When a code holds, and using it up."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from parola.store.tables import accounts, invites
+
+
+def hash_of(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def redeem(
+    connection: AsyncConnection, code: str, account_id: str, now: datetime
+) -> tuple[bool, str | None]:
+    """Whether the code held, and who had made it; used up with the transaction around it."""
+    this = and_(invites.c.code_hash == hash_of(code), is_open(now))
+    values = {"used_by": account_id, "used_at": now.isoformat(), "code": None}
+    if not (await connection.execute(update(invites).where(this).values(**values))).rowcount:
+        return False, None
+    made_by = select(invites.c.made_by).where(invites.c.code_hash == hash_of(code))
+    return True, (await connection.execute(made_by)).scalar()
+
+
+def is_open(now: datetime) -> ColumnElement[bool]:
+    """Neither used nor revoked nor too old, and not of somebody who is suspended."""
+    maker = accounts.alias("maker")
+    suspended = exists().where(maker.c.id == invites.c.made_by, maker.c.suspended_at.is_not(None))
+    return and_(invites.c.used_by.is_(None), invites.c.revoked_at.is_(None), is_fresh(now), ~suspended)
+
+
+def is_fresh(now: datetime) -> ColumnElement[bool]:
+    return or_(invites.c.expires_at.is_(None), invites.c.expires_at > int(now.timestamp() * 1000))

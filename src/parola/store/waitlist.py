@@ -1,0 +1,134 @@
+"""Who waits for an invitation, in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
+
+from parola.domain.audit import Deed
+from parola.store.audit import alone, record
+from parola.store.database import Database
+from parola.store.invites import Invitation, put_invitation
+from parola.store.outbox import Letter, put_letters
+from parola.store.tables import waitlist
+
+Invite = Callable[[str, str], tuple[Invitation, Letter]]
+"""From an address and a language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`place` only grows; `created_at` in milliseconds since 1970."""
+
+    place: int
+    email: str
+    handle: str | None
+    language: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Whose turn it is: those at `places`, or the `first` so many, or all who came before `before` (milliseconds)."""
+
+    places: tuple[int, ...] = ()
+    first: int | None = None
+    before: int | None = None
+
+
+class Waitlist:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def join(self, email: str, handle: str | None, language: str, token_hash: str, now: int) -> int:
+        """The position."""
+        values = {
+            "email": email,
+            "handle": handle,
+            "language": language,
+            "token_hash": token_hash,
+            "created_at": now,
+        }
+        async with self._database.write() as connection:
+            await connection.execute(insert(waitlist).values(**values))
+        position = await self.position(token_hash)
+        return position or 1  # approved within this moment
+
+    async def position(self, token_hash: str) -> int | None:
+        """1 is whose turn is next, 0 who was approved; None for a token that there is not."""
+        mine = waitlist.alias("mine")
+        ahead = (
+            select(func.count())
+            .select_from(waitlist)
+            .where(waitlist.c.approved_at.is_(None), waitlist.c.place <= mine.c.place)
+            .correlate(mine)
+            .scalar_subquery()
+        )
+        query = select(mine.c.approved_at, ahead.label("ahead")).where(mine.c.token_hash == token_hash)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        return int(row.ahead) if row.approved_at is None else 0
+
+    async def waiting(self, after: int, limit: int) -> list[Waiting]:
+        """Those behind place `after`."""
+        query = select(waitlist).where(waitlist.c.approved_at.is_(None), waitlist.c.place > after)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(waitlist.c.place).limit(limit))
+            return [_waiting(row) for row in rows]
+
+    async def count(self) -> int:
+        query = select(func.count()).where(waitlist.c.approved_at.is_(None))
+        async with self._database.read() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
+    async def approve(self, chosen: Chosen, most: int, invite: Invite, deed: Deed, now: datetime) -> int:
+        """An invitation and a letter for each address, at most `most`; all of it or nothing. An address that waits
+        twice has its turn once."""
+        ms = int(now.timestamp() * 1000)
+        query = (
+            select(waitlist).where(waitlist.c.approved_at.is_(None), *_are(chosen)).order_by(waitlist.c.place)
+        )
+        async with self._database.write() as connection:
+            await alone(connection)
+            rows = (await connection.execute(query.limit(min(most, chosen.first or most)))).all()
+            by_email = {row.email: _waiting(row) for row in reversed(rows)}
+            for email, one in by_email.items():
+                invitation, letter = invite(email, one.language)
+                await put_invitation(connection, invitation)
+                await put_letters(connection, [letter], ms)
+                theirs = (waitlist.c.email == email) & waitlist.c.approved_at.is_(None)
+                await connection.execute(update(waitlist).where(theirs).values(approved_at=ms))
+            if by_email:
+                await record(connection, deed, now)
+        return len(by_email)
+
+    async def invite_all(
+        self, people: Sequence[tuple[str, str]], invite: Invite, deed: Deed, now: datetime
+    ) -> None:
+        """(address, language) each, whether they wait or not; all of them or nobody."""
+        ms = int(now.timestamp() * 1000)
+        async with self._database.write() as connection:
+            await alone(connection)
+            for email, language in people:
+                invitation, letter = invite(email, language)
+                await put_invitation(connection, invitation)
+                await put_letters(connection, [letter], ms)
+                theirs = (waitlist.c.email == email) & waitlist.c.approved_at.is_(None)
+                await connection.execute(update(waitlist).where(theirs).values(approved_at=ms))
+            await record(connection, deed, now)
+
+
+def _are(chosen: Chosen) -> list[ColumnElement[bool]]:
+    if chosen.places:
+        return [waitlist.c.place.in_(chosen.places)]
+    return [waitlist.c.created_at < chosen.before] if chosen.before is not None else []
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    return Waiting(row.place, row.email, row.handle, row.language, row.created_at)

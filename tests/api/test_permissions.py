@@ -1,0 +1,177 @@
+"""Every cell of docs/permissions.md, asked of the server; and that the page is what the routes say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parola.api.app import ROUTERS
+from parola.api.permissions import ROLES, YES, Call, calls
+from parola.domain import rooms as r
+from parola.domain.audit import COMMAND_LINE, Deed
+from parola.services.administering import AT_THE_MACHINE
+from parola.store import Store
+from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
+from tools import permissions
+
+CALLS = list(calls(ROUTERS))
+SDP = {"content": OFFER, "headers": {"Content-Type": "application/sdp"}}
+FRAGMENT = {"content": "", "headers": {"Content-Type": "application/trickle-ice-sdpfrag"}}
+REASON = {"json": {"reason": "because"}}
+OTHERS = ("sam", "hanna", "cleo", "remo", "lia")
+"""A speaker, a hand, a co-host, somebody removed, a listener: those on whom one acts."""
+
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/accounts": {"json": {"handle": "fresh", "name": "Fresh", "password": "correct horse"}},
+    "POST /api/sessions": {"json": {"handle": "lia", "password": "wrong"}},
+    "PATCH /api/me": {"json": {"bio": "Hello"}},
+    "POST /api/rooms": {"json": {"title": "A room"}},
+    "PUT /api/rooms/{room_id}/listeners_at_most": {"json": {"listeners": 5}},
+    "PUT /api/rooms/{room_id}/turns": {"json": {"soft_s": 90, "hard_s": 120}},
+    "PUT /api/rooms/{room_id}/stage": {"json": {"capacity": 5}},
+    "PUT /api/rooms/{room_id}/pauses/hands": {"json": {"pause_s": 30}},
+    "POST /api/rooms/{room_id}/whep": SDP,
+    "POST /api/rooms/{room_id}/whip": SDP,
+    "PATCH /api/rooms/{room_id}/{kind}/{connection_id}": FRAGMENT,
+    "POST /api/waitlist": {"json": {"email": "somebody@rooms.example"}},
+    "POST /api/admin/waitlist/approve": {"json": {"first": 1}},
+    "POST /api/admin/people/{handle}/suspend": REASON,
+    "POST /api/admin/people/{handle}/restore": REASON,
+    "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},
+    "POST /api/admin/rooms/{room_id}/end": REASON,
+    "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
+    "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
+    "POST /api/admin/rollout/{feature}/preview": {"json": {}},
+    "POST /api/admin/rollout/{feature}/change": {"json": {"expected": 0, "plan": {}, "reason": "because"}},
+    "POST /api/admin/rollout/{feature}/promote": {"json": {"expected": 0, "reason": "because"}},
+    "POST /api/admin/rollout/{feature}/rollback": {"json": {"expected": 0, "to": 0, "reason": "because"}},
+}
+QUERIES = {"GET /api/accounts": "?q=lia", "GET /api/oembed": "?url=http://localhost:8080/@lia"}
+ABOUT = {
+    "DELETE /api/rooms/{room_id}/hands/{handle}": "hanna",
+    "PUT /api/rooms/{room_id}/floor/{handle}": "hanna",
+    "DELETE /api/rooms/{room_id}/floor/{handle}": "sam",
+    "PUT /api/rooms/{room_id}/mutes/{handle}": "sam",
+    "DELETE /api/rooms/{room_id}/cohosts/{handle}": "cleo",
+    "PUT /api/rooms/{room_id}/successor/{handle}": "cleo",
+    "DELETE /api/rooms/{room_id}/successor/{handle}": "cleo",
+    "DELETE /api/rooms/{room_id}/removed/{handle}": "remo",
+}
+"""On whom; else on lia."""
+REFUSED_BY_NATURE = {"POST /api/sessions": (401, "wrong_credentials")}
+"""Whose answer says nothing of who calls."""
+
+
+@dataclass
+class Scene:
+    """One room and everybody in it, for one call of one role."""
+
+    web: WebProcess
+    people: dict[str, Person]
+
+    async def room(self, role: str, name: str) -> r.Room:
+        ids = {handle: person.id for handle, person in self.people.items()}
+        host, mine = ids["host"], ids.get(role, "")
+        starts_at = NOW if name.endswith("/start") else None
+        room = r.fold(None, r.create(f"room_{role}", host, "A room", r.Access.OPEN, True, starts_at, NOW))
+        events = list(r.create(f"room_{role}", host, "A room", r.Access.OPEN, True, starts_at, NOW))
+        commands: list[r.Command] = [
+            r.AddCohost(host, ids["cohost"]),
+            r.AddCohost(host, ids["cleo"]),
+            r.Remove(host, ids["removed"]),
+            r.Remove(host, ids["remo"]),
+        ]
+        if starts_at is None:
+            for speaker in (ids["speaker"], ids["sam"]):
+                commands += [r.RaiseHand(speaker), r.Grant(host, speaker)]
+            commands.append(r.RaiseHand(ids["hanna"]))
+        offered = name.endswith(("/accept", "/decline"))
+        if offered and role in ("member", "cohost", "administrator"):
+            commands.append(r.Grant(host, mine, offer_s=10**9))  # the server has a clock of its own
+        for command in commands:
+            decided = r.decide(room, command, NOW)
+            room = r.fold(room, decided)
+            events += decided
+        await self.web.store.rooms.create(
+            room, events
+        )  # in one go: the side table matters to hidden rooms only
+        return room
+
+    async def call(self, call: Call, role: str) -> Answer:
+        name = f"{call.method} {call.path}"
+        room = await self.room(role, name)
+        caller = self.people.get(role, self.web.guest)
+        if name == "DELETE /api/rooms/{room_id}/mutes/{handle}":
+            about = role if role in self.people else "sam"
+        else:
+            about = ABOUT.get(name, "lia")
+        connection = "media_1.none"
+        if "{connection_id}" in call.path and role != "removed":
+            connection = (await caller.connects(room.id)).headers["location"].rpartition("/")[2]
+        body = BODIES.get(name, {})
+        fill = {
+            "feature": "hosting",
+            "room_id": room.id,
+            "handle": about,
+            "kind": "whep",
+            "connection_id": connection,
+        }
+        if name == "POST /api/admin/rollout/{feature}/promote":
+            trials = self.web.services.trials
+            plan: dict[str, Any] = {"stage": "testers"}
+            version = (await trials.state(AT_THE_MACHINE, "hosting")).version
+            await trials.change(AT_THE_MACHINE, "hosting", version, plan, "because", False)
+            body = {"json": {"expected": version + 1, "reason": "because"}}
+        more = {}
+        if call.path == "/api/me/invitations/{id}" and caller.token:
+            more["id"] = (await caller.post("/api/me/invitations")).json["id"]
+        if call.path == "/api/invitations/{code}":
+            more["code"] = await self.web.services.invitations.of_the_server()
+        if call.path == "/api/waitlist/{token}":
+            more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
+        path = call.path.format(**{**fill, "id": "none", **more})
+        if name == "POST /api/admin/claim":
+            body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}
+        if name == "POST /api/accounts":
+            code = await self.web.services.invitations.of_the_server()
+            body = {"json": {**body["json"], "handle": f"fresh_{role}", "invite": code}}
+        if call.path == "/api/me/requests/{handle}" and caller.token:
+            await self.web.store.relations.request("lia", caller.id, 1)
+        if call.path.endswith("/events"):
+            mine = call.path == "/api/me/events"
+            async with caller.hears() if mine else caller.reads(room.id) as stream:
+                if stream.status == 200:
+                    return Answer(200, self.web.client.headers, b"")
+        return await caller.call(call.method, path + QUERIES.get(name, ""), **body)
+
+
+def test_every_call_says_who_may_make_it() -> None:
+    assert [f"{call.method} {call.path}" for call in CALLS if call.rule is None] == []
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert permissions.PAGE.read_text() == permissions.text(), "python -m tools.permissions"
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
+async def test_the_server_answers_as_the_table_says(store: Store, tmp_path: Path, call: Call) -> None:
+    async with WebProcess.go(store, tmp_path, registration="invite") as web:
+        roles = [role for role in ROLES if role != "guest"]
+        scene = Scene(web, {handle: await web.member(handle) for handle in roles})
+        for handle in OTHERS:
+            await store.accounts.add(handle, handle, handle.title(), "-", NOW)
+            scene.people[handle] = Person(web, handle, handle.title(), handle)
+        made = Deed(COMMAND_LINE, "make_administrator", "account", scene.people["administrator"].id)
+        await store.administration.set_role("administrator", made, NOW)
+        assert call.rule is not None
+        said = {role: _cell(call, await scene.call(call, role)) for role in ROLES}
+        assert said == call.rule.cells
+
+
+def _cell(call: Call, answer: Answer) -> str:
+    if answer.status < 300 or answer.said == REFUSED_BY_NATURE.get(f"{call.method} {call.path}"):
+        return YES
+    return " ".join(map(str, answer.said))

@@ -1,0 +1,108 @@
+"""A trial in a real browser: who may not open a room yet, what a listener's page tells of it, and the page that leads
+it. Two web processes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from parola.client.api import Api
+from tests.e2e.browsing import Visitor, browser
+from tests.e2e.house import House, eventually, handle_of, opened, people
+from tests.e2e.looking import context, look
+
+HOSTING = "/api/admin/rollout/hosting"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    environment = {"PAROLA_WEB_PROCESSES": "2", "PAROLA_HOSTING": "testers"}
+    with tempfile.TemporaryDirectory(prefix="parola-test-") as folder:
+        with opened(House(Path(folder), environment=environment)) as house:
+            yield house
+
+
+@pytest.fixture
+async def chrome() -> AsyncIterator[Browser]:
+    async with browser() as launched:
+        yield launched
+
+
+async def become_administrator(house: House, api: Api) -> None:
+    """By the link in the log, which comes a moment after the server itself."""
+    links: list[str] = []
+
+    def logged() -> bool:
+        lines = [json.loads(line) for line in house.log.read_text().splitlines() if line.startswith("{")]
+        links.extend(line["link"] for line in lines if line["event"] == "administration.nobody_yet")
+        return bool(links)
+
+    await eventually(logged, 60)
+    await api.call("POST", "/api/admin/claim", {"token": links[0].partition("#")[2]})
+
+
+@pytest.mark.timeout(300)  # four pages are looked at on five screens
+async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Browser) -> None:
+    async with people(house, "root", "ada") as (root, ada):
+        await become_administrator(house, root)
+        handle = await handle_of(ada)
+        async with context(chrome) as first, context(chrome) as second:
+            host, guest = [Visitor(await one.new_page(), house.origin) for one in (first, second)]
+            await host.use_token(str(ada.token))
+            await refused(host)
+            plan = {"stage": "testers", "testers": [handle]}
+            await root.call("POST", f"{HOSTING}/change", {"expected": 0, "plan": plan, "reason": "The first"})
+            room = (await ada.call("POST", "/api/rooms", {"title": "A trial"}))["id"]
+            await guest.open(f"/r/{room}")
+            await guest.tap("listen")
+            await guest.listening()
+            await eventually(lambda: shown(root, "first_sound_ms"), 60)
+            await ada.call("POST", f"/api/rooms/{room}/end")
+            await guest.sees("survey")
+            await look(guest.page, "survey")
+            await guest.tap("survey-yes")
+            await eventually(lambda: shown(root, "liked"), 20)
+            assert await shown(root, "listening_minutes")
+            assert guest.problems == []
+        await leads(house, chrome, root)
+
+
+async def refused(host: Visitor) -> None:
+    await host.open("/")
+    await host.page.get_by_test_id("open-title").fill("Too early")
+    await host.tap("open-submit")
+    await host.sees("form-fault")
+    said = await host.page.get_by_test_id("form-fault").inner_text()
+    assert said == "Only invited testers open rooms for now. Who runs this server can add you."
+
+
+async def shown(root: Api, figure: str) -> Any:
+    stages = (await root.call("GET", f"{HOSTING}/figures"))["stages"]
+    return stages[0][figure] if stages else None
+
+
+async def leads(house: House, chrome: Browser, root: Api) -> None:
+    async with context(chrome) as one:
+        admin = Visitor(await one.new_page(), house.origin)
+        await admin.use_token(str(root.token))
+        await admin.open("/admin/rollout")
+        await admin.sees("bars")
+        await look(admin.page, "admin-rollout")
+        await admin.tap("promote")
+        await admin.page.get_by_test_id("reason").fill("It went well")
+        await look(admin.page, "admin-promote")
+        await admin.tap("do-it")
+        await admin.sees("back-1")
+        assert (await root.call("GET", HOSTING))["plan"]["stage"] == "percent"
+        await admin.tap("back-1")
+        await admin.page.get_by_test_id("reason").fill("Too early")
+        await admin.tap("do-it")
+        await admin.sees("back-2")
+        assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
+        assert admin.problems == []

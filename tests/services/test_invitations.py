@@ -1,0 +1,192 @@
+"""Codes that open one sign-up each: how many there are, who wins them, what they earn, and whose branch it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from parola.services.administering import AT_THE_MACHINE
+from parola.services.caller import Caller
+from parola.services.days import Days
+from parola.services.invitations import DAYS_TO_EARN, LIFE, Invitations
+from parola.store import InviteSpent, Store
+from tests.services.house import PASSWORD, House, opened, refusal_of
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path, registration="invite", invitations=2) as house:
+        yield house
+
+
+class Clock:
+    """Now, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+async def founder(house: House, handle: str = "root") -> Caller:
+    code = await house.services.invitations.of_the_server()
+    return await comes(house, handle, code)
+
+
+async def comes(house: House, handle: str, code: str) -> Caller:
+    signed_in = await house.services.sessions.sign_up(handle, handle.title(), PASSWORD, code)
+    house.tokens[handle] = signed_in.token
+    return await house.caller(handle)
+
+
+async def invites(house: House, caller: Caller, handle: str) -> Caller:
+    invitation = await house.services.invitations.make(caller)
+    assert invitation.code is not None
+    return await comes(house, handle, invitation.code)
+
+
+async def test_each_has_so_many_and_gets_back_what_opened_nothing(house: House) -> None:
+    root = await founder(house)
+    invitations = house.services.invitations
+    first, second = [await invitations.make(root) for _ in range(2)]
+    assert await refusal_of(invitations.make(root)) == "none_left"
+    await invitations.revoke(root, first.id)
+    assert (await invitations.mine(root)).left == 1
+    assert first.code is not None
+    assert await refusal_of(invitations.inviter(first.code)) == "not_found"
+    assert second.code is not None
+    await comes(house, "ada", second.code)
+    assert await refusal_of(invitations.revoke(root, second.id)) == "not_found", "it was used"
+    mine = await invitations.mine(root)
+    assert [(one.code, one.used_by and one.used_by.handle) for one in mine.invitations] == [(None, "ada")]
+    stranger = await founder(house, "stranger")
+    third = await invitations.make(root)
+    assert await refusal_of(invitations.revoke(stranger, third.id)) == "not_found"
+
+
+async def test_more_than_there_are_cannot_be_made_at_once(house: House) -> None:
+    root = await founder(house)
+    made = await asyncio.gather(*(refusal_of(house.services.invitations.make(root)) for _ in range(6)))
+    assert sorted(made) == ["none_left"] * 4 + ["yes"] * 2
+
+
+async def test_of_many_who_use_a_code_at_once_one_has_an_account(house: House) -> None:
+    """Each over an engine of its own, as in processes of their own."""
+    root = await founder(house)
+    code = (await house.services.invitations.make(root)).code
+    url = house.store._database.engine.url.render_as_string(hide_password=False)
+    stores = [Store.open(url) for _ in range(5)]
+
+    async def use(i: int, store: Store) -> str:
+        try:
+            account = await store.accounts.add(f"id{i}", f"person{i}", "P", "-", datetime.now(UTC), code)
+        except InviteSpent:
+            return "spent"
+        assert account.invited_by == root.account_id
+        return "in"
+
+    assert sorted(await asyncio.gather(*map(use, range(5), stores))) == ["in"] + ["spent"] * 4
+    people = await house.store.administration.people("", "", 10)
+    assert len(people) == 2
+    for store in stores:
+        await store.close()
+
+
+async def test_a_code_runs_out(house: House) -> None:
+    root = await founder(house)
+    clock = Clock()
+    late = Invitations(house.store, clock, "invite", 2)
+    code = (await late.make(root)).code
+    assert code is not None
+    clock.ahead = LIFE - timedelta(minutes=1)
+    assert (await late.inviter(code)) is not None
+    clock.ahead = LIFE
+    assert await refusal_of(late.inviter(code)) == "not_found"
+    assert (await late.mine(root)).left == 2
+    with pytest.raises(InviteSpent):
+        await house.store.accounts.add("late", "late", "Late", "-", clock(), code)
+
+
+async def test_who_came_and_stayed_earns_one_more(house: House) -> None:
+    root = await founder(house)
+    ada = await invites(house, root, "ada")
+    clock = Clock()
+    days = Days(house.store, clock)
+    for day in range(DAYS_TO_EARN):
+        assert (await house.services.invitations.mine(root)).earned == 0
+        clock.ahead = timedelta(days=day)
+        for _ in range(3):
+            days.note(ada)
+            days.note(root)  # whom nobody invited
+            await days.write()
+        await Days(house.store, clock).write()
+    mine = await house.services.invitations.mine(root)
+    assert (mine.earned, mine.left) == (1, 2)
+    clock.ahead = timedelta(days=50)
+    days.note(ada)
+    await days.write()
+    assert await house.store.invites.earned(str(root.account_id), DAYS_TO_EARN + 1) == 0, "no more is kept"
+
+
+async def test_a_listener_is_noted(house: House) -> None:
+    root = await founder(house)
+    ada = await invites(house, root, "ada")
+    room = await house.services.rooms.open(root, "A room", "open", None, None)
+    await house.media_lives()
+    await house.services.signalling.listen(ada, room.id, "v=0\r\n", "main", "192.0.2.1")
+    await house.services.days.write()
+    assert await house.store.invites.earned(str(root.account_id), 1) == 1
+
+
+async def test_the_tree_and_a_branch_of_it(house: House) -> None:
+    root = await founder(house)
+    ada = await invites(house, root, "ada")
+    await invites(house, root, "bob")
+    await invites(house, ada, "carla")
+    dora = await invites(house, ada, "dora")
+    administering = house.services.administering
+    roots = await administering.invited(AT_THE_MACHINE, None)
+    assert [(node.account.handle, node.invited) for node in roots] == [("root", 2)]
+    below = await administering.invited(AT_THE_MACHINE, "root")
+    assert [(node.account.handle, node.invited) for node in below] == [("ada", 2), ("bob", 0)]
+    profile = await house.services.people.profile(root, "carla")
+    assert profile.invited_by is not None
+    assert profile.invited_by.handle == "ada"
+    open_code = (await house.services.invitations.make(dora)).code
+    assert open_code is not None
+    await administering.set_role(AT_THE_MACHINE, "carla", "administrator", "helps")
+    assert await administering.suspend(AT_THE_MACHINE, "ada", "spam", branch=True) == 2
+    people = await house.store.administration.people("", "", 10)
+    assert {one.handle for one in people if one.suspended} == {"ada", "dora"}, "no administrator with them"
+    assert await refusal_of(house.services.invitations.inviter(open_code)) == "not_found"
+    assert await refusal_of(comes(house, "eve", open_code)) == "invite_required"
+    await administering.restore(AT_THE_MACHINE, "dora", "was not part of it")
+    assert (await comes(house, "eve", open_code)).account_id is not None
+
+
+async def test_a_link_for_the_first_administrator_opens_the_door(house: House) -> None:
+    link = await house.services.claims.first_link()
+    token = str(link).partition("#")[2]
+    root = await comes(house, "root", token)
+    await house.services.claims.claim(root, token)
+    other = (await house.services.claims.link()).partition("#")[2]
+    last = (await house.services.claims.link()).partition("#")[2]
+    await house.services.claims.claim(root, last)
+    assert await refusal_of(comes(house, "late", other)) == "invite_required", "it ended with the others"
+
+
+async def test_where_nobody_needs_one_a_code_says_who_invited(tmp_path: Path) -> None:
+    async with opened(tmp_path, registration="open") as house:
+        root = await house.caller("root")
+        assert await refusal_of(house.services.invitations.make(root)) == "not_needed"
+        code = (await Invitations(house.store, Clock(), "invite", 1).make(root)).code
+        assert code is not None
+        ada = await comes(house, "ada", code)
+        bob = await comes(house, "bob", code)
+        assert ada.signed_in().account.invited_by == root.account_id
+        assert bob.signed_in().account.invited_by is None, "it was used"

@@ -1,0 +1,123 @@
+"""`parola admin` on a database of its own, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from parola.cli import app
+from parola.services import clock
+from parola.store import Store
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("PAROLA_DATA_DIR", str(tmp_path))
+    assert do("people", "list").stdout == ""
+    asyncio.run(_people(f"sqlite+aiosqlite:///{tmp_path / 'parola.db'}"))
+    return tmp_path
+
+
+async def _people(url: str) -> None:
+    store = Store.open(url)
+    for handle in ("ada", "bob"):
+        await store.accounts.add(handle, handle, handle.title(), "-", clock.now())
+    await store.close()
+
+
+def do(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["admin", *arguments])
+
+
+def test_people_are_administered_and_it_is_written_down(folder: Path) -> None:
+    assert do("people", "role", "ada", "administrator", "--reason", "founder").exit_code == 0
+    assert do("people", "suspend", "bob", "--reason", "shouts").stdout == "1 suspended\n"
+    rows = [line.split("\t") for line in do("people", "list").stdout.splitlines()]
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        ("@ada", "administrator", "-"),
+        ("@bob", "member", "suspended"),
+    ]
+    assert do("people", "restore", "bob", "--reason", "calm").exit_code == 0
+    last = do("audit", "list").stdout.splitlines()[0].split("\t")
+    assert (last[0], last[2:]) == ("3", ["command line", "restore", "account @bob", "calm"])
+
+
+def test_refusals_are_a_line(folder: Path) -> None:
+    for arguments, words in (
+        (("people", "suspend", "nobody", "--reason", "x"), "parola: there is no such thing\n"),
+        (("people", "suspend", "bob", "--reason", " "), "parola: This must not be empty.\n"),
+        (("people", "role", "bob", "king", "--reason", "x"), "parola: A role is member or administrator.\n"),
+        (("rooms", "end", "none", "--reason", "x"), "parola: there is no such thing\n"),
+    ):
+        result = do(*arguments)
+        assert (result.exit_code, result.stderr) == (2, words)
+
+
+def test_a_link_for_an_administrator(folder: Path) -> None:
+    link = do("claim-link").stdout
+    assert link.startswith("http://localhost:8080/admin/claim#")
+
+
+def test_the_log_is_checked(folder: Path) -> None:
+    for _ in range(3):
+        do("claim-link")
+    words = do("audit", "verify").stdout.splitlines()
+    assert words[0] == "3 entries, all in order"
+    seal = words[1].removeprefix("seal ")
+    assert do("audit", "verify", "--seal", seal).exit_code == 0
+    database = sqlite3.connect(folder / "parola.db")
+    database.execute("DROP TRIGGER audit_no_delete")
+    database.execute("DELETE FROM audit WHERE seq = 3")
+    database.commit()
+    assert do("audit", "verify").exit_code == 0, "that the end is missing shows to nobody"
+    cut = do("audit", "verify", "--seal", seal)
+    assert (cut.exit_code, cut.stdout.startswith("no entry has this seal")) == (1, True)
+    database.execute("DELETE FROM audit WHERE seq = 1")
+    database.commit()
+    database.close()
+    assert do("audit", "verify").stdout == "entry 1 does not follow from those before it\n"
+
+
+def test_health_says_what_is_missing(folder: Path) -> None:
+    result = do("health")
+    assert (result.exit_code, result.stdout) == (1, "missing: media process\n")
+
+
+def test_founding_members_out_of_a_file(folder: Path) -> None:
+    table = folder / "founders.csv"
+    table.write_text("email,language\nada@rooms.example,it\nnonsense,en\n")
+    refused = do("invite", "--csv", str(table))
+    assert refused.exit_code == 2
+    assert refused.stderr == "parola: line 3: This is no address for mail.\nparola: Nobody was invited.\n"
+    table.write_text("email,language\nada@rooms.example,it\nbob@rooms.example,\n")
+    assert do("invite", "--csv", str(table)).stdout == "2 invited\n"
+    database = sqlite3.connect(folder / "parola.db")
+    assert database.execute("SELECT recipient FROM outbox ORDER BY 1").fetchall() == [
+        ("ada@rooms.example",),
+        ("bob@rooms.example",),
+    ]
+    database.close()
+
+
+def test_the_waitlist_in_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = sqlite3.connect(folder / "parola.db")
+    for place in (1, 2, 3):
+        row = (place, f"a{place}@rooms.example", "en", str(place), place * 1000)
+        database.execute(
+            "INSERT INTO waitlist (place, email, language, token_hash, created_at) VALUES (?, ?, ?, ?, ?)",
+            row,
+        )
+    database.commit()
+    database.close()
+    first = do("waitlist", "list").stdout.splitlines()[0]
+    assert first.split("\t")[1] == "a1@rooms.example"
+    assert do("waitlist", "approve", "2").stdout == "1 invited\n"
+    assert do("waitlist", "approve", "--first", "1").stdout == "1 invited\n"
+    assert do("waitlist", "approve", "--older-than-days", "1").stdout == "1 invited\n"
+    assert do("waitlist", "approve").stderr == "parola: Say one of places, first and before.\n"

@@ -1,0 +1,113 @@
+/** The administration's calls, typed. */
+import { api } from '../account.svelte';
+import type { Person } from '../protocol/types';
+
+export interface Administered extends Person {
+  role: 'member' | 'administrator';
+  suspended: boolean;
+  created_at: string;
+}
+
+export interface Node extends Administered {
+  invited: number;
+}
+
+export interface Live {
+  id: string;
+  title: string;
+  access: string;
+  host: Person;
+  speakers: number;
+  audience: number;
+  started_at: string | null;
+}
+
+export interface Waiting {
+  place: number;
+  email: string;
+  handle: string | null;
+  since: string;
+}
+
+/** `actor` is null for the command line. */
+export interface Entry {
+  seq: number;
+  at: string;
+  actor: string | null;
+  action: string;
+  kind: string;
+  object: string;
+  reason: string;
+}
+
+export interface Health {
+  ready: boolean;
+  missing: string[];
+  processes: { id: string; machine: string; alive: boolean; load: number }[];
+  streams: number;
+}
+
+export interface Page<T> {
+  rows: T[];
+  next: string | null;
+}
+
+export interface Turn {
+  places?: number[];
+  first?: number;
+  before?: string;
+}
+
+const path = (...steps: string[]) => ['/api/admin', ...steps.map(encodeURIComponent)].join('/');
+const get = <T>(where: string) => api.json<T>('GET', where);
+const post = <T>(where: string, body: object) => api.json<T>('POST', where, body);
+
+export const claim = (token: string) => post<undefined>(path('claim'), { token });
+
+export async function people(words: string, cursor: string | null): Promise<Page<Administered>> {
+  const query = new URLSearchParams({ q: words, ...(cursor ? { cursor } : {}) });
+  const found = await get<{ people: Administered[]; next: string | null }>(`${path('people')}?${query}`);
+  return { rows: found.people, next: found.next };
+}
+
+export const suspend = (handle: string, reason: string, branch: boolean) =>
+  post<unknown>(path('people', handle, 'suspend'), { reason, branch });
+export const restore = (handle: string, reason: string) =>
+  post<unknown>(path('people', handle, 'restore'), { reason });
+export const setRole = (handle: string, role: Administered['role'], reason: string) =>
+  post<unknown>(path('people', handle, 'role'), { role, reason });
+
+export async function rooms(cursor: string | null): Promise<Page<Live>> {
+  const found = await get<{ rooms: Live[]; next: string | null }>(
+    `${path('rooms')}?${new URLSearchParams(cursor ? { cursor } : {})}`,
+  );
+  return { rows: found.rooms, next: found.next };
+}
+
+export const endRoom = (id: string, reason: string) => post<unknown>(path('rooms', id, 'end'), { reason });
+
+/** Whom `by` invited; the roots for null. */
+export async function invited(by: string | null): Promise<Node[]> {
+  const query = new URLSearchParams(by ? { by } : {});
+  return (await get<{ people: Node[] }>(`${path('invitations')}?${query}`)).people;
+}
+
+export async function waitlist(cursor: string | null): Promise<Page<Waiting> & { count: number }> {
+  const found = await get<{ count: number; waiting: Waiting[]; next: number | null }>(
+    `${path('waitlist')}?${new URLSearchParams(cursor ? { cursor } : {})}`,
+  );
+  return { rows: found.waiting, count: found.count, next: found.next === null ? null : String(found.next) };
+}
+
+export async function approve(turn: Turn): Promise<number> {
+  return (await post<{ invited: number }>(path('waitlist', 'approve'), turn)).invited;
+}
+
+export async function audit(cursor: string | null): Promise<Page<Entry>> {
+  const found = await get<{ entries: Entry[]; next: number | null }>(
+    `${path('audit')}?${new URLSearchParams(cursor ? { cursor } : {})}`,
+  );
+  return { rows: found.entries, next: found.next === null ? null : String(found.next) };
+}
+
+export const health = () => get<Health>(path('health'));
