@@ -24,7 +24,8 @@ function withBuild(): Plugin {
         .sort();
       const built = Object.keys(bundle).filter(
         // Nobody keeps the administration's part but who has loaded it.
-        (name) => name.startsWith('assets/') && !name.startsWith('assets/AdminPage') && !name.endsWith('.map'),
+        (name) =>
+          name.startsWith('assets/') && !name.startsWith('assets/AdminPage') && !name.endsWith('.map'),
       );
       const hash = createHash('sha256').update(worker.code);
       for (const file of files) hash.update(file).update(readFileSync(file));

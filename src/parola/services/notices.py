@@ -64,6 +64,8 @@ class Notices:
             self._readers.pop(reader.account_id or "", None)
 
     async def _room_started(self, message: Message) -> None:
+        if not self._readers:
+            return
         try:
             started = RoomStarted.from_bytes(message.data)
             access = Access(started.access)
