@@ -35,9 +35,9 @@ PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name co
 ARGS ?=
 SECONDS ?= 60
 
-# What has sound in it is heard alone, one after the other; all else shares the processor.
-UNIT          := $(BIN)/python -m pytest -m "not e2e" --numprocesses 2
-END_TO_END    := $(BIN)/python -m pytest -m e2e
+# What is heard is judged alone, one after the other; all else shares the processor, file by file.
+SIDE_BY_SIDE  := $(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile
+ALONE         := $(BIN)/python -m pytest -m alone
 ON_POSTGRESQL := --database postgresql --database-only
 
 .PHONY: help run test test-postgresql demo bench bench-web bench-listeners fire fuzz lint format dist dist-check lock clean
@@ -57,8 +57,8 @@ test: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## every test (ARGS="tests/rtp -k red" for 
 	@$(BIN)/python -m tools.speech
 	cd web && npm test
 ifeq ($(ARGS),)
-	$(UNIT)
-	$(END_TO_END)
+	$(SIDE_BY_SIDE)
+	$(ALONE)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
@@ -66,8 +66,8 @@ endif
 test-postgresql: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## whatever has a database, on a real PostgreSQL
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
-	$(UNIT) $(ON_POSTGRESQL)
-	$(END_TO_END) $(ON_POSTGRESQL)
+	$(SIDE_BY_SIDE) $(ON_POSTGRESQL)
+	$(ALONE) $(ON_POSTGRESQL)
 
 bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
 	@$(BIN)/python -m tools.chromium

@@ -18,6 +18,8 @@ from parola.rtp import demux, rtcp
 from tests.e2e.house import House, opened, people
 from tests.e2e.watching import logged, playing, reading
 
+pytestmark = pytest.mark.alone
+
 _CLOCK = '''
 """Sets this process's wall clock by what stands in a file, an instant after the file is written."""
 

@@ -15,7 +15,7 @@ from tests.e2e.hearing import intelligibility
 from tests.e2e.house import House, people
 from tools.speech import Clip
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 
 async def test_what_is_spoken_from_one_file_is_heard_in_another(

@@ -12,7 +12,7 @@ from parola.client.webrtc import Clip, listening, speaking
 from tests.e2e.hearing import tone
 from tests.e2e.house import House, eventually, people
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 
 async def test_both_ends_of_a_call_and_nobody_else_learn_how_it_goes(house: House) -> None:

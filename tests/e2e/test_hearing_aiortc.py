@@ -12,7 +12,7 @@ from tests.e2e.conftest import as_float
 from tests.e2e.hearing import intelligibility, tone, tone_amplitude, tone_level, trace
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 SILENT = 40
 """Amplitude (of 32,768) below which a tone counts as absent: −58 dB."""

@@ -17,7 +17,7 @@ from parola.client.api import Api
 from tests.e2e.house import House, eventually, opened, people
 from tests.e2e.watching import asked, playing, reading
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 
 @pytest.fixture

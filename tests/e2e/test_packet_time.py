@@ -21,7 +21,7 @@ from tests.e2e.hearing import RATE
 from tests.e2e.house import House, give_floor, opened, people
 from tests.e2e.test_two_media_processes import process_of
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 AUDIENCE_GROWS = {"PAROLA_LONG_PACKETS_FROM": "2,4"}
 """Of what others need hundreds of listeners for."""

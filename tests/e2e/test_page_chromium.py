@@ -20,7 +20,7 @@ from tests.e2e.hearing import RATE, intelligibility, tone, tone_amplitude, tone_
 from tests.e2e.house import House, children, eventually, give_floor, handle_of, media_pid, opened, people
 from tools.speech import Clip as Speech
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 
 @pytest.fixture

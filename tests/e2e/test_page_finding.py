@@ -98,7 +98,7 @@ async def test_whom_one_follows_comes_first(house: House, chrome: Browser) -> No
         await expect(page.get_by_test_id("live-rooms").get_by_role("heading")).to_have_text(["The older one"])
         await member.tap("follow")
         await member.sees("unfollow")
-        await expect(page.get_by_text("1 follower ·")).to_be_visible()
+        await expect(page.get_by_role("button", name="1 follower", exact=True)).to_be_visible()
         await page.get_by_role("link", name="Parola, home").click()
         await member.sees("followed")
         assert await order(member, older, newer) == [older["id"], newer["id"]]
@@ -106,7 +106,7 @@ async def test_whom_one_follows_comes_first(house: House, chrome: Browser) -> No
         await page.go_back()
         await member.tap("unfollow")
         await member.sees("follow")
-        await expect(page.get_by_text("0 followers ·")).to_be_visible()
+        await expect(page.get_by_role("button", name="0 followers", exact=True)).to_be_visible()
         await page.get_by_role("link", name="Parola, home").click()
         assert await order(member, older, newer) == [newer["id"], older["id"]]
         await member.sees_no("followed")

@@ -15,7 +15,7 @@ from tests.e2e.hearing import tone, tone_level
 from tests.e2e.house import House, eventually, people
 from tools.speech import Clip as Speech
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 _PLAYING = "() => [navigator.mediaSession.metadata?.title, navigator.mediaSession.playbackState]"
 # Chromium without a screen grants no lock; what is asked for is what counts.

@@ -13,7 +13,7 @@ from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, people
 from tools.speech import Clip as Speech
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 _LEVEL = "() => Number(document.querySelector('dialog[open] [data-testid=level]')?.dataset.level ?? 0)"
 _NOT_ALLOWED = "() => window.__refused"

@@ -17,6 +17,8 @@ from parola.client.webrtc import RATE, Clip, Ear, Mouth, listening, speaking
 from tests.e2e.hearing import tone, tone_amplitude, tone_level
 from tests.e2e.house import House, children, eventually, give_floor, media_pid, opened, people
 
+pytestmark = pytest.mark.alone
+
 SILENT = 40
 
 

@@ -10,7 +10,7 @@ import pytest
 from fire.garbage import datagrams, under_garbage
 from parola.rtp import demux
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 
 async def test_a_room_plays_and_people_join_under_garbage(tmp_path: Path) -> None:

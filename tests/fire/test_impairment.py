@@ -13,6 +13,7 @@ from tools.speech import clips
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.any_database
 @pytest.mark.timeout(180)
 async def test_speech_through_thirty_percent_loss_each_way(tmp_path: Path) -> None:

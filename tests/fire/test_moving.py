@@ -21,7 +21,7 @@ from fire.relay import relay
 from parola.client.api import Api
 from tests.e2e.house import House, eventually, opened
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from parola.rtp.srtp import MOST_SOURCES
 from tests.e2e.house import House, eventually, give_floor, opened
 from tests.hostile.callers import attacked, figures, flooding, heard, loudness, missing, quiet
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 LOUD_PACKETS = 50
 QUIET = 0.02

@@ -30,7 +30,7 @@ from tests.hostile.callers import (
     udp,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 COOKIE = bytes.fromhex("2112a442")
 

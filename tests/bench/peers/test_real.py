@@ -17,6 +17,7 @@ from bench.listeners.stage import talking
 LISTENERS = 20
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.e2e,
     pytest.mark.any_database,
     pytest.mark.timeout(3600),
