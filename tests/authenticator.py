@@ -1,4 +1,4 @@
-"""An authenticator in software (WebAuthn level 3, section 6): what a phone or a key would answer, and what a liar would."""
+"""An authenticator in software (WebAuthn level 3, section 6): what a phone would answer, and what a liar would."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -234,7 +235,7 @@ async def test_what_is_no_credential_is_refused(web: WebProcess, junk: dict[str,
 
 async def test_half_a_character_is_no_credential(web: WebProcess) -> None:
     ticket, _ = await begin(web.guest, "sign_in")
-    text = '{"ticket": "%s", "credential": {"id": "\\ud800"}}' % ticket
+    text = json.dumps({"ticket": ticket, "credential": {"id": "\ud800"}})
     headers = {"Content-Type": "application/json"}
     answer = await web.guest.post("/api/sessions/by_passkey", content=text, headers=headers)
     assert answer.said == (401, "unknown_passkey")

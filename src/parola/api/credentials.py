@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from parola.api.accounts import Body
 from parola.api.caller import address, caller, commanding, services
-from parola.api.permissions import MEMBER, may
+from parola.api.permissions import LATELY, MEMBER, may
 from parola.api.sharing import language_of
 from parola.api.signing_in import Address, ByPasskey, CeremonyView, ceremony_view
 from parola.services.caller import Caller
@@ -94,13 +94,13 @@ async def prove(request: Request, who: Member, body: Proof) -> None:
 
 
 @router.post("/ceremonies/add", status_code=201)
-@may(MEMBER)
+@may(LATELY)
 async def begin_add(request: Request, who: Member) -> CeremonyView:
     return ceremony_view(await services(request).passkeys.begin_add(who))
 
 
 @router.post("/me/passkeys", status_code=201)
-@may(MEMBER)
+@may(LATELY)
 async def add_passkey(request: Request, who: Member, body: NewPasskey) -> PasskeyView:
     return _passkey(await services(request).passkeys.add(who, body.ticket, body.credential, body.name))
 
@@ -112,13 +112,13 @@ async def rename_passkey(request: Request, who: Member, id: str, body: Named) ->
 
 
 @router.delete("/me/passkeys/{id}", status_code=204)
-@may(MEMBER)
+@may(LATELY)
 async def delete_passkey(request: Request, who: Member, id: str) -> None:
     await services(request).passkeys.delete(who, id)
 
 
 @router.put("/me/password", status_code=204)
-@may(MEMBER)
+@may(LATELY)
 async def set_password(request: Request, who: Member, body: NewPassword) -> None:
     here = services(request)
     here.limits.sign_in(who.signed_in().account.handle, address(request))
@@ -126,13 +126,13 @@ async def set_password(request: Request, who: Member, body: NewPassword) -> None
 
 
 @router.delete("/me/password", status_code=204)
-@may(MEMBER)
+@may(LATELY)
 async def remove_password(request: Request, who: Member) -> None:
     await services(request).keyring.remove_password(who)
 
 
 @router.put("/me/email", status_code=202)
-@may(MEMBER)
+@may(LATELY)
 async def set_address(request: Request, who: Member, body: Address) -> None:
     """Becomes the account's address when the link that is mailed there is followed."""
     here = services(request)
@@ -141,13 +141,13 @@ async def set_address(request: Request, who: Member, body: Address) -> None:
 
 
 @router.delete("/me/email", status_code=204)
-@may(MEMBER)
+@may(LATELY)
 async def remove_address(request: Request, who: Member) -> None:
     await services(request).mailing.remove_address(who)
 
 
 @router.post("/me/recovery_codes", status_code=201)
-@may(MEMBER)
+@may(LATELY)
 async def make_codes(request: Request, who: Member) -> CodesView:
     """In place of those that there were; shown this once."""
     return CodesView(codes=await services(request).keyring.make_codes(who))
