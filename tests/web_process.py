@@ -36,6 +36,7 @@ from parola.bus.messages import (
     WhepOrder,
     WhipOrder,
 )
+from parola.services import clock
 from parola.settings import Settings
 from parola.store import Store
 
@@ -261,7 +262,7 @@ class WebProcess:
         )
         await self.store.accounts.add(person.id, handle, person.name, "-", NOW)
         digest = hashlib.sha256(person.token.encode()).hexdigest()
-        await self.store.sessions.add(secrets.token_urlsafe(16), digest, person.id, NOW)
+        await self.store.sessions.add(secrets.token_urlsafe(16), digest, person.id, clock.now())
         self.people[handle] = person
         return person
 

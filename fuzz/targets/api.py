@@ -209,7 +209,7 @@ async def _opened() -> AsyncIterator[Any]:
         store, bus = Store.open(settings.database_url), MemoryBus()
         await store.accounts.add("ada", "ada", "Ada", "-", _NOW)
         await store.accounts.add("bob", "bob", "Bob", "-", _NOW)
-        await store.sessions.add("session", hashlib.sha256(_TOKEN.encode()).hexdigest(), "ada", _NOW)
+        await store.sessions.add("session", hashlib.sha256(_TOKEN.encode()).hexdigest(), "ada", clock.now())
         events = rooms.create(_ROOM, "ada", "A room", rooms.Access.OPEN, True, None, _NOW)
         await store.rooms.create(rooms.fold(None, events), events)
         services, _, audience, _ = make_services(settings, store, bus)

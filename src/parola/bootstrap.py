@@ -51,8 +51,11 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.keyring import Keyring
 from parola.services.mail import Mailer, into_the_log, over_smtp
+from parola.services.mailing import Mailing
 from parola.services.notices import Notices
+from parola.services.passkeys import Passkeys
 from parola.services.passwords import Passwords
 from parola.services.people import People
 from parola.services.rollout import Rollout
@@ -61,6 +64,7 @@ from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.streams import Streams
 from parola.services.tallies import Tallies
+from parola.services.tidying import Tidying
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
@@ -171,7 +175,9 @@ def make_services(
     signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic, tallies)
     registration = settings.registration
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
-    sessions = Sessions(store, bus, Passwords(), clock.now, registration)
+    passwords = Passwords()
+    sessions = Sessions(store, bus, passwords, clock.now, registration)
+    passkeys = Passkeys(store, sessions, clock.now, settings.public_url)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -186,6 +192,10 @@ def make_services(
         mailer=Mailer(store, clock.now, send, settings.mail_from),
         claims=Claims(store, clock.now, settings.public_url),
         sessions=sessions,
+        passkeys=passkeys,
+        keyring=Keyring(store, sessions, passkeys, passwords, clock.now),
+        mailing=Mailing(store, sessions, clock.now, settings.public_url),
+        tidying=Tidying(store, sessions, clock.now, time.monotonic),
         people=people,
         blocking=Blocking(store, people, rooms, clock.now),
         rollout=rollout,
@@ -240,6 +250,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.mailer,
                 services.closing,
                 services.tallies,
+                services.tidying,
             )
             tasks.extend(asyncio.create_task(one.run()) for one in running)
 

@@ -12,14 +12,16 @@ from parola.api.app import ROUTERS
 from parola.api.permissions import ROLES, YES, Call, calls
 from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
+from parola.services import clock
 from parola.services.administering import AT_THE_MACHINE
-from parola.store import Store
+from parola.store import Passkey, Store
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
 
 CALLS = list(calls(ROUTERS))
 SDP = {"content": OFFER, "headers": {"Content-Type": "application/sdp"}}
 FRAGMENT = {"content": "", "headers": {"Content-Type": "application/trickle-ice-sdpfrag"}}
+NO_PASSKEY: dict[str, Any] = {"ticket": "none", "credential": {}}
 REASON = {"json": {"reason": "because"}}
 OTHERS = ("sam", "hanna", "cleo", "remo", "lia")
 """A speaker, a hand, a co-host, somebody removed, a listener: those on whom one acts."""
@@ -27,7 +29,18 @@ OTHERS = ("sam", "hanna", "cleo", "remo", "lia")
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/accounts": {"json": {"handle": "fresh", "name": "Fresh", "password": "correct horse"}},
     "POST /api/sessions": {"json": {"handle": "lia", "password": "wrong"}},
+    "POST /api/ceremonies/sign_up": {"json": {"name": "Fresh"}},
     "PATCH /api/me": {"json": {"bio": "Hello"}},
+    "POST /api/accounts/by_passkey": {"json": NO_PASSKEY},
+    "POST /api/sessions/by_passkey": {"json": NO_PASSKEY},
+    "POST /api/sessions/by_link": {"json": {"token": "none"}},
+    "POST /api/sessions/by_code": {"json": {"handle": "lia", "code": "none"}},
+    "POST /api/links": {"json": {"email": "somebody@rooms.example"}},
+    "POST /api/addresses/confirm": {"json": {"token": "none"}},
+    "POST /api/me/proof": {"json": NO_PASSKEY},
+    "POST /api/me/passkeys": {"json": {**NO_PASSKEY, "name": "Mine"}},
+    "PATCH /api/me/passkeys/{id}": {"json": {"name": "Mine"}},
+    "PUT /api/me/password": {"json": {"password": "correct horse"}},
     "POST /api/rooms": {"json": {"title": "A room"}},
     "PUT /api/rooms/{room_id}/listeners_at_most": {"json": {"listeners": 5}},
     "PUT /api/rooms/{room_id}/turns": {"json": {"soft_s": 90, "hard_s": 120}},
@@ -61,7 +74,16 @@ ABOUT = {
     "DELETE /api/rooms/{room_id}/removed/{handle}": "remo",
 }
 """On whom; else on lia."""
-REFUSED_BY_NATURE = {"POST /api/sessions": (401, "wrong_credentials")}
+REFUSED_BY_NATURE = {
+    "POST /api/sessions": (401, "wrong_credentials"),
+    "POST /api/accounts/by_passkey": (409, "ceremony_over"),
+    "POST /api/sessions/by_passkey": (409, "ceremony_over"),
+    "POST /api/sessions/by_link": (404, "not_found"),
+    "POST /api/sessions/by_code": (401, "wrong_credentials"),
+    "POST /api/addresses/confirm": (404, "not_found"),
+    "POST /api/me/proof": (409, "ceremony_over"),
+    "POST /api/me/passkeys": (409, "ceremony_over"),
+}
 """Whose answer says nothing of who calls."""
 
 
@@ -128,6 +150,13 @@ class Scene:
         more = {}
         if call.path == "/api/me/invitations/{id}" and caller.token:
             more["id"] = (await caller.post("/api/me/invitations")).json["id"]
+        if call.path == "/api/me/devices/{id}" and caller.token:
+            more["id"] = f"other_{role}"
+            await self.web.store.sessions.add(more["id"], f"hash_{role}", caller.id, clock.now())
+        if call.path in ("/api/me/passkeys/{id}", "/api/me/password") and caller.token:
+            more["id"] = f"key_{role}"
+            passkey = Passkey(more["id"], more["id"], caller.id, "", 0, "Theirs", (), NOW.isoformat())
+            await self.web.store.credentials.add_passkey(passkey)
         if call.path == "/api/invitations/{code}":
             more["code"] = await self.web.services.invitations.of_the_server()
         if call.path == "/api/waitlist/{token}":
@@ -135,9 +164,11 @@ class Scene:
         path = call.path.format(**{**fill, "id": "none", **more})
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}
-        if name == "POST /api/accounts":
+        if name in ("POST /api/accounts", "POST /api/ceremonies/sign_up"):
             code = await self.web.services.invitations.of_the_server()
             body = {"json": {**body["json"], "handle": f"fresh_{role}", "invite": code}}
+        if name == "PUT /api/me/email":  # one gets no more than a few letters
+            body = {"json": {"email": f"{role}@rooms.example"}}
         if call.path == "/api/me/requests/{handle}" and caller.token:
             await self.web.store.relations.request("lia", caller.id, 1)
         if call.path.endswith("/events"):

@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ async def test_a_house_of_the_first_version_goes_on_living(empty_url: str) -> No
     assert await store.rooms.heads(["room"]) == {"room": Head(11, "process", 3)}
     listed = {viewer: await _listed(store, viewer) for viewer in (None, "bob", "mallory")}
     assert listed == {None: ["room"], "bob": ["room"], "mallory": []}
-    session = await store.sessions.by_token_hash("hash")
+    session = await store.sessions.by_token_hash("hash", datetime.now(UTC))
     assert session is not None
     assert session.account.handle == "bob"
     assert await store.relations.follows("bob", "ada")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from parola.api.caller import address, caller, clear_cookie, commanding, services, set_cookie
+from parola.api.caller import address, caller, clear_cookie, commanding, device, services, set_cookie
 from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
 from parola.services.sessions import SignedIn
@@ -97,8 +97,10 @@ class ProfileView(AccountView):
 async def sign_up(request: Request, response: Response, body: SignUp) -> SessionView:
     here = services(request)
     here.limits.sign_up(address(request))
-    signed_in = await here.sessions.sign_up(body.handle, body.name, body.password, body.invite)
-    return _begun(response, signed_in, here.public_url)
+    signed_in = await here.sessions.sign_up(
+        body.handle, body.name, body.password, body.invite, device(request)
+    )
+    return begun(response, signed_in, here.public_url)
 
 
 @router.post("/sessions", status_code=201)
@@ -106,7 +108,8 @@ async def sign_up(request: Request, response: Response, body: SignUp) -> Session
 async def sign_in(request: Request, response: Response, body: SignIn) -> SessionView:
     here = services(request)
     here.limits.sign_in(body.handle, address(request))
-    return _begun(response, await here.sessions.sign_in(body.handle, body.password), here.public_url)
+    signed_in = await here.sessions.sign_in(body.handle, body.password, device(request))
+    return begun(response, signed_in, here.public_url)
 
 
 @router.delete("/sessions/current", status_code=204)
@@ -169,7 +172,8 @@ async def found_views(request: Request, who: Caller, found: Sequence[Account]) -
     return [FoundView(handle=one.handle, name=one.name, live_room=live.get(one.id)) for one in found]
 
 
-def _begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionView:
+def begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionView:
+    """The answer to who has just signed in, and the cookie of the session."""
     set_cookie(response, signed_in.token, public_url)
     account = signed_in.account
     view = AccountView(id=account.id, handle=account.handle, name=account.name)

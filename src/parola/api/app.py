@@ -14,6 +14,8 @@ from parola.api import (
     administration,
     admission,
     connections,
+    credentials,
+    devices,
     events,
     floor,
     health,
@@ -24,6 +26,7 @@ from parola.api import (
     rollout,
     rooms,
     sharing,
+    signing_in,
     waitlist,
 )
 from parola.api.guard import Guard
@@ -45,14 +48,18 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.keyring import Keyring
 from parola.services.mail import Mailer
+from parola.services.mailing import Mailing
 from parola.services.notices import Notices
+from parola.services.passkeys import Passkeys
 from parola.services.people import People
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.tallies import Tallies
+from parola.services.tidying import Tidying
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
@@ -60,6 +67,9 @@ from parola.store import Store
 
 ROUTERS = (
     accounts.router,
+    signing_in.router,
+    credentials.router,
+    devices.router,
     people.router,
     rooms.people,
     rooms.router,
@@ -97,6 +107,10 @@ class Services:
     days: Days
     mailer: Mailer
     sessions: Sessions
+    passkeys: Passkeys
+    keyring: Keyring
+    mailing: Mailing
+    tidying: Tidying
     people: People
     blocking: Blocking
     rollout: Rollout

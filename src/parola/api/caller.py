@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from parola.api.limiting import counted_as
+from parola.domain.devices import Device, read_device
 from parola.domain.errors import NotSignedIn
 from parola.services.caller import GUEST, Caller
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 COOKIE = "parola_session"
 _COOKIE_LIFE_S = 365 * 24 * 3600
+_LONGEST_AGENT = 500
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -50,6 +52,11 @@ async def commanding(request: Request, who: Annotated[Caller, Depends(caller)]) 
     member = who.signed_in()
     services(request).limits.command(member.account.id, address(request))
     return who
+
+
+def device(request: Request) -> Device:
+    """What the caller's browser says that it is."""
+    return read_device(request.headers.get("user-agent", "")[:_LONGEST_AGENT])
 
 
 def address(request: Request) -> str:

@@ -18,6 +18,7 @@ COMMANDS = 600
 SAYINGS = 300
 GUESSES = 30
 JOINS = 10
+CEREMONIES = 120
 OPEN_CONNECTIONS = 2000
 
 _MINUTE_S = 60.0
@@ -48,6 +49,8 @@ class Limits:
         self._sayings = _Minutes(SAYINGS, monotonic)
         self._joins = _Minutes(JOINS, monotonic)
         self._guesses = _Minutes(GUESSES, monotonic)
+        self._letters = _Minutes(JOINS, monotonic)
+        self._ceremonies = _Minutes(CEREMONIES, monotonic)
         self._open: Counter[str] = Counter()
 
     def sign_up(self, address: str) -> None:
@@ -62,6 +65,14 @@ class Limits:
     def join(self, email: str, address: str) -> None:
         """The waitlist."""
         self._hit(self._joins, ("email", email[:254].lower()), ("address", address))
+
+    def letter(self, email: str, address: str) -> None:
+        """To somebody who may not have asked for it."""
+        self._hit(self._letters, ("email", email[:254].lower()), ("address", address))
+
+    def ceremony(self, address: str) -> None:
+        """A challenge for a passkey, which the page asks for before anybody has decided on one."""
+        self._hit(self._ceremonies, ("address", address))
 
     def guess(self, address: str) -> None:
         """Of a secret: a code or a link."""

@@ -18,6 +18,17 @@ _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"Cache-Control": "no-cache"}
 _PACKED = {"br": ".br", "gzip": ".gz"}
 """Smallest first."""
+_ADDRESSES = (
+    "/",
+    "/r/{room_id}",
+    "/@{handle}",
+    "/i/{code}",
+    "/settings",
+    "/link",
+    "/confirm",
+    "/admin",
+    "/admin/{part}",
+)
 _NOT_BUILT = (
     "<!doctype html><title>Parola</title><p>The page is not built: <code>make run</code> builds it.</p>"
 )
@@ -64,7 +75,7 @@ def mount_page(app: FastAPI, folder: Path, cards: Cards | None = None, public_ur
             raise NotFound()
         return _packed(request, wanted, _FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
 
-    for address in ("/", "/r/{room_id}", "/@{handle}", "/i/{code}", "/admin", "/admin/{part}"):
+    for address in _ADDRESSES:
         app.add_api_route(address, page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/{path:beside_the_api}", part, methods=["GET", "HEAD"], include_in_schema=False)
 

@@ -66,6 +66,11 @@ def parse_note(text: str) -> str:
     return clean
 
 
+def parse_key_name(text: str) -> str:
+    """What somebody calls a passkey."""
+    return _line("name", text, NAME_LENGTH)
+
+
 def parse_reason(text: str) -> str:
     return _line("reason", text, REASON_LENGTH)
 

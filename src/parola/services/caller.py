@@ -14,6 +14,8 @@ class Member:
 
     account: Account
     session_id: str
+    proved_at: int = 0
+    """When they last showed who they are, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

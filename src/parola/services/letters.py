@@ -22,10 +22,63 @@ _INVITATION = {
         "Vale per un solo account e per 14 giorni. Se non l’hai chiesto, non devi fare nulla.\n",
     ),
 }
+_SIGN_IN = {
+    "en": (
+        "Sign in to {host}",
+        "Hello @{handle},\n\n"
+        "with this link you sign in to {host}. It holds once, and for 15 minutes.\n\n"
+        "    {link}\n\n"
+        "There you can set a new password, too, or add a passkey. If you did not ask for it, there is nothing to do: "
+        "nobody has got in.\n",
+    ),
+    "it": (
+        "Accedi a {host}",
+        "Ciao @{handle},\n\n"
+        "con questo link accedi a {host}. Vale una volta sola e per 15 minuti.\n\n"
+        "    {link}\n\n"
+        "Lì puoi anche scegliere una nuova password o aggiungere una passkey. Se non l’hai chiesto, non devi fare "
+        "nulla: non è entrato nessuno.\n",
+    ),
+}
+_CONFIRM = {
+    "en": (
+        "Your address at {host}",
+        "Hello,\n\n"
+        "the account @{handle} at {host} wants to use this address for signing in. If that is you, confirm it here "
+        "within a day:\n\n"
+        "    {link}\n\n"
+        "If it is not, there is nothing to do.\n",
+    ),
+    "it": (
+        "Il tuo indirizzo su {host}",
+        "Ciao,\n\n"
+        "l’account @{handle} su {host} vuole usare questo indirizzo per accedere. Se sei tu, confermalo qui entro un "
+        "giorno:\n\n"
+        "    {link}\n\n"
+        "Altrimenti non devi fare nulla.\n",
+    ),
+}
 LANGUAGES = tuple(_INVITATION)
 
 
 def invitation(recipient: str, language: str, public_url: str, code: str) -> Letter:
-    subject, body = _INVITATION.get(language, _INVITATION["en"])
-    words = {"host": public_url.partition("://")[2], "link": f"{public_url}/i/{code}"}
+    return _letter(_INVITATION, language, recipient, public_url, link=f"{public_url}/i/{code}")
+
+
+def sign_in(recipient: str, language: str, public_url: str, handle: str, token: str) -> Letter:
+    # Behind the #, so that it stands in no log of any proxy, and whoever only fetches it uses nothing up.
+    link = f"{public_url}/link#{token}"
+    return _letter(_SIGN_IN, language, recipient, public_url, link=link, handle=handle)
+
+
+def confirm_address(recipient: str, language: str, public_url: str, handle: str, token: str) -> Letter:
+    link = f"{public_url}/confirm#{token}"
+    return _letter(_CONFIRM, language, recipient, public_url, link=link, handle=handle)
+
+
+def _letter(
+    texts: dict[str, tuple[str, str]], language: str, recipient: str, public_url: str, **words: str
+) -> Letter:
+    subject, body = texts.get(language, texts["en"])
+    words["host"] = public_url.partition("://")[2]
     return Letter(secrets.token_urlsafe(16), recipient, subject.format(**words), body.format(**words))

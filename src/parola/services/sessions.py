@@ -1,8 +1,9 @@
-"""Sessions: an opaque token for whoever signed in, of which the store knows only the hash."""
+"""The one way to an account, and sessions: an opaque token for whoever signed in, of which the store knows the hash."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,13 +13,17 @@ import structlog
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import SessionEnded
 from parola.domain import people
-from parola.domain.errors import Forbidden, Invalid, NotSignedIn
+from parola.domain.devices import Device
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
+from parola.domain.signing_in import hour_of
 from parola.services.caller import GUEST, Caller, Member
-from parola.services.clock import Clock
+from parola.services.clock import Clock, milliseconds
 from parola.services.passwords import Passwords
-from parola.store import Account, InviteSpent, Store
+from parola.store import Account, Also, Begun, HandleTaken, InviteSpent, Store
 
 _log = structlog.get_logger(__name__)
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,18 @@ class SignedIn:
 
     account: Account
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """`handle` and `name` as `parse_new_handle` and `parse_name` return them. At least one of `password_hash` and
+    `also`, which writes another way of signing in."""
+
+    id: str
+    handle: str
+    name: str
+    password_hash: str | None = None
+    also: Also | None = None
 
 
 class Sessions:
@@ -38,55 +55,118 @@ class Sessions:
         self._passwords = passwords
         self._now = now
         self._registration = registration
+        self._seen: set[str] = set()
+        """Sessions that were used since `tidy`, in an hour of which the store does not know it."""
 
     async def authenticate(self, token: str) -> Caller:
         """A guest for a token that does not hold (any more)."""
-        session = await self._store.sessions.by_token_hash(_hash(token))
-        return Caller(Member(session.account, session.id)) if session is not None else GUEST
+        now = self._now()
+        session = await self._store.sessions.by_token_hash(_hash(token), now)
+        if session is None:
+            return GUEST
+        if session.seen_at < hour_of(milliseconds(now)):
+            self._seen.add(session.id)  # said later, and of many at once: this is asked on every call
+        return Caller(Member(session.account, session.id, session.proved_at))
 
-    async def sign_up(self, handle: str, name: str, password: str, invite: str | None) -> SignedIn:
+    # An account
+
+    async def sign_up(
+        self, handle: str, name: str, password: str, invite: str | None, device: Device | None = None
+    ) -> SignedIn:
         """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed"). A
         code that holds says who invited, also where nobody needs one."""
         handle, name = people.parse_new_handle(handle), people.parse_name(name)
         password = people.parse_password(password)
+        # Before the slow hash, so that who guesses costs little; what counts is that it holds when it is used.
+        await self.check_open(invite)
+        password_hash = await self._passwords.hash(password)
+        return await self.open_account(
+            NewAccount(new_account_id(), handle, name, password_hash), invite, device
+        )
+
+    async def check_open(self, invite: str | None) -> None:
+        """Whether somebody with this code could sign up now. Raises as `sign_up` does."""
         if self._registration == "closed":
             raise Forbidden("registration_closed", "This server takes no new accounts.")
-        account_id = secrets.token_urlsafe(16)
-        # Before the slow hash, so that who guesses costs little; what counts is that it holds when it is used.
-        holds = invite is not None and await self._store.invites.find_open(invite, self._now()) is not None
-        code = invite if holds else None
-        if code is None and self._registration == "invite":
+        if self._registration == "invite" and await self._holding(invite) is None:
             raise _invite_required()
-        password_hash = await self._passwords.hash(password)
+
+    async def check_free(self, handle: str) -> None:
+        """Raises HandleTaken."""
+        if await self._store.accounts.is_taken(handle):
+            raise HandleTaken(handle)
+
+    async def open_account(
+        self, new: NewAccount, invite: str | None, device: Device | None = None
+    ) -> SignedIn:
+        """The one way to an account, with whatever one signs in. Raises HandleTaken, Forbidden as `sign_up` does, and
+        what `new.also` raises: nothing is made then, and no invitation used."""
+        await self.check_open(invite)
+        code = await self._holding(invite)
         try:
             account = await self._store.accounts.add(
-                account_id, handle, name, password_hash, self._now(), code
+                new.id, new.handle, new.name, new.password_hash, self._now(), code, new.also
             )
         except InviteSpent as error:
             raise _invite_required() from error
-        return await self._begin(account)
+        return await self.begin(account, device)
 
-    async def sign_in(self, handle: str, password: str) -> SignedIn:
+    # A session
+
+    async def sign_in(self, handle: str, password: str, device: Device | None = None) -> SignedIn:
         """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong, and
         Forbidden("suspended") only to who knows the password."""
-        try:
-            account = await self._store.accounts.by_handle(people.parse_handle(handle))
-        except Invalid:
-            account = None
+        account = await self.find(handle)
         if (
             not await self._passwords.matches(account.password_hash if account else None, password)
             or account is None
         ):
-            raise NotSignedIn("wrong_credentials", "Handle and password do not belong together.")
+            raise wrong_credentials()
+        return await self.begin(account, device)
+
+    async def begin(self, account: Account, device: Device | None = None) -> SignedIn:
+        """For who has just shown who they are, in whatever way. Raises Forbidden("suspended")."""
         if account.suspended:
             raise Forbidden("suspended", "This account is suspended.")
-        return await self._begin(account)
+        token = secrets.token_urlsafe(32)
+        await self._store.sessions.add(
+            secrets.token_urlsafe(16), _hash(token), account.id, self._now(), device
+        )
+        return SignedIn(account, token)
+
+    async def find(self, handle: str) -> Account | None:
+        try:
+            return await self._store.accounts.by_handle(people.parse_handle(handle))
+        except Invalid:
+            return None
 
     async def sign_out(self, caller: Caller) -> None:
         """Ends the session, and with it its event streams and connections."""
         session_id = caller.signed_in().session_id
         await self._store.sessions.end(session_id)
         await self.tell_ended([session_id])
+
+    # All of somebody's sessions
+
+    async def devices(self, caller: Caller) -> list[Begun]:
+        """The last used first."""
+        return await self._store.sessions.of(caller.signed_in().account.id, self._now())
+
+    async def sign_out_device(self, caller: Caller, id: str) -> None:
+        """Raises NotFound, for others' as for none; Conflict("own_device") for the one that asks."""
+        member = caller.signed_in()
+        if id == member.session_id:
+            raise Conflict("own_device", "This is the device you are using: sign out instead.")
+        if not is_id(id) or not await self._store.sessions.end_of(member.account.id, id):
+            raise NotFound()
+        await self.tell_ended([id])
+
+    async def sign_out_others(self, caller: Caller) -> int:
+        """How many there were."""
+        member = caller.signed_in()
+        ended = await self._store.sessions.end_others(member.account.id, member.session_id)
+        await self.tell_ended(ended)
+        return len(ended)
 
     async def tell_ended(self, session_ids: Iterable[str]) -> None:
         """To every process, whose streams and connections of these sessions end."""
@@ -96,10 +176,29 @@ class Sessions:
         except BusUnavailable:
             _log.warning("session.end_not_told")  # every process finds out by itself within seconds
 
-    async def _begin(self, account: Account) -> SignedIn:
-        token = secrets.token_urlsafe(32)
-        await self._store.sessions.add(secrets.token_urlsafe(16), _hash(token), account.id, self._now())
-        return SignedIn(account, token)
+    async def note_seen(self) -> None:
+        """Writes down who was here this hour. Raises StoreUnavailable."""
+        seen, self._seen = self._seen, set()
+        if seen:
+            await self._store.sessions.seen(seen, hour_of(milliseconds(self._now())))
+
+    async def _holding(self, invite: str | None) -> str | None:
+        """The code, where it holds."""
+        holds = invite is not None and await self._store.invites.find_open(invite, self._now()) is not None
+        return invite if holds else None
+
+
+def new_account_id() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def is_id(text: str) -> bool:
+    """Whether it may be one of ours: a database is not asked for what it could not hold."""
+    return _ID.fullmatch(text) is not None
+
+
+def wrong_credentials() -> NotSignedIn:
+    return NotSignedIn("wrong_credentials", "Handle and password do not belong together.")
 
 
 def _invite_required() -> Forbidden:

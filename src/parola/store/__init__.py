@@ -7,19 +7,30 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, HandleTaken, InviteSpent
+from parola.store.accounts import (
+    ADMINISTRATOR,
+    MEMBER,
+    Account,
+    Accounts,
+    Also,
+    HandleTaken,
+    InviteSpent,
+)
 from parola.store.administration import Administration, LastAdministrator
 from parola.store.audit import Audit
+from parola.store.ceremonies import Ceremonies, Ceremony
+from parola.store.credentials import AddressTaken, Credentials, LastWay, Passkey, PasskeyKnown
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
+from parola.store.mail_links import MailLink, MailLinks
 from parola.store.migrate import upgrade
 from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
 from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
-from parola.store.sessions import Session, Sessions
+from parola.store.sessions import Begun, Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
 
@@ -35,6 +46,9 @@ class Store:
         self.accounts = Accounts(database)
         self.relations = Relations(database)
         self.sessions = Sessions(database)
+        self.credentials = Credentials(database)
+        self.ceremonies = Ceremonies(database)
+        self.mail_links = MailLinks(database)
         self.invites = Invites(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
@@ -66,12 +80,18 @@ __all__ = [
     "ADMINISTRATOR",
     "MEMBER",
     "Account",
+    "AddressTaken",
     "Administration",
+    "Also",
     "Audit",
     "BadCursor",
+    "Begun",
+    "Ceremonies",
+    "Ceremony",
     "Chosen",
     "Counted",
     "Counts",
+    "Credentials",
     "FollowCounts",
     "HandleTaken",
     "Head",
@@ -80,12 +100,17 @@ __all__ = [
     "Invites",
     "Kept",
     "LastAdministrator",
+    "LastWay",
     "Lease",
     "Leases",
     "Led",
     "Letter",
+    "MailLink",
+    "MailLinks",
     "Outbox",
     "Page",
+    "Passkey",
+    "PasskeyKnown",
     "PeoplePage",
     "Relations",
     "Rollouts",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, case, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.people import skeleton
 from parola.domain.search import fold
@@ -18,6 +19,10 @@ from parola.store.tables import accounts, blocks
 
 MEMBER, ADMINISTRATOR = "member", "administrator"
 """What a role can be."""
+
+
+Also = Callable[[AsyncConnection], Awaitable[None]]
+"""What is written together with something else, in its transaction."""
 
 
 class HandleTaken(Exception):
@@ -34,7 +39,7 @@ class Account:
     handle: str
     name: str
     bio: str
-    password_hash: str
+    password_hash: str | None
     listen_unseen: bool = False
     """Whether they stay out of the audience that others see."""
     private: bool = False
@@ -50,9 +55,17 @@ class Accounts:
         self._database = database
 
     async def add(
-        self, id: str, handle: str, name: str, password_hash: str, now: datetime, code: str | None = None
+        self,
+        id: str,
+        handle: str,
+        name: str,
+        password_hash: str | None,
+        now: datetime,
+        code: str | None = None,
+        also: Also | None = None,
     ) -> Account:
-        """With `code` an invitation is used up for it, in the same transaction. Raises HandleTaken, InviteSpent."""
+        """With `code` an invitation is used up for it, in the same transaction; `also` writes another way of signing in
+        than a password. Raises HandleTaken, InviteSpent, and whatever `also` does."""
         values: dict[str, Any] = {
             "id": id,
             "handle": handle,
@@ -74,9 +87,17 @@ class Accounts:
                         created_at=now.isoformat(),
                     )
                 )
+                if also is not None:
+                    await also(connection)
         except IntegrityError as error:
             raise HandleTaken(handle) from error
         return Account(**values, created_at=now.isoformat())
+
+    async def is_taken(self, handle: str) -> bool:
+        """Whether `add` would say so."""
+        alike = or_(accounts.c.handle == handle, accounts.c.skeleton == skeleton(handle))
+        async with self._database.read() as connection:
+            return (await connection.execute(select(accounts.c.id).where(alike).limit(1))).first() is not None
 
     async def by_handle(self, handle: str) -> Account | None:
         async with self._database.read() as connection:

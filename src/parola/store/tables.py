@@ -35,7 +35,7 @@ accounts = Table(
     Column("handle", String(64), nullable=False, unique=True),
     Column("name", String(120), nullable=False),
     Column("bio", Text, nullable=False, default=""),
-    Column("password_hash", Text, nullable=False),
+    Column("password_hash", Text, nullable=True),
     Column("created_at", String(40), nullable=False),
     Column("search", Text, nullable=False, server_default=""),
     Column("listen_unseen", Boolean, nullable=False, server_default=false()),
@@ -47,7 +47,8 @@ accounts = Table(
     Column("invited_by", _ID, nullable=True, index=True),
 )
 """`search` is the handle, and on the next line the name as `domain.search` folds it; `skeleton` is of the handle, as
-`domain.people` makes it, and null only for accounts that looked like older ones before that was refused."""
+`domain.people` makes it, and null only for accounts that looked like older ones before that was refused.
+`password_hash` is null for who signs in by other ways."""
 
 sessions = Table(
     "sessions",
@@ -56,6 +57,70 @@ sessions = Table(
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("account_id", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
     Column("created_at", String(40), nullable=False),
+    Column("browser", String(40), nullable=False, server_default=""),
+    Column("system", String(40), nullable=False, server_default=""),
+    Column("seen_at", BigInteger, nullable=False, server_default="0", index=True),
+    Column("proved_at", BigInteger, nullable=False, server_default="0"),
+)
+"""`seen_at` is the hour in which it was used last, `proved_at` when somebody last showed who they are."""
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("credential_id", String(1400), nullable=False, unique=True),
+    Column("account_id", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("public_key", Text, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("transports", String(120), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("used_at", BigInteger, nullable=True),
+)
+"""`credential_id` and `public_key` (COSE) are base64url; `transports` has commas; `used_at` is an hour."""
+
+ceremonies = Table(
+    "ceremonies",
+    metadata,
+    Column("ticket_hash", String(64), primary_key=True),
+    Column("purpose", String(16), nullable=False),
+    Column("challenge", String(64), nullable=False),
+    Column("account_id", _ID, nullable=True),
+    Column("session_id", _ID, nullable=True),
+    Column("about", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+"""Challenges that wait for an authenticator: what for, and whose. `account_id` is of an account to come where one signs
+up, with its handle and name in `about`."""
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("account_id", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("confirmed_at", String(40), nullable=False),
+)
+"""Only such as have been confirmed."""
+
+mail_links = Table(
+    "mail_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("purpose", String(16), nullable=False),
+    Column("account_id", _ID, nullable=True, index=True),
+    Column("email", String(254), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Index("ix_mail_links_email", "email", "created_at"),
+)
+"""What was mailed to be followed once. `account_id` is null where nobody has the address: nothing was mailed then, and
+the row is there so that both cost the same. `expires_at` is 0 once a link is used or replaced."""
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("account_id", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
 )
 
 invites = Table(

@@ -91,7 +91,7 @@ it('asks a guest who they are, and then follows', async () => {
   vi.spyOn(api, 'signUp').mockResolvedValue({ id: 'eva', ...person('eva') });
   await fireEvent.click(screen.getByTestId('follow'));
   expect(api.follow).not.toHaveBeenCalled();
-  await fireEvent.input(screen.getByTestId('signup-handle'), { target: { value: 'eva' } });
+  await fireEvent.input(await screen.findByTestId('signup-handle'), { target: { value: 'eva' } });
   await fireEvent.input(screen.getByTestId('signup-password'), { target: { value: 'a long secret' } });
   await fireEvent.submit(screen.getByTestId('signup-submit').closest('form') as HTMLFormElement);
   await settled();

@@ -1,0 +1,45 @@
+"""What nobody needs any more goes, and who was here is written down: beside the calls, never within one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from parola.services.clock import Clock, milliseconds
+from parola.services.sessions import Sessions
+from parola.store import Store, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+_EVERY_S = 30.0
+_FORGET_EVERY_S = 600.0
+
+
+class Tidying:
+    def __init__(self, store: Store, sessions: Sessions, now: Clock, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._now = now
+        self._monotonic = monotonic
+        self._forget_at = monotonic()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                await self.tidy()
+            except StoreUnavailable:
+                _log.warning("tidying.store_away")
+
+    async def tidy(self) -> None:
+        """Raises StoreUnavailable."""
+        await self._sessions.note_seen()
+        if self._monotonic() < self._forget_at:
+            return
+        self._forget_at = self._monotonic() + _FORGET_EVERY_S
+        now = milliseconds(self._now())
+        await self._store.ceremonies.forget_old(now)
+        await self._store.mail_links.forget_old(now)
+        await self._sessions.tell_ended(await self._store.sessions.forget_unused(self._now()))
