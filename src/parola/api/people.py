@@ -39,6 +39,7 @@ class Requested(BaseModel):
 )
 @may(MEMBER)
 async def follow(request: Request, who: Member, handle: str) -> Response:
+    services(request).limits.follow(who.signed_in().account.id)
     if await services(request).people.follow(who, handle):
         return Response(status_code=204)
     return Response(Requested().model_dump_json(), 202, media_type="application/json")
