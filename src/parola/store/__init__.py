@@ -13,15 +13,19 @@ from parola.store.audit import Audit
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.invites import Invitation, Invites
+from parola.store.kept_out import KeptOut
 from parola.store.leases import Lease, Leases
+from parola.store.measures import Measured, Measures
 from parola.store.migrate import upgrade
 from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
+from parola.store.reports import DISMISSED, Report, ReportPage, Reports, Said, SaidPage, Voice
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
-from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.rooms import FloorBarred, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
+from parola.store.words import BlockedWord, Words
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -44,6 +48,10 @@ class Store:
         self.audit = Audit(database)
         self.outbox = Outbox(database)
         self.waitlist = Waitlist(database)
+        self.reports = Reports(database)
+        self.measures = Measures(database)
+        self.words = Words(database)
+        self.kept_out = KeptOut(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -64,14 +72,17 @@ class Store:
 
 __all__ = [
     "ADMINISTRATOR",
+    "DISMISSED",
     "MEMBER",
     "Account",
     "Administration",
     "Audit",
     "BadCursor",
+    "BlockedWord",
     "Chosen",
     "Counted",
     "Counts",
+    "FloorBarred",
     "FollowCounts",
     "HandleTaken",
     "Head",
@@ -79,17 +90,25 @@ __all__ = [
     "InviteSpent",
     "Invites",
     "Kept",
+    "KeptOut",
     "LastAdministrator",
     "Lease",
     "Leases",
     "Led",
     "Letter",
+    "Measured",
+    "Measures",
     "Outbox",
     "Page",
     "PeoplePage",
     "Relations",
+    "Report",
+    "ReportPage",
+    "Reports",
     "Rollouts",
     "Rooms",
+    "Said",
+    "SaidPage",
     "Seen",
     "SeqConflict",
     "Session",
@@ -100,8 +119,10 @@ __all__ = [
     "StoreUnavailable",
     "Tallies",
     "VersionTaken",
+    "Voice",
     "Waiting",
     "Waitlist",
     "Wanted",
+    "Words",
     "upgrade",
 ]

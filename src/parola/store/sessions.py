@@ -15,32 +15,46 @@ from parola.store.tables import accounts, sessions
 
 @dataclass(frozen=True, slots=True)
 class Session:
+    """`narrow`: of somebody who is suspended, for notices and appeals alone."""
+
     id: str
     account: Account
+    narrow: bool = False
 
 
 class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, id: str, token_hash: str, account_id: str, now: datetime) -> None:
-        values = {"id": id, "token_hash": token_hash, "account_id": account_id, "created_at": now.isoformat()}
+    async def add(
+        self, id: str, token_hash: str, account_id: str, now: datetime, narrow: bool = False
+    ) -> None:
+        values = {
+            "id": id,
+            "token_hash": token_hash,
+            "account_id": account_id,
+            "created_at": now.isoformat(),
+            "narrow": narrow,
+        }
         async with self._database.write() as connection:
             await connection.execute(insert(sessions).values(**values))
 
     async def by_token_hash(self, token_hash: str) -> Session | None:
-        """In one query, with the account: this is asked on every call. One that began while its account was suspended
-        is none."""
+        """In one query, with the account: this is asked on every call. Of somebody who is suspended only a narrow one
+        is any, and of everybody else only one that is not."""
         query = (
-            select(sessions.c.id.label("session_id"), accounts)
+            select(sessions.c.id.label("session_id"), sessions.c.narrow, accounts)
             .join(accounts, accounts.c.id == sessions.c.account_id)
-            .where(sessions.c.token_hash == token_hash, accounts.c.suspended_at.is_(None))
+            .where(
+                sessions.c.token_hash == token_hash,
+                sessions.c.narrow == accounts.c.suspended_at.is_not(None),
+            )
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             return None
-        return Session(row.session_id, account_of(row))
+        return Session(row.session_id, account_of(row), row.narrow)
 
     async def end(self, id: str) -> None:
         async with self._database.write() as connection:
