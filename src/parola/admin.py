@@ -21,7 +21,7 @@ from parola.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from parola.api.app import Services
-    from parola.services.administering import Actor
+    from parola.services.actor import Actor
 
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
 people = typer.Typer(help="Who has an account.", no_args_is_help=True)
@@ -82,7 +82,12 @@ def suspend(
 @people.command()
 def restore(handle: Handle, reason: Why) -> None:
     """Lets somebody in again."""
-    run(lambda here: here.administering.restore(_me(), handle, reason))
+
+    async def work(here: Services) -> None:
+        if not await here.administering.restore(_me(), handle, reason):
+            typer.echo("nothing held")
+
+    run(work)
 
 
 @people.command()
@@ -261,7 +266,7 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
 
 
 def _me() -> Actor:
-    from parola.services.administering import AT_THE_MACHINE
+    from parola.services.actor import AT_THE_MACHINE
 
     return AT_THE_MACHINE
 

@@ -51,10 +51,14 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.keeping_out import KeepingOut
 from parola.services.mail import Mailer, into_the_log, over_smtp
+from parola.services.moderating import Moderating
 from parola.services.notices import Notices
+from parola.services.notifying import NoMailboxes, Notifying
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.reports import NoEvidence, Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -64,6 +68,7 @@ from parola.services.tallies import Tallies
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.words import Words
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
@@ -160,10 +165,12 @@ def make_services(
     views = Views(store, audience, settings.public_url)
     streams = Streams(store, bus)
     feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
-    people = People(store, clock.now)
+    words = Words(store, clock.now)
+    people = People(store, words, clock.now)
     rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
     hosting = Hosting(store, rollout, clock.now)
-    rooms = Rooms(store, bus, gate, projections, hosting, clock.now, time.monotonic, settings.stage_capacity)
+    capacity = settings.stage_capacity
+    rooms = Rooms(store, bus, gate, projections, hosting, words, clock.now, time.monotonic, capacity)
     tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
     trials = Trials(store, rollout, clock.now, time.monotonic)
     tallies.on_kept(trials.watch)
@@ -171,7 +178,10 @@ def make_services(
     signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic, tallies)
     registration = settings.registration
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
-    sessions = Sessions(store, bus, Passwords(), clock.now, registration)
+    sessions = Sessions(store, bus, Passwords(), words, clock.now, registration)
+    notifying = Notifying(store, NoMailboxes(), clock.now, settings.public_url)
+    administering = Administering(store, sessions, rooms, notifying, clock.now)
+    moderating = Moderating(store, administering, rooms, audience, notifying, clock.now, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -179,7 +189,11 @@ def make_services(
         projections=projections,
         audience=audience,
         gate=gate,
-        administering=Administering(store, sessions, rooms, clock.now),
+        administering=administering,
+        moderating=moderating,
+        reports=Reports(store, gate, people, moderating, NoEvidence(), clock.now),
+        words=words,
+        keeping_out=KeepingOut(store, people, rooms, clock.now),
         invitations=Invitations(store, clock.now, registration, settings.invitations),
         waitlist=WaitingList(store, clock.now, settings.public_url, registration),
         days=days,
@@ -239,6 +253,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.days,
                 services.mailer,
                 services.closing,
+                services.moderating,
                 services.tallies,
             )
             tasks.extend(asyncio.create_task(one.run()) for one in running)

@@ -12,7 +12,7 @@ from parola.api.app import ROUTERS
 from parola.api.permissions import ROLES, YES, Call, calls
 from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.store import Store
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions

@@ -31,7 +31,16 @@ DRESSED = [
     "what an a s s here",
     "стоп",
 ]
-INNOCENT = ["", "idiotic", "a class of passing assets", "bad, but no things", "as sure as", "Idi Otto", "!!!", "$"]
+INNOCENT = [
+    "",
+    "idiotic",
+    "a class of passing assets",
+    "bad, but no things",
+    "as sure as",
+    "Idi Otto",
+    "!!!",
+    "$",
+]
 
 
 @pytest.mark.parametrize("text", DRESSED)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal, Unavailable
 from parola.services import clock
-from parola.services.administering import AT_THE_MACHINE, Actor
+from parola.services.actor import AT_THE_MACHINE, Actor
 from parola.services.claims import LIFE, Claims
 from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from parola.domain import rooms as r
 from parola.domain.errors import Unavailable
 from parola.domain.rollout import Measured, Stage
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import GUEST
 from parola.services.tallies import TAKEN_OVER_AFTER_S
 from parola.services.trials import GUARD, GUARDS_EVERY_S

@@ -19,8 +19,10 @@ from parola.api import (
     health,
     invitations,
     leading,
+    moderation,
     people,
     problems,
+    reports,
     rollout,
     rooms,
     sharing,
@@ -45,9 +47,12 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.keeping_out import KeepingOut
 from parola.services.mail import Mailer
+from parola.services.moderating import Moderating
 from parola.services.notices import Notices
 from parola.services.people import People
+from parola.services.reports import Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -56,6 +61,7 @@ from parola.services.tallies import Tallies
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.words import Words
 from parola.store import Store
 
 ROUTERS = (
@@ -73,10 +79,12 @@ ROUTERS = (
     health.router,
     invitations.router,
     waitlist.router,
+    reports.router,
     administration.claims,
     administration.router,
     rollout.router,
     admission.router,
+    moderation.router,
 )
 """Every call there is, in the order in which paths are compared."""
 
@@ -91,6 +99,10 @@ class Services:
     audience: Audience
     gate: Gate
     administering: Administering
+    moderating: Moderating
+    reports: Reports
+    words: Words
+    keeping_out: KeepingOut
     claims: Claims
     invitations: Invitations
     waitlist: WaitingList

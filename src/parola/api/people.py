@@ -126,5 +126,24 @@ async def hushes(request: Request, who: Who, cursor: Cursor = None, limit: Limit
     return await _page(request, who, await services(request).blocking.hushed(who, cursor, limit))
 
 
+@router.put("/me/removed/{handle}", status_code=204)
+@may(MEMBER)
+async def keep_out(request: Request, who: Member, handle: str) -> None:
+    """Of all rooms that the caller hosts, now and later; answered when they are silent there."""
+    await services(request).keeping_out.keep_out(who, handle)
+
+
+@router.delete("/me/removed/{handle}", status_code=204)
+@may(MEMBER)
+async def let_back(request: Request, who: Member, handle: str) -> None:
+    await services(request).keeping_out.let_back(who, handle)
+
+
+@router.get("/me/removed")
+@may(MEMBER)
+async def kept_out(request: Request, who: Who, cursor: Cursor = None, limit: Limit = 50) -> PeoplePageView:
+    return await _page(request, who, await services(request).keeping_out.list(who, cursor, limit))
+
+
 async def _page(request: Request, who: Caller, page: PeoplePage) -> PeoplePageView:
     return PeoplePageView(people=await found_views(request, who, page.people), next=page.next)

@@ -16,6 +16,7 @@ from parola.domain.errors import Forbidden, Invalid, NotSignedIn
 from parola.services.caller import GUEST, Caller, Member
 from parola.services.clock import Clock
 from parola.services.passwords import Passwords
+from parola.services.words import Words
 from parola.store import Account, InviteSpent, Store
 
 _log = structlog.get_logger(__name__)
@@ -32,17 +33,23 @@ class SignedIn:
 class Sessions:
     """`registration` is open, invite or closed."""
 
-    def __init__(self, store: Store, bus: Bus, passwords: Passwords, now: Clock, registration: str) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, passwords: Passwords, words: Words, now: Clock, registration: str
+    ) -> None:
         self._store = store
         self._bus = bus
         self._passwords = passwords
+        self._words = words
         self._now = now
         self._registration = registration
 
     async def authenticate(self, token: str) -> Caller:
         """A guest for a token that does not hold (any more)."""
         session = await self._store.sessions.by_token_hash(_hash(token))
-        return Caller(Member(session.account, session.id)) if session is not None else GUEST
+        if session is None:
+            return GUEST
+        member = Member(session.account, session.id)
+        return Caller(suspended=member) if session.narrow else Caller(member)
 
     async def sign_up(self, handle: str, name: str, password: str, invite: str | None) -> SignedIn:
         """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed"). A
@@ -51,6 +58,7 @@ class Sessions:
         password = people.parse_password(password)
         if self._registration == "closed":
             raise Forbidden("registration_closed", "This server takes no new accounts.")
+        await self._words.check(handle=handle, name=name)
         account_id = secrets.token_urlsafe(16)
         # Before the slow hash, so that who guesses costs little; what counts is that it holds when it is used.
         holds = invite is not None and await self._store.invites.find_open(invite, self._now()) is not None
@@ -67,8 +75,7 @@ class Sessions:
         return await self._begin(account)
 
     async def sign_in(self, handle: str, password: str) -> SignedIn:
-        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong, and
-        Forbidden("suspended") only to who knows the password."""
+        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong."""
         try:
             account = await self._store.accounts.by_handle(people.parse_handle(handle))
         except Invalid:
@@ -78,13 +85,11 @@ class Sessions:
             or account is None
         ):
             raise NotSignedIn("wrong_credentials", "Handle and password do not belong together.")
-        if account.suspended:
-            raise Forbidden("suspended", "This account is suspended.")
         return await self._begin(account)
 
     async def sign_out(self, caller: Caller) -> None:
         """Ends the session, and with it its event streams and connections."""
-        session_id = caller.signed_in().session_id
+        session_id = caller.known().session_id
         await self._store.sessions.end(session_id)
         await self.tell_ended([session_id])
 
@@ -97,8 +102,11 @@ class Sessions:
             _log.warning("session.end_not_told")  # every process finds out by itself within seconds
 
     async def _begin(self, account: Account) -> SignedIn:
+        """Of somebody who is suspended a narrow one: whichever way they have proved who they are, they may read what
+        was decided about them and appeal, and nothing else."""
         token = secrets.token_urlsafe(32)
-        await self._store.sessions.add(secrets.token_urlsafe(16), _hash(token), account.id, self._now())
+        session_id, now = secrets.token_urlsafe(16), self._now()
+        await self._store.sessions.add(session_id, _hash(token), account.id, now, account.suspended)
         return SignedIn(account, token)
 
 

@@ -143,6 +143,11 @@ class Rooms:
             snapshot = (await connection.execute(select(rooms.c.snapshot).where(rooms.c.id == id))).scalar()
         return _room(snapshot) if snapshot is not None else None
 
+    async def titles(self, ids: Collection[str]) -> dict[str, str]:
+        query = select(rooms.c.id, rooms.c.title).where(rooms.c.id.in_(sorted(ids)))
+        async with self._database.read() as connection:
+            return {row.id: row.title for row in await connection.execute(query)}
+
     async def load_for(self, id: str, viewer: str | None) -> Seen | None:
         """None for whom the room does not exist. One query whatever the answer, and nothing is read of a room that may
         not be known, so that the time tells nothing."""
@@ -165,6 +170,10 @@ class Rooms:
         that they are part of."""
         is_part = and_(rooms.c.state == Lifecycle.SCHEDULED.value, _is(account_id, "invited", "cohost"))
         return await self._ids(rooms.c.host == host, or_(rooms.c.state == Lifecycle.LIVE.value, is_part))
+
+    async def unfinished_of(self, host: str) -> list[str]:
+        """A host's rooms that are live or to come."""
+        return await self._ids(rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value)
 
     async def shut_out_of(self, host: str, account_id: str) -> list[str]:
         """A host's rooms that somebody was shut out of, and that have not ended."""
