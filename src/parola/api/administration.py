@@ -218,7 +218,8 @@ async def audit(
     cursor: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
     limit: Limit = 50,
 ) -> AuditView:
-    """The newest first. `actor` is a handle, null for the command line and for what ends by itself; so is an `object` that is an account."""
+    """The newest first. `actor` is a handle, null for the command line and for what ends by itself; an `object` that is
+    an account is a handle, too."""
     here = services(request)
     entries = await here.administering.audit(who, cursor, limit)
     ids = {entry.deed.actor for entry in entries}
