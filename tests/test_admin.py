@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parola.cli import app
+from parola.domain.moderation import About, Reason
 from parola.services import clock
 from parola.store import Store
 
@@ -121,3 +122,39 @@ def test_the_waitlist_in_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert do("waitlist", "approve", "--first", "1").stdout == "1 invited\n"
     assert do("waitlist", "approve", "--older-than-days", "1").stdout == "1 invited\n"
     assert do("waitlist", "approve").stderr == "parola: Say one of places, first and before.\n"
+
+
+def test_reports_are_dealt_with(folder: Path) -> None:
+    assert do("reports", "list").stdout == ""
+    id = asyncio.run(_report(folder))
+    assert [line.split("\t")[1:3] for line in do("reports", "list").stdout.splitlines()] == [["@bob", "1"]]
+    shown = do("reports", "show", id).stdout
+    assert "@ada" in shown
+    assert "again and again" in shown
+    wrong = do("reports", "resolve", id, "shout", "--reason", "x")
+    assert (wrong.exit_code, "warn, remove" in wrong.stderr) == (2, True)
+    assert do("reports", "resolve", id, "suspend", "--reason", "spam", "--hours", "2").exit_code == 0
+    assert do("reports", "list").stdout == ""
+    assert do("reports", "list", "--closed").stdout.split("\t")[-1] == "suspend\n"
+    assert do("people", "act", "bob", "restore", "--reason", "a mistake").exit_code == 0
+    assert do("people", "act", "bob", "restore", "--reason", "again").exit_code == 2
+    assert do("appeals", "list").stdout == ""
+    assert do("appeals", "decide", "none", "lifted", "--reason", "x").exit_code == 2
+
+
+def test_words_are_blocked(folder: Path) -> None:
+    assert do("words", "add", "Nonsense").exit_code == 0
+    assert do("words", "list").stdout.split("\t")[0] == "Nonsense"
+    assert do("words", "remove", "n0nsense").exit_code == 0
+    assert do("words", "remove", "nonsense").exit_code == 2
+
+
+async def _report(folder: Path) -> str:
+    store = Store.open(f"sqlite+aiosqlite:///{folder / 'parola.db'}")
+    ada, bob = await store.accounts.by_handle("ada"), await store.accounts.by_handle("bob")
+    assert ada is not None
+    assert bob is not None
+    about = About(bob.id, None)
+    said = await store.reports.file(about, ada.id, Reason.SPAM, "again and again", None, clock.now())
+    await store.close()
+    return said.report.id

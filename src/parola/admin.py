@@ -21,7 +21,7 @@ from parola.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from parola.api.app import Services
-    from parola.services.administering import Actor
+    from parola.services.actor import Actor
 
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
 people = typer.Typer(help="Who has an account.", no_args_is_help=True)
@@ -57,10 +57,10 @@ def list_people(
     """Handle, role, since when, name; and who is suspended."""
 
     async def work(here: Services) -> None:
-        found = await here.administering.people(_me(), words, None, limit)
+        found = await here.administering.people(me(), words, None, limit)
         for one in found.people:
             mark = "suspended" if one.suspended else "-"
-            _row(f"@{one.handle}", one.role, mark, one.created_at[:10], one.name)
+            row(f"@{one.handle}", one.role, mark, one.created_at[:10], one.name)
 
     run(work)
 
@@ -74,7 +74,7 @@ def suspend(
     """Ends somebody's sessions and connections, and keeps them out until they are restored."""
 
     async def work(here: Services) -> None:
-        typer.echo(f"{await here.administering.suspend(_me(), handle, reason, branch)} suspended")
+        typer.echo(f"{await here.administering.suspend(me(), handle, reason, branch)} suspended")
 
     run(work)
 
@@ -82,7 +82,12 @@ def suspend(
 @people.command()
 def restore(handle: Handle, reason: Why) -> None:
     """Lets somebody in again."""
-    run(lambda here: here.administering.restore(_me(), handle, reason))
+
+    async def work(here: Services) -> None:
+        if not await here.administering.restore(me(), handle, reason):
+            typer.echo("nothing held")
+
+    run(work)
 
 
 @people.command()
@@ -90,7 +95,7 @@ def role(
     handle: Handle, new: Annotated[str, typer.Argument(help="member or administrator")], reason: Why
 ) -> None:
     """Makes somebody an administrator, or a member again."""
-    run(lambda here: here.administering.set_role(_me(), handle, new, reason))
+    run(lambda here: here.administering.set_role(me(), handle, new, reason))
 
 
 @rooms.command("list")
@@ -98,12 +103,12 @@ def list_rooms(limit: Most = 100) -> None:
     """Id, host, since when, title; the newest first."""
 
     async def work(here: Services) -> None:
-        page = await here.administering.live_rooms(_me(), None, limit)
+        page = await here.administering.live_rooms(me(), None, limit)
         hosts = await here.administering.names({room.host for room in page.rooms})
         for room in page.rooms:
             host = hosts[room.host].handle if room.host in hosts else ""
             started = room.started_at.isoformat(timespec="minutes") if room.started_at else "-"
-            _row(room.id, f"@{host}", started, room.access.value, room.title)
+            row(room.id, f"@{host}", started, room.access.value, room.title)
 
     run(work)
 
@@ -111,7 +116,7 @@ def list_rooms(limit: Most = 100) -> None:
 @rooms.command()
 def end(room_id: str, reason: Why) -> None:
     """Ends a live room."""
-    run(lambda here: here.administering.end_room(_me(), room_id, reason))
+    run(lambda here: here.administering.end_room(me(), room_id, reason))
 
 
 @audit.command("list")
@@ -119,14 +124,14 @@ def list_audit(limit: Most = 50) -> None:
     """The newest first: number, when, who, what, to what, why."""
 
     async def work(here: Services) -> None:
-        entries = await here.administering.audit(_me(), None, limit)
+        entries = await here.administering.audit(me(), None, limit)
         ids = {id for entry in entries for id in (entry.deed.actor, entry.deed.object)}
         named = await here.administering.names(ids)
         handles = {id: f"@{account.handle}" for id, account in named.items()} | {"-": "command line"}
         for entry in entries:
             deed = entry.deed
             actor, thing = (handles.get(id, id) for id in (deed.actor, deed.object))
-            _row(str(entry.seq), entry.at, actor, deed.action, f"{deed.kind} {thing}", deed.reason)
+            row(str(entry.seq), entry.at, actor, deed.action, f"{deed.kind} {thing}", deed.reason)
 
     run(work)
 
@@ -141,7 +146,7 @@ def verify(
     can tell later whether the end of the log was cut off. Exit code 1 where something does not follow."""
 
     async def work(here: Services) -> None:
-        verified = await here.administering.verify(_me(), seal)
+        verified = await here.administering.verify(me(), seal)
         if verified.broken_at is not None:
             typer.echo(f"entry {verified.broken_at} does not follow from those before it")
             sys.exit(1)
@@ -166,7 +171,7 @@ def invite(
         _fail(f"{table} is not UTF-8")
 
     async def work(here: Services) -> None:
-        typer.echo(f"{await here.waitlist.invite_founders(_me(), text)} invited")
+        typer.echo(f"{await here.waitlist.invite_founders(me(), text)} invited")
 
     run(work)
 
@@ -177,7 +182,7 @@ def show_tree(handle: Annotated[str | None, typer.Argument(help="Below this one 
 
     async def work(here: Services) -> None:
         async def below(whom: str | None, depth: int) -> None:
-            for node in await here.administering.invited(_me(), whom):
+            for node in await here.administering.invited(me(), whom):
                 mark = " (suspended)" if node.account.suspended else ""
                 typer.echo(f"{'  ' * depth}@{node.account.handle}{mark}")
                 if node.invited and depth < _DEEPEST:
@@ -193,10 +198,10 @@ def list_waiting(limit: Most = 100) -> None:
     """Place, address, the handle they would like, since when; those first whose turn is next."""
 
     async def work(here: Services) -> None:
-        line = await here.waitlist.line(_me(), 0, limit)
+        line = await here.waitlist.line(me(), 0, limit)
         for one in line.waiting:
             since = datetime.fromtimestamp(one.created_at / 1000, UTC).isoformat(timespec="minutes")
-            _row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
+            row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
 
     run(work)
 
@@ -213,7 +218,7 @@ def approve(
         from parola.services import clock
 
         before = None if older_than_days is None else clock.now() - timedelta(days=older_than_days)
-        typer.echo(f"{await here.waitlist.approve(_me(), place or None, first, before)} invited")
+        typer.echo(f"{await here.waitlist.approve(me(), place or None, first, before)} invited")
 
     run(work)
 
@@ -229,7 +234,7 @@ def health() -> None:
         away = [what for what in await missing(here) if what != "bus" or _settings().nats_url]
         typer.echo(f"missing: {', '.join(away)}" if away else "nothing is missing")
         for lease in here.projections.leases.seen().values():
-            _row(lease.process_id, lease.machine, f"load {lease.load:.2f}")
+            row(lease.process_id, lease.machine, f"load {lease.load:.2f}")
         if away:
             sys.exit(1)
 
@@ -260,8 +265,8 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
         _fail(f"the database cannot be used: {error}")
 
 
-def _me() -> Actor:
-    from parola.services.administering import AT_THE_MACHINE
+def me() -> Actor:
+    from parola.services.actor import AT_THE_MACHINE
 
     return AT_THE_MACHINE
 
@@ -273,7 +278,7 @@ def _settings() -> Settings:
         _fail(str(error))
 
 
-def _row(*cells: str) -> None:
+def row(*cells: str) -> None:
     """One line, whatever stands in a cell."""
     typer.echo("\t".join(" ".join(cell.split()) for cell in cells))
 

@@ -51,13 +51,17 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.keeping_out import KeepingOut
 from parola.services.keyring import Keyring
 from parola.services.mail import Mailer, into_the_log, over_smtp
 from parola.services.mailing import Mailing
+from parola.services.moderating import Moderating
 from parola.services.notices import Notices
+from parola.services.notifying import NoMailboxes, Notifying
 from parola.services.passkeys import Passkeys
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.reports import NoEvidence, Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -68,6 +72,7 @@ from parola.services.tidying import Tidying
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.words import Words
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
@@ -164,10 +169,12 @@ def make_services(
     views = Views(store, audience, settings.public_url)
     streams = Streams(store, bus)
     feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
-    people = People(store, clock.now)
+    words = Words(store, clock.now)
+    people = People(store, words, clock.now)
     rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
     hosting = Hosting(store, rollout, clock.now)
-    rooms = Rooms(store, bus, gate, projections, hosting, clock.now, time.monotonic, settings.stage_capacity)
+    capacity = settings.stage_capacity
+    rooms = Rooms(store, bus, gate, projections, hosting, words, clock.now, time.monotonic, capacity)
     tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
     trials = Trials(store, rollout, clock.now, time.monotonic)
     tallies.on_kept(trials.watch)
@@ -176,8 +183,11 @@ def make_services(
     registration = settings.registration
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
     passwords = Passwords()
-    sessions = Sessions(store, bus, passwords, clock.now, registration)
+    sessions = Sessions(store, bus, passwords, words, clock.now, registration)
     passkeys = Passkeys(store, sessions, clock.now, settings.public_url)
+    notifying = Notifying(store, NoMailboxes(), clock.now, settings.public_url)
+    administering = Administering(store, sessions, rooms, notifying, clock.now)
+    moderating = Moderating(store, administering, rooms, audience, notifying, clock.now, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -185,7 +195,11 @@ def make_services(
         projections=projections,
         audience=audience,
         gate=gate,
-        administering=Administering(store, sessions, rooms, clock.now),
+        administering=administering,
+        moderating=moderating,
+        reports=Reports(store, gate, people, moderating, NoEvidence(), clock.now),
+        words=words,
+        keeping_out=KeepingOut(store, people, rooms, clock.now),
         invitations=Invitations(store, clock.now, registration, settings.invitations),
         waitlist=WaitingList(store, clock.now, settings.public_url, registration),
         days=days,
@@ -249,6 +263,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.days,
                 services.mailer,
                 services.closing,
+                services.moderating,
                 services.tallies,
                 services.tidying,
             )

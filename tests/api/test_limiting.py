@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
-from parola.api.limiting import COMMANDS, OPEN_CONNECTIONS, SIGN_INS, SIGN_UPS, Limits, counted_as
+from parola.api.limiting import (
+    APPEALS,
+    COMMANDS,
+    FOLLOWS,
+    HANDS,
+    INVITATIONS,
+    MESSAGES,
+    OPEN_CONNECTIONS,
+    REPORTS,
+    SIGN_INS,
+    SIGN_UPS,
+    Limits,
+    counted_as,
+)
 from parola.domain.errors import TooMany
+from parola.store import Store
+from tests.web_process import WebProcess
 
 
 class Clock:
@@ -68,7 +86,60 @@ def test_nobody_is_remembered_for_longer_than_two_minutes(clock: Clock) -> None:
         limits.sign_in(f"nobody{n}", f"address{n}")
     clock.now += 61
     limits.sign_in("ada", "192.0.2.1")
-    assert len(limits._sign_ins._hits) == 2
+    assert len(limits._windows) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "most", "window_s"),
+    [
+        ("hand", HANDS, 60),
+        ("follow", FOLLOWS, 60),
+        ("message", MESSAGES, 60),
+        ("invitation", INVITATIONS, 3600),
+        ("report", REPORTS, 3600),
+        ("appeal", APPEALS, 3600),
+    ],
+)
+def test_what_reaches_others_is_bounded_for_each_account(
+    clock: Clock, what: str, most: int, window_s: int
+) -> None:
+    limits = Limits(True, clock)
+    hit = getattr(limits, what)
+    for _ in range(most):
+        hit("ada")
+    with pytest.raises(TooMany) as refused:
+        hit("ada")
+    assert refused.value.retry_after_s == window_s
+    hit("bob")
+    clock.now += window_s - 1
+    with pytest.raises(TooMany):
+        hit("ada")
+    clock.now += 1
+    hit("ada")
+
+
+def test_an_hour_is_remembered_while_minutes_are_forgotten(clock: Clock) -> None:
+    limits = Limits(True, clock)
+    for _ in range(REPORTS):
+        limits.report("ada")
+    for _ in range(50):
+        clock.now += 61
+        limits.sign_up("192.0.2.1")
+    with pytest.raises(TooMany):
+        limits.report("ada")
+
+
+def test_the_wall_clock_matters_to_nobody(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(True, clock)
+    for _ in range(SIGN_UPS):
+        limits.sign_up("192.0.2.1")
+    real = time.time
+    for jump in (-3600, 3600):
+        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+        with pytest.raises(TooMany) as refused:
+            limits.sign_up("192.0.2.1")
+        assert refused.value.retry_after_s == 60
+        limits.sign_up(f"192.0.2.{jump}")
 
 
 def test_open_connections_of_an_address_are_bounded(clock: Clock) -> None:
@@ -98,3 +169,20 @@ def test_one_subscriber_is_one_address() -> None:
     assert counted_as("fe80::1%eth0") == counted_as("fe80::2")
     for other in ("unknown", "", "a:b"):
         assert counted_as(other) == other
+
+
+async def test_calls_that_reach_others_are_refused_with_a_time(store: Store, tmp_path: Path) -> None:
+    async with WebProcess.go(store, tmp_path, limits="default") as web:
+        ada, bob, _ = await web.members("ada", "bob", "carla")
+        room = await ada.opens()
+        calls = {
+            f"/api/rooms/{room}/hands/me": (bob, HANDS),
+            "/api/accounts/carla/follow": (bob, FOLLOWS),
+            f"/api/rooms/{room}/invited/carla": (ada, MESSAGES),
+        }
+        for path, (who, most) in calls.items():
+            said = {(await who.put(path)).status for _ in range(most)}
+            assert said == {204}, path
+            refused = await who.put(path)
+            assert refused.said == (429, "too_many")
+            assert 0 < int(refused.headers["retry-after"]) <= 60

@@ -12,8 +12,9 @@ from parola.api.app import ROUTERS
 from parola.api.permissions import ROLES, YES, Call, calls
 from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
+from parola.domain.moderation import About, Reason
 from parola.services import clock
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.store import Passkey, Store
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
@@ -55,6 +56,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/people/{handle}/restore": REASON,
     "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},
     "POST /api/admin/rooms/{room_id}/end": REASON,
+    "POST /api/reports": {"json": {"about": {"handle": "lia"}, "reason": "spam"}},
+    "POST /api/me/notices/{id}/appeal": {"json": {"text": "It was not me."}},
+    "POST /api/admin/reports/{id}/resolve": {"json": {"measure": "warn", "reason": "because"}},
+    "POST /api/admin/reports/{id}/dismiss": REASON,
+    "POST /api/admin/people/{handle}/measures": {"json": {"measure": "warn", "reason": "because"}},
+    "POST /api/admin/appeals/{id}/decide": {"json": {"decision": "lifted", "reason": "because"}},
+    "POST /api/admin/words": {"json": {"word": "nonsense"}},
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
     "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
     "POST /api/admin/rollout/{feature}/preview": {"json": {}},
@@ -62,7 +70,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/rollout/{feature}/promote": {"json": {"expected": 0, "reason": "because"}},
     "POST /api/admin/rollout/{feature}/rollback": {"json": {"expected": 0, "to": 0, "reason": "because"}},
 }
-QUERIES = {"GET /api/accounts": "?q=lia", "GET /api/oembed": "?url=http://localhost:8080/@lia"}
+QUERIES = {
+    "DELETE /api/admin/words": "?word=rubbish",
+    "GET /api/accounts": "?q=lia",
+    "GET /api/oembed": "?url=http://localhost:8080/@lia",
+}
 ABOUT = {
     "DELETE /api/rooms/{room_id}/hands/{handle}": "hanna",
     "PUT /api/rooms/{room_id}/floor/{handle}": "hanna",
@@ -122,6 +134,25 @@ class Scene:
         )  # in one go: the side table matters to hidden rooms only
         return room
 
+    async def moderated(self, call: Call, caller: Person) -> dict[str, str]:
+        """What calls about reports, notices and appeals are about: the `id` in their paths."""
+        here, store = self.web.services, self.web.store
+        if call.path.startswith("/api/admin/reports/"):
+            about = About("lia", None)
+            return {"id": (await store.reports.file(about, "sam", Reason.SPAM, "", None, NOW)).report.id}
+        if call.path.startswith("/api/me/notices/") and caller.token:
+            warned = Deed(COMMAND_LINE, "warn", "account", caller.id)
+            return {"id": await store.measures.warn(warned, None, NOW)}
+        if call.path.startswith("/api/admin/appeals/"):
+            id = await store.measures.warn(Deed(COMMAND_LINE, "warn", "account", "lia"), None, NOW)
+            await store.measures.appeal("lia", id, "no", NOW)
+            return {"id": id}
+        if call.path == "/api/me/removed/{handle}" and call.method == "DELETE" and caller.token:
+            await store.kept_out.add(caller.id, "lia", 10, 1)
+        if call.path == "/api/admin/words" and call.method == "DELETE":
+            await here.words.add(AT_THE_MACHINE, "rubbish")
+        return {}
+
     async def call(self, call: Call, role: str) -> Answer:
         name = f"{call.method} {call.path}"
         room = await self.room(role, name)
@@ -161,6 +192,7 @@ class Scene:
             more["code"] = await self.web.services.invitations.of_the_server()
         if call.path == "/api/waitlist/{token}":
             more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
+        more |= await self.moderated(call, caller)
         path = call.path.format(**{**fill, "id": "none", **more})
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}

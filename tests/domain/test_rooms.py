@@ -100,6 +100,7 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("run out", r.RunOut, None, dict.fromkeys(ROLES, "house_only")),
     ("close", r.Close, None, dict.fromkeys(ROLES, "administration_only")),
     ("silence", r.Silence, "sam", dict.fromkeys(ROLES, "administration_only")),
+    ("put out", r.PutOut, "sam", dict.fromkeys(ROLES, "administration_only")),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [
@@ -505,3 +506,23 @@ def test_names_and_titles_are_cleaned_and_bounded() -> None:
     for wrong in ("short", "x" * 201, "\ud800" * 10):
         with pytest.raises(Invalid):
             parse_password(wrong)
+
+
+@pytest.mark.parametrize("who", ["sam", "hanna", "cleo", "lia", "host"])
+def test_the_administration_puts_anybody_out(who: str) -> None:
+    before = stage()
+    after = r.fold(before, r.decide(before, r.PutOut(r.ADMINISTRATION, who), NOW))
+    assert not after.may_be_heard(who)
+    assert after.state is (r.Lifecycle.ENDED if who == "host" else r.Lifecycle.LIVE)
+    assert who == "host" or (who in after.removed and who not in after.cohosts)
+    assert r.decide(after, r.PutOut(r.ADMINISTRATION, who), NOW) == ()
+
+
+def test_whom_a_host_keeps_out_a_new_room_keeps_out_from_its_first_event() -> None:
+    events = r.create("room", "host", "A room", r.Access.OPEN, True, None, NOW, removed=frozenset({"remo"}))
+    again = [r.decode_event(r.encode_event(event)) for event in events]
+    room = r.fold(None, again)
+    assert room.removed == {"remo"}
+    with pytest.raises(Forbidden):
+        r.check_entry(room, "remo", r.NO_TIES)
+    assert r.decode_room(r.encode_room(room)) == room

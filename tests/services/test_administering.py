@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal, Unavailable
 from parola.services import clock
-from parola.services.administering import AT_THE_MACHINE, Actor
+from parola.services.actor import AT_THE_MACHINE, Actor
 from parola.services.claims import LIFE, Claims
 from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
 
@@ -74,11 +74,17 @@ async def test_a_suspended_person_is_silent_before_the_answer(house: House) -> N
     assert (await house.services.sessions.authenticate(house.tokens["bob"])).member is None
     wrong = house.services.sessions.sign_in("bob", "not the password")
     assert await refusal_of(wrong) == "wrong_credentials"
-    assert await refusal_of(house.services.sessions.sign_in("bob", PASSWORD)) == "suspended"
+    narrow = await house.services.sessions.sign_in("bob", PASSWORD)
+    seen_as = await house.services.sessions.authenticate(narrow.token)
+    assert seen_as.member is None, "a guest to everything but notices and appeals"
+    assert seen_as.suspended is not None
     profile = await house.services.people.profile(await house.caller("ada"), "bob")
     assert profile.account.handle == "bob", "nothing else is hidden"
     await house.services.administering.restore(root, "bob", "has calmed down")
-    assert (await house.services.sessions.sign_in("bob", PASSWORD)).account.handle == "bob"
+    assert (await house.services.sessions.authenticate(narrow.token)).suspended is None, "it ends with it"
+    assert (await house.services.sessions.authenticate(narrow.token)).member is None
+    again = await house.services.sessions.sign_in("bob", PASSWORD)
+    assert (await house.services.sessions.authenticate(again.token)).account_id == again.account.id
 
 
 async def test_a_suspended_host_keeps_the_room_and_is_not_heard(house: House) -> None:

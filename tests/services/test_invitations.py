@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.days import Days
 from parola.services.invitations import DAYS_TO_EARN, LIFE, Invitations

@@ -13,7 +13,7 @@ from openfeature.exception import ErrorCode
 from parola.domain import rooms as r
 from parola.domain.errors import NotYet
 from parola.domain.rollout import Plan, Stage, place
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.rollout import FRESH_S, Current, PlanProvider
 from parola.store import StoreUnavailable
 from tests.services.house import refusal_of

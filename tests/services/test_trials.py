@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from parola.domain import rooms as r
 from parola.domain.errors import Unavailable
+from parola.domain.moderation import Reason
 from parola.domain.rollout import Measured, Stage
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import GUEST
 from parola.services.tallies import TAKEN_OVER_AFTER_S
 from parola.services.trials import GUARD, GUARDS_EVERY_S
@@ -195,13 +196,14 @@ async def test_figures_belong_to_the_stage_that_let_the_host_in(trial: Trial) ->
     assert rooms == {(1, "testers"): 1, (1, "everyone"): 2, (2, "testers"): 1}
 
 
-async def test_reports_are_counted_where_somebody_keeps_them(trial: Trial) -> None:
-    room = await trial.opens("ada")
-    async with trial.store._database.write() as connection:
-        await connection.execute(sa.text("CREATE TABLE reports (id INTEGER, room_id VARCHAR(64))"))
-        for number, about in enumerate((room.id, room.id, "elsewhere")):
-            await connection.execute(sa.text(f"INSERT INTO reports VALUES ({number}, '{about}')"))
-    assert (await shown(trial))[0, "everyone"].reports == 2
+async def test_each_voice_about_a_room_is_one_report(trial: Trial) -> None:
+    room, elsewhere = await trial.opens("ada"), await trial.opens("ada")
+    reports = trial.webs[0].reports
+    for handle, about in (("bob", room), ("carla", room), ("bob", elsewhere)):
+        await reports.file(await trial.caller(handle), None, about.id, None, Reason.SPAM, "")
+    await reports.file(await trial.caller("bob"), None, room.id, None, Reason.SPAM, "and again")
+    await reports.file(await trial.caller("bob"), "ada", None, None, Reason.SPAM, "in no room")
+    assert (await shown(trial))[0, "everyone"].reports == 3
 
 
 async def removes(trial: Trial, room: r.Room, handle: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parola.domain.errors import Invalid
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.waiting import WaitingList, parse_founders
 from tests.services.house import House, opened, refusal_of
 

@@ -15,7 +15,7 @@ from parola.bus import subjects
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import PresenceChanged, Present
 from parola.domain.rooms import Room
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller, Member
 from parola.settings import Settings
 from parola.store import Account, Store

@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from parola.api.caller import address, caller, clear_cookie, commanding, device, services, set_cookie
+from parola.api.caller import (
+    address,
+    caller,
+    clear_cookie,
+    commanding,
+    device,
+    known,
+    services,
+    set_cookie,
+)
 from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
 from parola.services.sessions import SignedIn
@@ -17,6 +26,7 @@ from parola.store import ADMINISTRATOR, Account
 router = APIRouter(prefix="/api", tags=["people"])
 
 Who = Annotated[Caller, Depends(caller)]
+Known = Annotated[Caller, Depends(known)]
 Member = Annotated[Caller, Depends(commanding)]
 
 
@@ -54,6 +64,7 @@ class AccountView(BaseModel):
 class SessionView(BaseModel):
     account: AccountView
     token: str
+    suspended: bool
 
 
 class MeView(AccountView):
@@ -114,7 +125,7 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
 
 @router.delete("/sessions/current", status_code=204)
 @may(MEMBER)
-async def sign_out(request: Request, response: Response, who: Who) -> None:
+async def sign_out(request: Request, response: Response, who: Known) -> None:
     await services(request).sessions.sign_out(who)
     clear_cookie(response)
 
@@ -177,7 +188,7 @@ def begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionVi
     set_cookie(response, signed_in.token, public_url)
     account = signed_in.account
     view = AccountView(id=account.id, handle=account.handle, name=account.name)
-    return SessionView(account=view, token=signed_in.token)
+    return SessionView(account=view, token=signed_in.token, suspended=account.suspended)
 
 
 def _me(account: Account) -> MeView:

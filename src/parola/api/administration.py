@@ -15,8 +15,8 @@ from parola.api.accounts import Body, PersonView
 from parola.api.caller import address, caller, services
 from parola.api.permissions import ADMINISTRATOR, WITH_LINK, may
 from parola.domain.audit import COMMAND_LINE
-from parola.domain.errors import NotFound, NotSignedIn
-from parola.services.administering import Actor
+from parola.domain.errors import Forbidden, NotFound, NotSignedIn
+from parola.services.actor import Actor
 from parola.services.views import instant
 from parola.store import Account
 
@@ -33,7 +33,7 @@ class Gated(APIRoute):
             here = services(request)
             try:
                 who = await caller(request)
-            except NotSignedIn as error:
+            except (NotSignedIn, Forbidden) as error:
                 raise NotFound() from error
             request.state.actor = here.administering.admit(who)
             if request.method not in _SAFE:
@@ -144,7 +144,7 @@ async def claim(request: Request, body: Claim) -> None:
     here = services(request)
     try:
         who = await caller(request)
-    except NotSignedIn as error:
+    except (NotSignedIn, Forbidden) as error:
         raise NotFound() from error
     here.limits.guess(address(request))
     await here.claims.claim(who, body.token)
@@ -218,7 +218,8 @@ async def audit(
     cursor: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
     limit: Limit = 50,
 ) -> AuditView:
-    """The newest first. `actor` is a handle, null for the command line; so is an `object` that is an account."""
+    """The newest first. `actor` is a handle, null for the command line and for what ends by itself; an `object` that is
+    an account is a handle, too."""
     here = services(request)
     entries = await here.administering.audit(who, cursor, limit)
     ids = {entry.deed.actor for entry in entries}
@@ -228,7 +229,7 @@ async def audit(
         EntryView(
             seq=entry.seq,
             at=entry.at,
-            actor=None if entry.deed.actor == COMMAND_LINE else _handle(named, entry.deed.actor),
+            actor=None if entry.deed.actor in (COMMAND_LINE, "") else _handle(named, entry.deed.actor),
             action=entry.deed.action,
             kind=entry.deed.kind,
             object=_handle(named, entry.deed.object) if entry.deed.kind == "account" else entry.deed.object,

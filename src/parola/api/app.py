@@ -21,8 +21,10 @@ from parola.api import (
     health,
     invitations,
     leading,
+    moderation,
     people,
     problems,
+    reports,
     rollout,
     rooms,
     sharing,
@@ -48,12 +50,15 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.keeping_out import KeepingOut
 from parola.services.keyring import Keyring
 from parola.services.mail import Mailer
 from parola.services.mailing import Mailing
+from parola.services.moderating import Moderating
 from parola.services.notices import Notices
 from parola.services.passkeys import Passkeys
 from parola.services.people import People
+from parola.services.reports import Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -63,6 +68,7 @@ from parola.services.tidying import Tidying
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.words import Words
 from parola.store import Store
 
 ROUTERS = (
@@ -83,10 +89,12 @@ ROUTERS = (
     health.router,
     invitations.router,
     waitlist.router,
+    reports.router,
     administration.claims,
     administration.router,
     rollout.router,
     admission.router,
+    moderation.router,
 )
 """Every call there is, in the order in which paths are compared."""
 
@@ -101,6 +109,10 @@ class Services:
     audience: Audience
     gate: Gate
     administering: Administering
+    moderating: Moderating
+    reports: Reports
+    words: Words
+    keeping_out: KeepingOut
     claims: Claims
     invitations: Invitations
     waitlist: WaitingList

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from parola.api.limiting import counted_as
 from parola.domain.devices import Device, read_device
-from parola.domain.errors import NotSignedIn
+from parola.domain.errors import Forbidden, NotSignedIn
 from parola.services.caller import GUEST, Caller
 
 if TYPE_CHECKING:
@@ -29,20 +29,29 @@ def services(request: Request) -> Services:
 
 
 async def caller(request: Request) -> Caller:
-    """Raises NotSignedIn for a bearer token that does not hold; such a cookie makes a guest, and is cleared."""
+    """Raises NotSignedIn for a bearer token that does not hold; such a cookie makes a guest, and is cleared. Raises
+    Forbidden("suspended") where it is a session for notices and appeals alone: nothing else is answered to it."""
+    found = await known(request)
+    if found.suspended is not None:
+        raise Forbidden("suspended", "This account is suspended.")
+    return found
+
+
+async def known(request: Request) -> Caller:
+    """As `caller`, and also who is suspended."""
     here = services(request)
     authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")
         found = await here.sessions.authenticate(token.strip()) if scheme.lower() == "bearer" else GUEST
-        if found.member is None:
+        if found is GUEST:
             raise NotSignedIn(detail="This token does not hold.")
         return found
     token = request.cookies.get(COOKIE, "")
     if not token or is_foreign(request.headers, urlsplit(here.public_url).netloc):
         return GUEST
     found = await here.sessions.authenticate(token)
-    if found.member is None:
+    if found is GUEST:
         request.scope.setdefault("state", {})["clear_cookie"] = True
     return found
 

@@ -66,6 +66,7 @@ class Removed(BaseModel):
 @router.put("/hands/me", status_code=204)
 @may(WITHOUT_FLOOR)
 async def raise_hand(request: Request, who: Member, room_id: str, body: HandBody | None = None) -> None:
+    services(request).limits.hand(who.signed_in().account.id)
     note = body.note if body is not None else None
     clean = people.parse_note(note) if note is not None else None
     await command(request, who, room_id, lambda by: rooms.RaiseHand(by, clean))
@@ -125,6 +126,7 @@ async def next_hand(request: Request, who: Member, room_id: str, body: NextBody 
 @router.put("/floor/{handle}", responses={202: {"model": Granted, "description": "Offered"}})
 @may(GRANTING)
 async def grant(request: Request, response: Response, who: Member, room_id: str, handle: str) -> Granted:
+    services(request).limits.message(who.signed_in().account.id)
     carried, target = await _giving(request, who, room_id, handle, rooms.Grant)
     if carried.room.has_floor(target):
         return Granted(state="granted")
@@ -187,6 +189,7 @@ async def remove_cohost(request: Request, who: Member, room_id: str, handle: str
 @router.put("/invited/{handle}", status_code=204)
 @may(HOST)
 async def invite(request: Request, who: Member, room_id: str, handle: str) -> None:
+    services(request).limits.message(who.signed_in().account.id)
     await _giving(request, who, room_id, handle, rooms.Invite)
 
 

@@ -59,6 +59,7 @@ async def mine(request: Request, who: Who) -> InvitationsView:
 @router.post("/me/invitations", status_code=201)
 @may(MEMBER)
 async def make(request: Request, who: Member) -> InvitationView:
+    services(request).limits.invitation(who.signed_in().account.id)
     here = services(request)
     return _view(await here.invitations.make(who), here.public_url)
 

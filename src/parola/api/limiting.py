@@ -1,6 +1,8 @@
-"""How much one account, or one address, may ask for in a minute, with room for a classroom behind one address.
+"""How much one account, or one address, may ask for, with room for a classroom behind one address.
 
-A minute is one of the monotonic clock: whoever sets the wall clock locks nobody out, and frees nobody.
+The counting is the `limits` library's moving window, in this process's memory. Its own storage in memory goes by the
+wall clock, and by a thread; ours goes by the monotonic clock alone: whoever sets the wall clock locks nobody out, and
+frees nobody.
 """
 
 from __future__ import annotations
@@ -10,8 +12,13 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable
 
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MovingWindowSupport, Storage
+from limits.strategies import MovingWindowRateLimiter
+
 from parola.domain.errors import TooMany
 
+# In any sixty seconds.
 SIGN_UPS = 60
 SIGN_INS = 60
 COMMANDS = 600
@@ -19,9 +26,16 @@ SAYINGS = 300
 GUESSES = 30
 JOINS = 10
 CEREMONIES = 120
+HANDS = 30
+FOLLOWS = 60
+MESSAGES = 60
+# In any hour.
+INVITATIONS = 60
+REPORTS = 30
+APPEALS = 10
 OPEN_CONNECTIONS = 2000
 
-_MINUTE_S = 60.0
+_TIDY_EVERY_S = 60.0
 
 
 def counted_as(host: str) -> str:
@@ -39,18 +53,28 @@ def counted_as(host: str) -> str:
 
 
 class Limits:
-    """In this process's memory. `on` is False for benchmarks."""
+    """In this process's memory. `on` is False for benchmarks. What reaches nobody else but costs the server is counted
+    for an account and for its address; what reaches others for the account alone."""
 
     def __init__(self, on: bool, monotonic: Callable[[], float]) -> None:
         self._on = on
-        self._sign_ups = _Minutes(SIGN_UPS, monotonic)
-        self._sign_ins = _Minutes(SIGN_INS, monotonic)
-        self._commands = _Minutes(COMMANDS, monotonic)
-        self._sayings = _Minutes(SAYINGS, monotonic)
-        self._joins = _Minutes(JOINS, monotonic)
-        self._guesses = _Minutes(GUESSES, monotonic)
-        self._letters = _Minutes(JOINS, monotonic)
-        self._ceremonies = _Minutes(CEREMONIES, monotonic)
+        self._monotonic = monotonic
+        self._windows = Windows(monotonic)
+        self._limiter = MovingWindowRateLimiter(self._windows)
+        self._sign_ups = RateLimitItemPerMinute(SIGN_UPS, namespace="sign_up")
+        self._sign_ins = RateLimitItemPerMinute(SIGN_INS, namespace="sign_in")
+        self._commands = RateLimitItemPerMinute(COMMANDS, namespace="command")
+        self._sayings = RateLimitItemPerMinute(SAYINGS, namespace="say")
+        self._joins = RateLimitItemPerMinute(JOINS, namespace="join")
+        self._guesses = RateLimitItemPerMinute(GUESSES, namespace="guess")
+        self._letters = RateLimitItemPerMinute(JOINS, namespace="letter")
+        self._ceremonies = RateLimitItemPerMinute(CEREMONIES, namespace="ceremony")
+        self._hands = RateLimitItemPerMinute(HANDS, namespace="hand")
+        self._follows = RateLimitItemPerMinute(FOLLOWS, namespace="follow")
+        self._messages = RateLimitItemPerMinute(MESSAGES, namespace="message")
+        self._invitations = RateLimitItemPerHour(INVITATIONS, namespace="invitation")
+        self._reports = RateLimitItemPerHour(REPORTS, namespace="report")
+        self._appeals = RateLimitItemPerHour(APPEALS, namespace="appeal")
         self._open: Counter[str] = Counter()
 
     def sign_up(self, address: str) -> None:
@@ -82,6 +106,28 @@ class Limits:
         """What a page tells of itself, unasked."""
         self._hit(self._sayings, ("address", address))
 
+    def hand(self, account_id: str) -> None:
+        """One that goes up or gets another note: all of the room sees it."""
+        self._hit(self._hands, ("account", account_id))
+
+    def follow(self, account_id: str) -> None:
+        """Also a wish to."""
+        self._hit(self._follows, ("account", account_id))
+
+    def message(self, account_id: str) -> None:
+        """Whatever else reaches somebody who did not ask for it: an invitation into a room, an offer of the floor."""
+        self._hit(self._messages, ("account", account_id))
+
+    def invitation(self, account_id: str) -> None:
+        """A code for a new account."""
+        self._hit(self._invitations, ("account", account_id))
+
+    def report(self, account_id: str) -> None:
+        self._hit(self._reports, ("account", account_id))
+
+    def appeal(self, account_id: str) -> None:
+        self._hit(self._appeals, ("account", account_id))
+
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""
         if self._on and self._open[address] >= OPEN_CONNECTIONS:
@@ -93,38 +139,85 @@ class Limits:
         if self._open[address] <= 0:
             del self._open[address]
 
-    def _hit(self, minutes: _Minutes, *keys: tuple[str, str]) -> None:
-        """Raises TooMany."""
-        wait_s = minutes.hit(keys) if self._on else 0.0
-        if wait_s:
-            raise TooMany("too_many", "Too many calls; wait a moment.", math.ceil(wait_s))
+    def _hit(self, item: RateLimitItem, *keys: tuple[str, str]) -> None:
+        """Counts for all of `keys` or, where one of them has had enough, for none. Raises TooMany."""
+        if not self._on:
+            return
+        full = [key for key in keys if not self._limiter.test(item, *key)]
+        if not full:
+            for key in keys:
+                self._limiter.hit(item, *key)
+            return
+        free_at = max(self._limiter.get_window_stats(item, *key).reset_time for key in full)
+        wait_s = max(1, math.ceil(free_at - self._monotonic()))
+        raise TooMany("too_many", "Too many calls; wait a moment.", wait_s)
 
 
-class _Minutes:
-    """The last minute of each key: at most `most` hits in any sixty seconds. What is refused does not count."""
+class Windows(Storage, MovingWindowSupport):
+    """The hits of each key, as `limits` asks for them: the moving window alone, in seconds of the clock that it is
+    given. Everything happens on one event loop, so nothing is locked."""
 
-    def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
-        self._most = most
+    STORAGE_SCHEME = None
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        super().__init__()
         self._monotonic = monotonic
-        self._hits: dict[tuple[str, str], deque[float]] = {}
+        self._hits: dict[str, tuple[int, deque[float]]] = {}
         self._tidy_at = 0.0
 
-    def hit(self, keys: tuple[tuple[str, str], ...]) -> float:
-        """Counts for all of `keys` or, where one of them has had enough, for none: seconds to wait, 0 for none."""
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ValueError
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         now = self._monotonic()
         if now >= self._tidy_at:
             self._tidy(now)
-        times = [self._hits.setdefault(key, deque()) for key in keys]
-        for past in times:
-            while past and past[0] <= now - _MINUTE_S:
-                past.popleft()
-        wait_s = max((past[0] + _MINUTE_S - now for past in times if len(past) >= self._most), default=0.0)
-        if not wait_s:
-            for past in times:
-                past.append(now)
-        return wait_s
+        times = self._window(key, expiry, now)
+        if len(times) + amount > limit:
+            return False
+        self._hits.setdefault(key, (expiry, times))[1].extend([now] * amount)
+        return True
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        now = self._monotonic()
+        times = self._window(key, expiry, now)
+        return (times[0] if times else now), len(times)
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int:
+        had = len(self._hits)
+        self._hits.clear()
+        return had
+
+    def clear(self, key: str) -> None:
+        self._hits.pop(key, None)
+
+    # Of fixed windows, which nobody here asks for.
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        raise NotImplementedError
+
+    def get(self, key: str) -> int:
+        raise NotImplementedError
+
+    def get_expiry(self, key: str) -> float:
+        raise NotImplementedError
+
+    def _window(self, key: str, expiry: int, now: float) -> deque[float]:
+        _, times = self._hits.get(key, (expiry, deque()))
+        while times and times[0] <= now - expiry:
+            times.popleft()
+        return times
 
     def _tidy(self, now: float) -> None:
-        """Once a minute: who was not here for a minute leaves no trace."""
-        self._tidy_at = now + _MINUTE_S
-        self._hits = {key: past for key, past in self._hits.items() if past and past[-1] > now - _MINUTE_S}
+        """Once a minute: who was not here for as long as it counts leaves no trace."""
+        self._tidy_at = now + _TIDY_EVERY_S
+        self._hits = {
+            key: kept for key, kept in self._hits.items() if kept[1] and kept[1][-1] > now - kept[0]
+        }

@@ -39,6 +39,7 @@ class Requested(BaseModel):
 )
 @may(MEMBER)
 async def follow(request: Request, who: Member, handle: str) -> Response:
+    services(request).limits.follow(who.signed_in().account.id)
     if await services(request).people.follow(who, handle):
         return Response(status_code=204)
     return Response(Requested().model_dump_json(), 202, media_type="application/json")
@@ -123,6 +124,25 @@ async def unhush(request: Request, who: Member, handle: str) -> None:
 @may(MEMBER)
 async def hushes(request: Request, who: Who, cursor: Cursor = None, limit: Limit = 50) -> PeoplePageView:
     return await _page(request, who, await services(request).blocking.hushed(who, cursor, limit))
+
+
+@router.put("/me/removed/{handle}", status_code=204)
+@may(MEMBER)
+async def keep_out(request: Request, who: Member, handle: str) -> None:
+    """Of all rooms that the caller hosts, now and later; answered when they are silent there."""
+    await services(request).keeping_out.keep_out(who, handle)
+
+
+@router.delete("/me/removed/{handle}", status_code=204)
+@may(MEMBER)
+async def let_back(request: Request, who: Member, handle: str) -> None:
+    await services(request).keeping_out.let_back(who, handle)
+
+
+@router.get("/me/removed")
+@may(MEMBER)
+async def kept_out(request: Request, who: Who, cursor: Cursor = None, limit: Limit = 50) -> PeoplePageView:
+    return await _page(request, who, await services(request).keeping_out.list(who, cursor, limit))
 
 
 async def _page(request: Request, who: Caller, page: PeoplePage) -> PeoplePageView:

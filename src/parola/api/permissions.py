@@ -38,6 +38,7 @@ def _rule(words: str, otherwise: str, *, guest: str = _GUEST, removed: str = _RE
 ANYONE = _rule("anyone", YES, guest=YES, removed=YES)
 MEMBER = _rule("whoever is signed in", YES, removed=YES)
 LATELY = Rule("whoever has lately shown who they are", MEMBER.cells)
+KNOWN = Rule("whoever is signed in, also while they are suspended", MEMBER.cells)
 WHO_MAY_ENTER = _rule("who may enter", YES, guest=YES)
 MEMBER_WHO_MAY_ENTER = _rule("a member who may enter", YES)
 WITHOUT_FLOOR = _rule("a member without the floor", YES, speaker="409 has_floor", host="409 has_floor")

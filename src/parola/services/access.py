@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from parola.domain.errors import NotFound
-from parola.domain.rooms import Lifecycle, Room, check_entry
+from parola.domain.rooms import Lifecycle, Room, check_entry, may_know
 from parola.projection import Projections
 from parola.services.caller import Caller
-from parola.store import Store
+from parola.store import Seen, Store
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -33,13 +33,24 @@ class Gate:
 
     async def enter(self, caller: Caller, room_id: str) -> Room:
         """The room, where the caller may enter it. Raises NotFound, Forbidden("removed")."""
+        seen = await self._known(caller, room_id)
+        check_entry(seen.room, caller.account_id, seen.ties)
+        return seen.room
+
+    async def know(self, caller: Caller, room_id: str) -> Room:
+        """The room, where the caller may know of it: also after they were removed from it. Raises NotFound."""
+        seen = await self._known(caller, room_id)
+        if not may_know(seen.room, caller.account_id, seen.ties):
+            raise NotFound()
+        return seen.room
+
+    async def _known(self, caller: Caller, room_id: str) -> Seen:
         # What cannot be an id is asked for all the same, so that the answer takes as long as any.
         wanted = room_id if _ID.fullmatch(room_id) else "-"
         seen = await self._store.rooms.load_for(wanted, caller.account_id)
         if seen is None:
             raise NotFound()
-        check_entry(seen.room, caller.account_id, seen.ties)
-        return seen.room
+        return seen
 
     def _may_be_barred(self, room: Room, account: str) -> bool:
         """Blocks of before the room was live are those of its host, those of since then stand in the room."""

@@ -8,30 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from parola.domain import people, rooms
-from parola.domain.audit import COMMAND_LINE, Deed, Entry, first_break
+from parola.domain.audit import Deed, Entry, first_break
 from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from parola.domain.moderation import Measure, check_until
 from parola.domain.rooms import ADMINISTRATION, Lifecycle
 from parola.domain.search import fold
+from parola.services.actor import Actor
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.store import ADMINISTRATOR, MEMBER, Account, BadCursor, LastAdministrator, Page, Store
 
 _MOST_HANDLE = 64
 _AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who administers: an account's id, or COMMAND_LINE."""
-
-    id: str
-
-
-AT_THE_MACHINE = Actor(COMMAND_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +56,13 @@ class Verified:
 
 
 class Administering:
-    def __init__(self, store: Store, sessions: Sessions, rooms: Rooms, now: Clock) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, rooms: Rooms, notifying: Notifying, now: Clock
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._rooms = rooms
+        self._notifying = notifying
         self._now = now
 
     def admit(self, caller: Caller) -> Actor:
@@ -81,43 +78,61 @@ class Administering:
         more = len(found) > limit
         return Found(tuple(found[:limit]), found[limit - 1].handle if more else None)
 
-    async def suspend(self, actor: Actor, handle: str, reason: str, branch: bool = False) -> int:
+    async def suspend(
+        self,
+        actor: Actor,
+        handle: str,
+        reason: str,
+        branch: bool = False,
+        until: datetime | None = None,
+        kind: Measure = Measure.SUSPEND,
+        report_id: str | None = None,
+    ) -> int:
         """Ends their sessions and connections, and keeps them out until they are restored; with `branch` also whoever
-        came by their invitations, and by those of these, but no administrator among them. How many it newly met.
+        came by their invitations, and by those of these, but no administrator among them. `until` is when it ends by
+        itself. How many it newly met.
 
         Returns when none of them is heard any more. Raises Unavailable("not_confirmed") where nobody could say so: the
         suspension stands all the same."""
         reason = people.parse_reason(reason)
-        root = await self._find(handle)
+        check_until(kind, until, self._now())
+        root = await self.find(handle)
         if root.id == actor.id:
             raise Conflict("own_account", "Nobody suspends themselves.")
         met = [root]
         if branch:
             below = await self._store.administration.branch(root.id)
             met += [one for one in below if one.role != ADMINISTRATOR and one.id != actor.id]
-        deeds = [Deed(actor.id, "suspend", "account", account.id, reason) for account in met]
+        deeds = [Deed(actor.id, kind.value, "account", account.id, reason) for account in met]
         ended: dict[str, list[str]] = {}
         for at in range(0, len(deeds), _AT_ONCE):
             try:
-                ended |= await self._store.administration.suspend(deeds[at : at + _AT_ONCE], self._now())
+                some = deeds[at : at + _AT_ONCE]
+                ended |= await self._store.administration.suspend(some, self._now(), kind, until, report_id)
             except LastAdministrator as error:
                 raise Conflict("last_administrator", "Nobody would be left to administer.") from error
         await self._sessions.tell_ended(session for sessions in ended.values() for session in sessions)
         # Also those who were suspended before: that they are silent was perhaps never confirmed.
-        await self._silence([account.id for account in met])
+        try:
+            await self._silence([account.id for account in met])
+        finally:
+            await self._notifying.measure(ended, kind, reason, until)
         return len(ended)
 
-    async def restore(self, actor: Actor, handle: str, reason: str) -> None:
-        deed = Deed(
-            actor.id, "restore", "account", (await self._find(handle)).id, people.parse_reason(reason)
-        )
-        await self._store.administration.restore(deed, self._now())
+    async def restore(self, actor: Actor, handle: str, reason: str) -> bool:
+        """Ends whatever holds of them. Whether anything did."""
+        account = await self.find(handle)
+        deed = Deed(actor.id, "restore", "account", account.id, people.parse_reason(reason))
+        held = await self._store.administration.restore(deed, self._now())
+        if held:
+            await self._notifying.measure([account.id], Measure.RESTORE, deed.reason)
+        return held
 
     async def set_role(self, actor: Actor, handle: str, role: str, reason: str) -> None:
         """Raises Conflict("last_administrator")."""
         if role not in (MEMBER, ADMINISTRATOR):
             raise Invalid.field("role", "A role is member or administrator.")
-        account = await self._find(handle)
+        account = await self.find(handle)
         deed = Deed(actor.id, f"make_{role}", "account", account.id, people.parse_reason(reason))
         try:
             await self._store.administration.set_role(role, deed, self._now())
@@ -158,7 +173,7 @@ class Administering:
 
     async def invited(self, _: Actor, handle: str | None) -> list[Node]:
         """Whom somebody invited; for None those at the roots of the tree."""
-        account_id = (await self._find(handle)).id if handle is not None else None
+        account_id = (await self.find(handle)).id if handle is not None else None
         found = await self._store.administration.invited_by(account_id)
         counts = await self._store.administration.invited_counts(account.id for account in found)
         return [Node(account, counts.get(account.id, 0)) for account in found]
@@ -166,7 +181,8 @@ class Administering:
     async def names(self, ids: set[str]) -> dict[str, Account]:
         return await self._store.accounts.by_ids(ids)
 
-    async def _find(self, handle: str) -> Account:
+    async def find(self, handle: str) -> Account:
+        """Whoever it is. Raises NotFound."""
         account = await self._store.accounts.by_handle(handle[:_MOST_HANDLE])
         if account is None:
             raise NotFound()

@@ -20,9 +20,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`member` is None for a guest."""
+    """`member` is None for a guest; `suspended` is somebody whose session is for notices and appeals alone, and
+    who is a guest to everything else."""
 
     member: Member | None = None
+    suspended: Member | None = None
 
     @property
     def account_id(self) -> str | None:
@@ -37,6 +39,13 @@ class Caller:
         if self.member is None:
             raise NotSignedIn()
         return self.member
+
+    def known(self) -> Member:
+        """Also somebody who is suspended. Raises NotSignedIn."""
+        found = self.member or self.suspended
+        if found is None:
+            raise NotSignedIn()
+        return found
 
 
 GUEST = Caller()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from parola.store import Letter
 
@@ -58,6 +59,34 @@ _CONFIRM = {
         "Altrimenti non devi fare nulla.\n",
     ),
 }
+_WHAT = {
+    "en": {
+        "warn": "You were warned by the administration of {host}.",
+        "remove": "The administration of {host} has removed you from all live rooms. You can listen, but not speak.",
+        "suspend": "The administration of {host} has suspended your account.",
+        "ban": "The administration of {host} has banned your account.",
+        "restore": "The administration of {host} has restored your account: nothing of what was decided holds.",
+        "upheld": "Your appeal at {host} was decided: it stays as it is.",
+        "lifted": "Your appeal at {host} was decided in your favour: what was decided before is lifted.",
+        "subject": "From the administration of {host}",
+        "reason": "Why:",
+        "until": "Until: {until} (UTC)",
+        "appeal": "If you think that this is wrong, sign in and appeal, once, in your own words:",
+    },
+    "it": {
+        "warn": "L’amministrazione di {host} ti ha richiamato.",
+        "remove": "L’amministrazione di {host} ti ha rimosso da tutte le stanze dal vivo. Puoi ascoltare, non parlare.",
+        "suspend": "L’amministrazione di {host} ha sospeso il tuo account.",
+        "ban": "L’amministrazione di {host} ha bandito il tuo account.",
+        "restore": "L’amministrazione di {host} ha ripristinato il tuo account: nulla di quanto deciso vale più.",
+        "upheld": "Il tuo ricorso su {host} è stato deciso: resta tutto com’è.",
+        "lifted": "Il tuo ricorso su {host} è stato accolto: quanto deciso prima è revocato.",
+        "subject": "Dall’amministrazione di {host}",
+        "reason": "Perché:",
+        "until": "Fino a: {until} (UTC)",
+        "appeal": "Se pensi che sia un errore, accedi e presenta ricorso, una volta, con parole tue:",
+    },
+}
 LANGUAGES = tuple(_INVITATION)
 
 
@@ -82,3 +111,26 @@ def _letter(
     subject, body = texts.get(language, texts["en"])
     words["host"] = public_url.partition("://")[2]
     return Letter(secrets.token_urlsafe(16), recipient, subject.format(**words), body.format(**words))
+
+
+def measure(
+    recipient: str, language: str, public_url: str, kind: str, reason: str, until: datetime | None
+) -> Letter:
+    """What was decided about them, why, until when, and how to appeal; never who reported anything."""
+    words, host = _WHAT.get(language, _WHAT["en"]), public_url.partition("://")[2]
+    parts = [words[kind].format(host=host), f"{words['reason']} {reason}"]
+    if until is not None:
+        parts.append(words["until"].format(until=until.strftime("%Y-%m-%d %H:%M")))
+    if kind != "restore":
+        parts.append(f"{words['appeal']}\n\n    {public_url}/")
+    return _written(recipient, words["subject"].format(host=host), parts)
+
+
+def decision(recipient: str, language: str, public_url: str, decided: str, reason: str) -> Letter:
+    words, host = _WHAT.get(language, _WHAT["en"]), public_url.partition("://")[2]
+    parts = [words[decided].format(host=host), f"{words['reason']} {reason}"]
+    return _written(recipient, words["subject"].format(host=host), parts)
+
+
+def _written(recipient: str, subject: str, parts: list[str]) -> Letter:
+    return Letter(secrets.token_urlsafe(16), recipient, subject, "\n\n".join(parts) + "\n")

@@ -71,8 +71,7 @@ class Passkeys:
     async def begin_sign_up(self, handle: str, name: str, invite: str | None) -> Begun:
         """Raises what signing up raises, before anybody makes a passkey for nothing."""
         handle, name = people.parse_new_handle(handle), people.parse_name(name)
-        await self._sessions.check_open(invite)
-        await self._sessions.check_free(handle)
+        await self._sessions.check_new(handle, name, invite)
         ceremony = Ceremony(
             SIGN_UP, _challenge(), new_account_id(), None, json.dumps({"handle": handle, "name": name})
         )

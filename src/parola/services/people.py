@@ -11,6 +11,7 @@ from parola.domain.errors import Forbidden, Invalid, NotFound
 from parola.domain.search import fold
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
+from parola.services.words import Words
 from parola.store import Account, BadCursor, FollowCounts, PeoplePage, Standing, Store
 
 Which = Literal["followers", "following"]
@@ -28,8 +29,9 @@ class Profile:
 
 
 class People:
-    def __init__(self, store: Store, now: Clock) -> None:
+    def __init__(self, store: Store, words: Words, now: Clock) -> None:
         self._store = store
+        self._words = words
         self._now = now
 
     async def find(self, handle: str) -> Account:
@@ -100,6 +102,8 @@ class People:
         """Whoever waits to follow an account that is private no more follows it. Raises NotSignedIn, Invalid."""
         account = caller.signed_in().account
         name = people.parse_name(name) if name is not None else None
+        if name is not None and name != account.name:
+            await self._words.check(name=name)
         bio = people.parse_bio(bio) if bio is not None else None
         after = await self._store.accounts.update(account, name, bio, listen_unseen)
         if private is None or private == account.private:

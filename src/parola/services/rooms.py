@@ -14,14 +14,15 @@ import structlog
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import MessageError, RoomEvents, RoomStarted, Settled, SettleOrder
 from parola.domain import people, rooms
-from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.hosting import Hosting
-from parola.store import BadCursor, Page, SeqConflict, Store, Wanted
+from parola.services.words import Words
+from parola.store import BadCursor, FloorBarred, Page, SeqConflict, Store, Wanted
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ _SILENCING_COMMANDS = (
     rooms.End,
     rooms.Close,
     rooms.Silence,
+    rooms.PutOut,
     rooms.Next,
     rooms.ShutOut,
 )
@@ -69,6 +71,7 @@ class Rooms:
         gate: Gate,
         projections: Projections,
         hosting: Hosting,
+        words: Words,
         now: Clock,
         monotonic: Callable[[], float],
         capacity: int,
@@ -79,6 +82,7 @@ class Rooms:
         self._gate = gate
         self._projections = projections
         self._hosting = hosting
+        self._words = words
         self._now = now
         self._monotonic = monotonic
         self._capacity = capacity
@@ -103,7 +107,7 @@ class Rooms:
         starts_at: datetime | None,
         listeners_at_most: int | None = None,
     ) -> Room:
-        """Raises NotSignedIn, Invalid, NotYet."""
+        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor")."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
@@ -112,6 +116,7 @@ class Rooms:
         if guests and not kind.asks_nobody:
             raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
+        await self._words.check(title=clean)
         terms = await self._hosting.admit(host, kind, guests)
         events = rooms.create(
             room_id,
@@ -124,9 +129,16 @@ class Rooms:
             capacity=self._capacity,
             listeners_at_most=listeners_at_most,
             terms=terms,
+            removed=await self._store.kept_out.of(host),
         )
         room = rooms.fold(None, events)
-        await self._store.rooms.create(room, events)
+        try:
+            await self._store.rooms.create(room, events)
+        except FloorBarred as error:
+            raise _no_floor() from error
+        # Whoever was put on the list since it was read; the other way about, they find this room.
+        for late in await self._store.kept_out.of(host) - room.removed:
+            room = (await self.come_about(room.id, rooms.Remove(host, late))).room
         if room.state is Lifecycle.LIVE:
             await self._tell_started(room)
         return room
@@ -155,7 +167,7 @@ class Rooms:
         by = caller.signed_in().account.id
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
 
-    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence) -> Carried:
+    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence | rooms.PutOut) -> Carried:
         """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
         has let it in. Raises as `command` does."""
         return await self._carry_out(command, self._now, lambda: self._load(room_id))
@@ -195,6 +207,8 @@ class Rooms:
                 await self._store.rooms.append(before, events, after)
             except SeqConflict:
                 continue
+            except FloorBarred as error:
+                raise _no_floor() from error
             self._projections.decided(before.id, events)
             await self._publish(before.id, events)
             if isinstance(command, rooms.Start):
@@ -253,3 +267,7 @@ class Rooms:
             _log.warning(
                 "room.events_not_told", room=room_id
             )  # everyone finds them in SQL within two seconds
+
+
+def _no_floor() -> Forbidden:
+    return Forbidden("no_floor", "The administration lets this person have no floor for now.")

@@ -19,6 +19,7 @@ from parola.domain.signing_in import hour_of
 from parola.services.caller import GUEST, Caller, Member
 from parola.services.clock import Clock, milliseconds
 from parola.services.passwords import Passwords
+from parola.services.words import Words
 from parola.store import Account, Also, Begun, HandleTaken, InviteSpent, Store
 
 _log = structlog.get_logger(__name__)
@@ -49,10 +50,13 @@ class NewAccount:
 class Sessions:
     """`registration` is open, invite or closed."""
 
-    def __init__(self, store: Store, bus: Bus, passwords: Passwords, now: Clock, registration: str) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, passwords: Passwords, words: Words, now: Clock, registration: str
+    ) -> None:
         self._store = store
         self._bus = bus
         self._passwords = passwords
+        self._words = words
         self._now = now
         self._registration = registration
         self._seen: set[str] = set()
@@ -66,7 +70,8 @@ class Sessions:
             return GUEST
         if session.seen_at < hour_of(milliseconds(now)):
             self._seen.add(session.id)  # said later, and of many at once: this is asked on every call
-        return Caller(Member(session.account, session.id, session.proved_at))
+        member = Member(session.account, session.id, session.proved_at)
+        return Caller(suspended=member) if session.narrow else Caller(member)
 
     # An account
 
@@ -91,8 +96,10 @@ class Sessions:
         if self._registration == "invite" and await self._holding(invite) is None:
             raise _invite_required()
 
-    async def check_free(self, handle: str) -> None:
-        """Raises HandleTaken."""
+    async def check_new(self, handle: str, name: str, invite: str | None) -> None:
+        """Whether such an account could be opened now. Raises what `open_account` does."""
+        await self.check_open(invite)
+        await self._words.check(handle=handle, name=name)
         if await self._store.accounts.is_taken(handle):
             raise HandleTaken(handle)
 
@@ -102,6 +109,7 @@ class Sessions:
         """The one way to an account, with whatever one signs in. Raises HandleTaken, Forbidden as `sign_up` does, and
         what `new.also` raises: nothing is made then, and no invitation used."""
         await self.check_open(invite)
+        await self._words.check(handle=new.handle, name=new.name)
         code = await self._holding(invite)
         try:
             account = await self._store.accounts.add(
@@ -114,8 +122,7 @@ class Sessions:
     # A session
 
     async def sign_in(self, handle: str, password: str, device: Device | None = None) -> SignedIn:
-        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong, and
-        Forbidden("suspended") only to who knows the password."""
+        """Raises NotSignedIn("wrong_credentials"), in the same words and time whichever of the two is wrong."""
         account = await self.find(handle)
         if (
             not await self._passwords.matches(account.password_hash if account else None, password)
@@ -125,12 +132,11 @@ class Sessions:
         return await self.begin(account, device)
 
     async def begin(self, account: Account, device: Device | None = None) -> SignedIn:
-        """For who has just shown who they are, in whatever way. Raises Forbidden("suspended")."""
-        if account.suspended:
-            raise Forbidden("suspended", "This account is suspended.")
-        token = secrets.token_urlsafe(32)
+        """For who has just shown who they are, in whatever way. Of somebody who is suspended a narrow one: they may
+        read what was decided about them and appeal, and nothing else."""
+        token, session_id = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         await self._store.sessions.add(
-            secrets.token_urlsafe(16), _hash(token), account.id, self._now(), device
+            session_id, _hash(token), account.id, self._now(), device, narrow=account.suspended
         )
         return SignedIn(account, token)
 
@@ -142,7 +148,7 @@ class Sessions:
 
     async def sign_out(self, caller: Caller) -> None:
         """Ends the session, and with it its event streams and connections."""
-        session_id = caller.signed_in().session_id
+        session_id = caller.known().session_id
         await self._store.sessions.end(session_id)
         await self.tell_ended([session_id])
 

@@ -29,7 +29,7 @@ from parola.domain.rollout import (
     reach,
     stage_before,
 )
-from parola.services.administering import Actor
+from parola.services.actor import Actor
 from parola.services.clock import Clock
 from parola.services.rollout import Current, Rollout
 from parola.store import Counted, Kept, Store, VersionTaken

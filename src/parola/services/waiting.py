@@ -13,7 +13,7 @@ from parola.domain import people
 from parola.domain.audit import Deed
 from parola.domain.errors import Conflict, FieldError, Invalid, NotFound
 from parola.services import letters
-from parola.services.administering import Actor
+from parola.services.actor import Actor
 from parola.services.clock import Clock
 from parola.services.invitations import new_invitation
 from parola.store import Chosen, Invitation, Letter, Store, Waiting

@@ -23,16 +23,20 @@ from parola.store.credentials import AddressTaken, Credentials, LastWay, Passkey
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.invites import Invitation, Invites
+from parola.store.kept_out import KeptOut
 from parola.store.leases import Lease, Leases
 from parola.store.mail_links import MailLink, MailLinks
+from parola.store.measures import Measured, Measures
 from parola.store.migrate import upgrade
 from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
+from parola.store.reports import DISMISSED, Report, ReportPage, Reports, Said, SaidPage, Voice
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
-from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.rooms import FloorBarred, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
 from parola.store.sessions import Begun, Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
+from parola.store.words import BlockedWord, Words
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -58,6 +62,10 @@ class Store:
         self.audit = Audit(database)
         self.outbox = Outbox(database)
         self.waitlist = Waitlist(database)
+        self.reports = Reports(database)
+        self.measures = Measures(database)
+        self.words = Words(database)
+        self.kept_out = KeptOut(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -78,6 +86,7 @@ class Store:
 
 __all__ = [
     "ADMINISTRATOR",
+    "DISMISSED",
     "MEMBER",
     "Account",
     "AddressTaken",
@@ -86,12 +95,14 @@ __all__ = [
     "Audit",
     "BadCursor",
     "Begun",
+    "BlockedWord",
     "Ceremonies",
     "Ceremony",
     "Chosen",
     "Counted",
     "Counts",
     "Credentials",
+    "FloorBarred",
     "FollowCounts",
     "HandleTaken",
     "Head",
@@ -99,6 +110,7 @@ __all__ = [
     "InviteSpent",
     "Invites",
     "Kept",
+    "KeptOut",
     "LastAdministrator",
     "LastWay",
     "Lease",
@@ -107,14 +119,21 @@ __all__ = [
     "Letter",
     "MailLink",
     "MailLinks",
+    "Measured",
+    "Measures",
     "Outbox",
     "Page",
     "Passkey",
     "PasskeyKnown",
     "PeoplePage",
     "Relations",
+    "Report",
+    "ReportPage",
+    "Reports",
     "Rollouts",
     "Rooms",
+    "Said",
+    "SaidPage",
     "Seen",
     "SeqConflict",
     "Session",
@@ -125,8 +144,10 @@ __all__ = [
     "StoreUnavailable",
     "Tallies",
     "VersionTaken",
+    "Voice",
     "Waiting",
     "Waitlist",
     "Wanted",
+    "Words",
     "upgrade",
 ]

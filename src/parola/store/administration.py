@@ -13,6 +13,8 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
+from parola.domain.moderation import Measure
+from parola.store import measures
 from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, account_of
 from parola.store.audit import alone, record
 from parola.store.database import Database
@@ -37,30 +39,39 @@ class Administration:
         async with self._database.read() as connection:
             return [account_of(row) for row in await connection.execute(query)]
 
-    async def suspend(self, deeds: Sequence[Deed], now: datetime) -> dict[str, list[str]]:
-        """The sessions that ended, by account, of those who were not suspended yet; one deed names one account. Raises
-        LastAdministrator."""
+    async def suspend(
+        self,
+        deeds: Sequence[Deed],
+        now: datetime,
+        kind: Measure = Measure.SUSPEND,
+        until: datetime | None = None,
+        report_id: str | None = None,
+    ) -> dict[str, list[str]]:
+        """The sessions that ended, by account, of those who were not suspended yet; one deed names one account. Whoever
+        is suspended in other terms already is so in these from now on. Raises LastAdministrator."""
         ended: dict[str, list[str]] = {}
         async with self._database.write() as connection:
             await alone(connection)
             for deed in deeds:
-                mine = (accounts.c.id == deed.object) & accounts.c.suspended_at.is_(None)
-                changed = await connection.execute(
-                    update(accounts).where(mine).values(suspended_at=now.isoformat())
-                )
-                if changed.rowcount:
-                    ended[deed.object] = await _end_sessions(connection, deed.object)
+                query = select(accounts.c.suspended_at).where(accounts.c.id == deed.object)
+                was_free = (await connection.execute(query)).scalar() is None
+                if await measures.suspend(connection, deed, kind, now, until, report_id):
                     await record(connection, deed, now)
+                if was_free:
+                    ended[deed.object] = await _end_sessions(connection, deed.object)
             if ended and await _any_administrator(connection, ended):
                 await _check_somebody_left(connection)
         return ended
 
-    async def restore(self, deed: Deed, now: datetime) -> None:
-        mine = (accounts.c.id == deed.object) & accounts.c.suspended_at.is_not(None)
+    async def restore(self, deed: Deed, now: datetime) -> bool:
+        """Whether anything held: a suspension, or that they have no floor."""
         async with self._database.write() as connection:
             await alone(connection)
-            if (await connection.execute(update(accounts).where(mine).values(suspended_at=None))).rowcount:
+            held = await measures.restore(connection, deed, now)
+            if held:
+                await _end_sessions(connection, deed.object, narrow=True)
                 await record(connection, deed, now)
+        return held
 
     async def set_role(self, role: str, deed: Deed, now: datetime) -> None:
         """Raises LastAdministrator."""
@@ -147,8 +158,11 @@ class Administration:
         return found
 
 
-async def _end_sessions(connection: AsyncConnection, account_id: str) -> list[str]:
+async def _end_sessions(connection: AsyncConnection, account_id: str, narrow: bool = False) -> list[str]:
+    """All, or the narrow ones alone."""
     theirs = sessions.c.account_id == account_id
+    if narrow:
+        theirs &= sessions.c.narrow.is_(True)
     ended = [row.id for row in await connection.execute(select(sessions.c.id).where(theirs))]
     await connection.execute(delete(sessions).where(theirs))
     return ended

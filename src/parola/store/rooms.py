@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    delete,
     exists,
     func,
     insert,
@@ -44,6 +43,7 @@ from parola.domain.search import fold
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
 from parola.store.relations import blocked_between, follows_row
+from parola.store.standing import FloorBarred, check_floor, put_removed, update_people
 from parola.store.tables import accounts, room_events, room_people, rooms
 from parola.store.tallies import count_events
 
@@ -113,24 +113,28 @@ class Rooms:
         self._database = database
 
     async def create(self, room: Room, events: Sequence[Event]) -> None:
+        """Raises FloorBarred."""
         async with self._database.write() as connection:
+            await check_floor(connection, events)
             await connection.execute(
                 insert(rooms).values(id=room.id, host=room.host, epoch=0, **_columns(room))
             )
             await _append_events(connection, room.id, events)
+            await put_removed(connection, room)
             await count_events(connection, room.id, events)
 
     async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
-        """Raises SeqConflict."""
+        """Raises SeqConflict, FloorBarred."""
         at = (rooms.c.id == before.id) & (rooms.c.seq == before.seq)
         try:
             async with self._database.write() as connection:
+                await check_floor(connection, events)
                 result = await connection.execute(update(rooms).where(at).values(**_columns(after)))
                 if not result.rowcount:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
                 await count_events(connection, before.id, events)
-                await _update_people(connection, before, after, events[-1].at)
+                await update_people(connection, before, after, events[-1].at)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
 
@@ -138,6 +142,11 @@ class Rooms:
         async with self._database.read() as connection:
             snapshot = (await connection.execute(select(rooms.c.snapshot).where(rooms.c.id == id))).scalar()
         return _room(snapshot) if snapshot is not None else None
+
+    async def titles(self, ids: Collection[str]) -> dict[str, str]:
+        query = select(rooms.c.id, rooms.c.title).where(rooms.c.id.in_(sorted(ids)))
+        async with self._database.read() as connection:
+            return {row.id: row.title for row in await connection.execute(query)}
 
     async def load_for(self, id: str, viewer: str | None) -> Seen | None:
         """None for whom the room does not exist. One query whatever the answer, and nothing is read of a room that may
@@ -161,6 +170,10 @@ class Rooms:
         that they are part of."""
         is_part = and_(rooms.c.state == Lifecycle.SCHEDULED.value, _is(account_id, "invited", "cohost"))
         return await self._ids(rooms.c.host == host, or_(rooms.c.state == Lifecycle.LIVE.value, is_part))
+
+    async def unfinished_of(self, host: str) -> list[str]:
+        """A host's rooms that are live or to come."""
+        return await self._ids(rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value)
 
     async def shut_out_of(self, host: str, account_id: str) -> list[str]:
         """A host's rooms that somebody was shut out of, and that have not ended."""
@@ -311,27 +324,6 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
     await connection.execute(insert(room_events), rows)
 
 
-async def _update_people(connection: AsyncConnection, before: Room, after: Room, at: datetime) -> None:
-    for relation, old, new in (
-        ("invited", before.invited, after.invited),
-        ("removed", before.removed, after.removed),
-        ("shut_out", before.shut_out, after.shut_out),
-        ("cohost", frozenset(before.cohosts), frozenset(after.cohosts)),
-        ("successor", _only(before.successor), _only(after.successor)),
-        ("acting", _only(before.acting), _only(after.acting)),
-    ):
-        for account_id in old - new:
-            this = (room_people.c.room_id == after.id) & (room_people.c.account_id == account_id)
-            await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
-        for account_id in new - old:
-            values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            await connection.execute(insert(room_people).values(**values, since=_ms(at)))
-
-
-def _only(account: str | None) -> frozenset[str]:
-    return frozenset() if account is None else frozenset({account})
-
-
 def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
     conditions = [rooms.c.state == wanted.state.value]
     if wanted.words:
@@ -393,4 +385,4 @@ def _room(snapshot: str) -> Room:
     return decode_room(orjson.loads(snapshot))
 
 
-__all__ = ["Head", "Page", "Rooms", "Seen", "SeqConflict", "Wanted"]
+__all__ = ["FloorBarred", "Head", "Page", "Rooms", "Seen", "SeqConflict", "Wanted"]

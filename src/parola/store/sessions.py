@@ -19,12 +19,14 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Times are milliseconds since 1970; `seen_at` is the beginning of an hour."""
+    """Times are milliseconds since 1970; `seen_at` is the beginning of an hour. `narrow`: of somebody who is suspended,
+    for notices and appeals alone."""
 
     id: str
     account: Account
     seen_at: int = 0
     proved_at: int = 0
+    narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,13 @@ class Sessions:
         self._database = database
 
     async def add(
-        self, id: str, token_hash: str, account_id: str, now: datetime, device: Device | None = None
+        self,
+        id: str,
+        token_hash: str,
+        account_id: str,
+        now: datetime,
+        device: Device | None = None,
+        narrow: bool = False,
     ) -> None:
         device, moment = device or Device(), _milliseconds(now)
         values = {
@@ -54,24 +62,32 @@ class Sessions:
             "system": device.system,
             "seen_at": hour_of(moment),
             "proved_at": moment,
+            "narrow": narrow,
         }
         async with self._database.write() as connection:
             await connection.execute(insert(sessions).values(**values))
 
     async def by_token_hash(self, token_hash: str, now: datetime) -> Session | None:
-        """In one query, with the account: this is asked on every call. One that began while its account was suspended
-        is none, and one that nobody has used for too long neither."""
+        """In one query, with the account: this is asked on every call. Of somebody who is suspended only a narrow one
+        is any, of everybody else only one that is not; and one that nobody has used for too long is none."""
         query = (
-            select(sessions.c.id.label("session_id"), sessions.c.seen_at, sessions.c.proved_at, accounts)
+            select(
+                sessions.c.id.label("session_id"),
+                sessions.c.seen_at,
+                sessions.c.proved_at,
+                sessions.c.narrow,
+                accounts,
+            )
             .join(accounts, accounts.c.id == sessions.c.account_id)
-            .where(sessions.c.token_hash == token_hash, accounts.c.suspended_at.is_(None))
+            .where(sessions.c.token_hash == token_hash)
+            .where(sessions.c.narrow == accounts.c.suspended_at.is_not(None))
             .where(sessions.c.seen_at > _milliseconds(now - UNUSED))
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             return None
-        return Session(row.session_id, account_of(row), row.seen_at, row.proved_at)
+        return Session(row.session_id, account_of(row), row.seen_at, row.proved_at, row.narrow)
 
     async def of(self, account_id: str, now: datetime) -> list[Begun]:
         """Those that hold, the last used first."""

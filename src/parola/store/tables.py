@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     false,
 )
 
@@ -45,10 +46,12 @@ accounts = Table(
     Column("role", String(16), nullable=False, server_default="member", index=True),
     Column("suspended_at", String(40), nullable=True),
     Column("invited_by", _ID, nullable=True, index=True),
+    Column("no_floor", Boolean, nullable=False, server_default=false()),
 )
 """`search` is the handle, and on the next line the name as `domain.search` folds it; `skeleton` is of the handle, as
 `domain.people` makes it, and null only for accounts that looked like older ones before that was refused.
-`password_hash` is null for who signs in by other ways."""
+`password_hash` is null for who signs in by other ways; `suspended_at` and `no_floor` are what the measures that hold
+come to."""
 
 sessions = Table(
     "sessions",
@@ -61,8 +64,10 @@ sessions = Table(
     Column("system", String(40), nullable=False, server_default=""),
     Column("seen_at", BigInteger, nullable=False, server_default="0", index=True),
     Column("proved_at", BigInteger, nullable=False, server_default="0"),
+    Column("narrow", Boolean, nullable=False, server_default=false()),
 )
-"""`seen_at` is the hour in which it was used last, `proved_at` when somebody last showed who they are."""
+"""`seen_at` is the hour in which it was used last, `proved_at` when somebody last showed who they are; `narrow`: of
+somebody who is suspended, for notices and appeals alone."""
 
 passkeys = Table(
     "passkeys",
@@ -360,3 +365,83 @@ rollout_keepers = Table(
     Column("beat", BigInteger, nullable=False),
 )
 """Which of the web processes counts what only one may count; `beat` grows for as long as it does."""
+
+kept_out = Table(
+    "kept_out",
+    metadata,
+    Column("host", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("person", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Index("ix_kept_out_listing", "host", "since", "person"),
+)
+"""Whom a host has removed from all their rooms; each room has those in its own state, too."""
+
+blocked_words = Table(
+    "blocked_words",
+    metadata,
+    Column("key", String(256), primary_key=True),
+    Column("word", String(64), nullable=False),
+    Column("by", _ID, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""`key` is the word as `domain.words` compares it: a change of that wants a migration."""
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("account_id", _ID, nullable=False, index=True),
+    Column("room_id", _ID, nullable=True, index=True),
+    Column("open_subject", String(140), nullable=True, unique=True),
+    Column("voices", Integer, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("rank", BigInteger, nullable=False),
+    Column("taken_by", _ID, nullable=True),
+    Column("closed_at", BigInteger, nullable=True),
+    Column("closed_by", _ID, nullable=True),
+    Column("outcome", String(16), nullable=True),
+    Column("reason", Text, nullable=True),
+    Index("ix_reports_queue", "closed_at", "rank", "id"),
+)
+"""One for each thing that is reported; `open_subject` is null once it is closed, so that there is one open one."""
+
+report_voices = Table(
+    "report_voices",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("report_id", _ID, ForeignKey("reports.id"), nullable=False),
+    Column("reporter", _ID, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=True),
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("report_id", "reporter"),
+    Index("ix_report_voices_listing", "reporter", "at", "id"),
+)
+"""What each reporter says of it; `at_ms` is a time in the room, from its start."""
+
+measures = Table(
+    "measures",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("account_id", _ID, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", _ID, nullable=False),
+    Column("report_id", _ID, nullable=True),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=True),
+    Column("over_at", BigInteger, nullable=True),
+    Column("seen_at", BigInteger, nullable=True),
+    Column("appeal", Text, nullable=True),
+    Column("appealed_at", BigInteger, nullable=True),
+    Column("decision", String(16), nullable=True),
+    Column("decided_by", _ID, nullable=True),
+    Column("decided_at", BigInteger, nullable=True),
+    Column("decided_why", Text, nullable=True),
+    Index("ix_measures_account_id", "account_id", "at"),
+    Index("ix_measures_until", "over_at", "until"),
+    Index("ix_measures_appeals", "decided_at", "appealed_at"),
+)
+"""What was done to an account, its notice and its appeal. It holds while `over_at` is null; `seen_at` goes back to null
+when there is news for the person."""

@@ -15,12 +15,9 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     bindparam,
-    column,
     func,
     insert,
-    inspect,
     select,
-    table,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -32,6 +29,8 @@ from parola.domain.rollout import Feature, Measured, percentile
 from parola.domain.rooms import Event, PersonRemoved, RoomStarted
 from parola.store.database import Database
 from parola.store.tables import (
+    report_voices,
+    reports,
     rollout_answers,
     rollout_keepers,
     rollout_listeners,
@@ -41,8 +40,6 @@ from parola.store.tables import (
 
 WEEK_MS = 7 * 86400 * 1000
 _AT_ONCE = 300
-_REPORTS = "reports"
-"""Another part of the house may keep these, with the room that each is about."""
 
 
 @dataclass(slots=True)
@@ -258,19 +255,12 @@ async def _measured(connection: AsyncConnection, feature: str, which: Any, now: 
 
 
 async def _reports(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
-    """0 where nobody keeps any."""
-
-    def kept(sync: Any) -> bool:
-        found = inspect(sync)
-        return found.has_table(_REPORTS) and any(c["name"] == "room_id" for c in found.get_columns(_REPORTS))
-
-    if not await connection.run_sync(kept):
-        return 0
-    reports = table(_REPORTS, column("room_id"))
-    query = select(func.count()).select_from(
-        reports.join(rollout_rooms, reports.c.room_id == rollout_rooms.c.room_id)
+    """Each reporter's voice about a room, or about somebody in it, is one."""
+    of_a_room = report_voices.join(reports, reports.c.id == report_voices.c.report_id).join(
+        rollout_rooms, rollout_rooms.c.room_id == reports.c.room_id
     )
-    return int((await connection.execute(query.where(which))).scalar_one())
+    query = select(func.count()).select_from(of_a_room).where(which)
+    return int((await connection.execute(query)).scalar_one())
 
 
 def _insert(connection: AsyncConnection, into: Any) -> Any:

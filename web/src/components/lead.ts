@@ -9,6 +9,9 @@ export interface Lead {
   mute(person: Person): void;
   remove(person: Person): void;
   restore(person: Person): void;
+  /** Out of this and all other rooms of the host. */
+  keepOut(person: Person): void;
+  letBack(person: Person): void;
   addCohost(person: Person): void;
   removeCohost(person: Person): void;
   invite(person: Person): void;

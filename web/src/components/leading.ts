@@ -51,6 +51,17 @@ export function leading(id: () => string, attempt: Attempt): Lead {
         const restore = { label: say('restore'), run: () => lead.restore(person) };
         notify(say('said_removed', { name: person.name }), 'plain', restore);
       }),
+    keepOut: (person) =>
+      void attempt(async () => {
+        await api.keepOut(person.handle);
+        const back = { label: say('let_back'), run: () => lead.letBack(person) };
+        notify(say('said_kept_out', { name: person.name }), 'plain', back);
+      }),
+    letBack: (person) =>
+      void attempt(async () => {
+        await api.letBack(person.handle);
+        notify(say('said_let_back', { name: person.name }));
+      }),
     restore: (person) =>
       void attempt(async () => {
         await api.restore(id(), person.handle);

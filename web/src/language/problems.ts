@@ -30,6 +30,12 @@ const known: Record<string, Key> = {
   blocked: 'problem_blocked',
   private_account: 'problem_private_account',
   already_hosting: 'problem_already_hosting',
+  no_floor: 'problem_no_floor',
+  taken: 'problem_taken',
+  closed: 'problem_closed',
+  own_action: 'problem_own_action',
+  nothing_holds: 'problem_nothing_holds',
+  already_appealed: 'problem_already_appealed',
 };
 
 /** Why somebody may not open rooms yet, and what would change it. */
@@ -66,6 +72,7 @@ export function explain(error: unknown): string {
   if (error.status === 429) return say('problem_too_many');
   if (error.code === 'slow_hands')
     return say('problem_slow_hands', { count: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
+  if (error.code === 'word_blocked') return say('problem_word_blocked', { detail: error.detail });
   if (error.code === 'not_yet_hosting') return notYet(error);
   const key = known[error.code];
   if (key) return say(key as 'problem_handle_taken');

@@ -5,6 +5,7 @@
 import { noteTime } from './clock';
 import { Problem, Unreachable } from './problem';
 import type {
+  About,
   Access,
   Account,
   Details,
@@ -14,9 +15,12 @@ import type {
   Invitations,
   Lifecycle,
   Listed,
+  Notices,
+  OwnReport,
   PeoplePage,
   Person,
   Profile,
+  ReportReason,
   Room,
   RoomPage,
   Turns,
@@ -50,7 +54,11 @@ export class Api {
   }
 
   async signIn(handle: string, password: string): Promise<Account> {
-    return (await this.json<{ account: Account }>('POST', '/api/sessions', { handle, password })).account;
+    const body = { handle, password };
+    const answer = await this.json<{ account: Account; suspended?: boolean }>('POST', '/api/sessions', body);
+    // The session is for what was decided about them, and for nothing else.
+    if (answer.suspended) throw new Problem(403, 'suspended', '');
+    return answer.account;
   }
 
   signOut = () => this.call('DELETE', '/api/sessions/current');
@@ -92,6 +100,22 @@ export class Api {
   hush = (handle: string) => this.call('PUT', person(handle, 'hush'));
   unhush = (handle: string) => this.call('DELETE', person(handle, 'hush'));
   hushes = (cursor?: string | null) => this.people('/api/me/hushes', cursor);
+
+  /** Out of all rooms that one hosts, now and later; answered when they are silent there. */
+  keepOut = (handle: string) => this.call('PUT', `/api/me/removed/${encodeURIComponent(handle)}`);
+  letBack = (handle: string) => this.call('DELETE', `/api/me/removed/${encodeURIComponent(handle)}`);
+  keptOut = (cursor?: string | null) => this.people('/api/me/removed', cursor);
+
+  // Reports, and what was decided about oneself
+
+  report = (about: About, reason: ReportReason, text: string) =>
+    this.json<OwnReport>('POST', '/api/reports', { about, reason, text });
+  reports = (cursor?: string | null) =>
+    this.json<{ reports: OwnReport[]; next: string | null }>('GET', `/api/me/reports?${query({ cursor })}`);
+  notices = () => this.json<Notices>('GET', '/api/me/notices');
+  seeNotice = (id: string) => this.call('PUT', `/api/me/notices/${encodeURIComponent(id)}/seen`);
+  appeal = (id: string, text: string) =>
+    this.call('POST', `/api/me/notices/${encodeURIComponent(id)}/appeal`, { text });
 
   // Invitations
 

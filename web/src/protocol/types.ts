@@ -219,3 +219,61 @@ export interface FieldFault {
   field: string;
   message: string;
 }
+
+export const REPORT_REASONS = [
+  'spam',
+  'harassment',
+  'hate',
+  'violence',
+  'sexual',
+  'minors',
+  'impersonation',
+  'other',
+] as const;
+export type ReportReason = (typeof REPORT_REASONS)[number];
+
+/** What a report is about: a person, a room, or a moment in it, in milliseconds from its start. */
+export interface About {
+  handle?: string;
+  room?: string;
+  at_ms?: number;
+}
+
+export interface OwnReport {
+  id: string;
+  about: Person | null;
+  room: { id: string; title: string } | null;
+  at_ms: number | null;
+  reason: ReportReason;
+  text: string;
+  state: 'open' | 'resolved' | 'dismissed';
+  created_at: string;
+  closed_at: string | null;
+}
+
+export type Measure = 'warn' | 'remove' | 'suspend' | 'ban' | 'restore';
+
+/** What was decided about oneself; `seen` is false again when there is news. */
+export interface Notice {
+  id: string;
+  measure: Measure;
+  reason: string;
+  at: string;
+  until: string | null;
+  over: boolean;
+  seen: boolean;
+  may_appeal: boolean;
+  appeal: {
+    text: string;
+    at: string;
+    decision: 'upheld' | 'lifted' | null;
+    decided_at: string | null;
+    reason: string | null;
+  } | null;
+}
+
+export interface Notices {
+  me: Person;
+  suspended: boolean;
+  notices: Notice[];
+}

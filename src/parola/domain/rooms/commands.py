@@ -48,6 +48,13 @@ class Silence(TargetedCommand):
     __slots__ = ()
 
 
+class PutOut(TargetedCommand):
+    """The administration puts somebody out of a live room; a room of theirs ends, since its host always has the
+    floor."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RaiseHand(Command):
     """With a note, or changing that of a hand that is up; None leaves it as it is."""

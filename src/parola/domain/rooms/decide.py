@@ -37,9 +37,11 @@ def create(
     capacity: int | None = None,
     listeners_at_most: int | None = None,
     terms: Terms | None = None,
+    removed: frozenset[str] = frozenset(),
 ) -> Decided:
     """A room that is live at once, under `terms`, or scheduled when `starts_at` is given: then it begins under those of
-    its start. Guests come only where the address is enough. Raises Invalid."""
+    its start. Guests come only where the address is enough. `removed` are whom the host keeps out of all their rooms.
+    Raises Invalid."""
     people.check_listeners(listeners_at_most)
     created = e.RoomCreated(
         seq=1,
@@ -52,6 +54,7 @@ def create(
         starts_at=starts_at,
         capacity=capacity,
         listeners_at_most=listeners_at_most,
+        removed=tuple(sorted(removed)),
     )
     if starts_at is not None:
         return (created,)
@@ -126,6 +129,7 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.SizeStage: floor.size_stage,
     c.Sweep: floor.sweep,
     c.Silence: floor.silence,
+    c.PutOut: people.put_out,
     c.Remove: people.remove,
     c.Restore: people.restore,
     c.AddCohost: people.add_cohost,

@@ -28,6 +28,8 @@ class RoomCreated(Event):
     starts_at: datetime | None
     capacity: int | None = None
     listeners_at_most: int | None = None
+    removed: tuple[str, ...] = ()
+    """Whom the host keeps out of all their rooms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +292,7 @@ def decode_event(data: dict[str, Any]) -> Event:
             values[name] = datetime.fromisoformat(value)
     if kind is RoomCreated:
         values["access"] = Access(values["access"])
+        values["removed"] = tuple(values.get("removed", ()))
     if kind is RoomStarted:
         values["terms"] = decode_terms(values.get("terms"))
     return kind(**values)

@@ -27,6 +27,7 @@ def evolve(room: Room | None, event: e.Event) -> Room:
             speakers=(Speaker(event.by),),
             capacity=event.capacity,
             listeners_at_most=event.listeners_at_most,
+            removed=frozenset(event.removed),
         )
     assert room is not None, "a room begins with its creation"
     assert event.seq == room.seq + 1, f"event {event.seq} does not follow {room.seq}"

@@ -17,6 +17,7 @@ from parola.domain.rooms.rights import (
     not_ended,
     not_shut_out,
     one,
+    only_administration,
     only_host,
     only_house,
 )
@@ -31,6 +32,16 @@ def remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
         raise Forbidden("not_above", "Nobody removes the host.")
     not_ended(room)
     return () if command.target in room.removed else one(e.PersonRemoved, room, command, command.target, now)
+
+
+def put_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Nothing where the room is not live."""
+    only_administration(command)
+    if room.state is not Lifecycle.LIVE or command.target in room.removed:
+        return ()
+    if command.target == room.host:
+        return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+    return one(e.PersonRemoved, room, command, command.target, now)
 
 
 def restore(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:

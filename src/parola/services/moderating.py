@@ -1,0 +1,200 @@
+"""What administrators do about people: warn, remove, suspend, ban, restore; notices of it, and appeals.
+
+Invariant: whoever is removed or suspended is silent before this answers. A measure with an end ends by itself, by the
+clock that counted since it was first seen: a wall clock that jumps meanwhile ends nothing early, and keeps nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from parola.domain import moderation, people, rooms
+from parola.domain.audit import Deed
+from parola.domain.errors import Conflict, NotFound, Unavailable
+from parola.domain.moderation import Decision, Measure
+from parola.services.actor import Actor
+from parola.services.administering import Administering
+from parola.services.audience import Audience
+from parola.services.caller import Caller
+from parola.services.clock import Clock, milliseconds
+from parola.services.notifying import Notifying
+from parola.services.rooms import Rooms
+from parola.store import Account, Measured, Store, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 5.0
+BY_ITSELF = ""
+"""Who ends a measure whose time is over. No account has this id."""
+_MOST_ID = 64
+_MOST_APPEALS = 200
+
+
+class Moderating:
+    """`run` ends what is over until it is cancelled; `look` is one round of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        administering: Administering,
+        rooms: Rooms,
+        audience: Audience,
+        notifying: Notifying,
+        now: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._administering = administering
+        self._rooms = rooms
+        self._audience = audience
+        self._notifying = notifying
+        self._now = now
+        self._monotonic = monotonic
+        self._ends: dict[tuple[str, int], float] = {}
+        """In monotonic seconds, reckoned when an end is first seen."""
+
+    async def act(
+        self,
+        actor: Actor,
+        handle: str,
+        measure: Measure,
+        reason: str,
+        until: datetime | None = None,
+        report_id: str | None = None,
+    ) -> None:
+        """Returns when it is so: they are silent, and out. Raises NotFound, Invalid, Conflict("own_account",
+        "last_administrator", "nothing_holds"); Unavailable("not_confirmed"): then it stands all the same."""
+        reason, now = people.parse_reason(reason), self._now()
+        moderation.check_until(measure, until, now)
+        if measure in (Measure.SUSPEND, Measure.BAN):
+            suspend = self._administering.suspend
+            await suspend(actor, handle, reason, until=until, kind=measure, report_id=report_id)
+            return
+        if measure is Measure.RESTORE:
+            if not await self._administering.restore(actor, handle, reason):
+                raise Conflict("nothing_holds", "Nothing of what was decided about them holds.")
+            return
+        account = await self._administering.find(handle)
+        if account.id == actor.id:
+            raise Conflict("own_account", "Nobody does this to themselves.")
+        deed = Deed(actor.id, measure.value, "account", account.id, reason)
+        if measure is Measure.WARN:
+            await self._store.measures.warn(deed, report_id, now)
+        else:
+            await self._store.measures.silence(deed, until, report_id, now)
+        try:
+            if measure is Measure.REMOVE:
+                await self._put_out(account.id)
+        finally:
+            await self._notifying.measure([account.id], measure, reason, until)
+
+    async def history(self, _: Actor, account_id: str) -> list[Measured]:
+        """What was done to somebody so far, the newest first."""
+        return await self._store.measures.of(account_id)
+
+    # The person's own.
+
+    async def notices(self, caller: Caller) -> list[Measured]:
+        """Also to who is suspended. Raises NotSignedIn."""
+        return await self._store.measures.of(caller.known().account.id)
+
+    async def see(self, caller: Caller, id: str) -> None:
+        """Raises NotSignedIn, NotFound."""
+        if not await self._store.measures.see(caller.known().account.id, id[:_MOST_ID], self._now()):
+            raise NotFound()
+
+    async def appeal(self, caller: Caller, id: str, text: str) -> None:
+        """Once for each measure. Raises NotSignedIn, NotFound, Invalid, Conflict("already_appealed", "not_appealable")
+        ."""
+        me = caller.known().account.id
+        text = moderation.parse_text("text", text, needed=True)
+        found = await self._store.measures.load(id[:_MOST_ID])
+        if found is None or found.account_id != me:
+            raise NotFound()
+        if found.kind is Measure.RESTORE:
+            raise Conflict("not_appealable", "This was in your favour.")
+        if not await self._store.measures.appeal(me, found.id, text, self._now()):
+            raise Conflict("already_appealed", "You have appealed already.")
+
+    # Appeals.
+
+    async def appeals(self, _: Actor) -> list[Measured]:
+        """Those that wait, the oldest first."""
+        return await self._store.measures.appeals(_MOST_APPEALS)
+
+    async def is_for_others(self, actor: Actor, measure: Measured) -> bool:
+        """Whether somebody else than this administrator has to decide about an appeal."""
+        if measure.account_id == actor.id:
+            return True
+        return measure.actor == actor.id and await self._store.measures.another_administrator(actor.id)
+
+    async def decide(self, actor: Actor, id: str, decision: Decision, reason: str) -> None:
+        """Raises NotFound, Invalid, Conflict("own_action", "own_account", "not_waiting")."""
+        reason = people.parse_reason(reason)
+        found = await self._store.measures.load(id[:_MOST_ID])
+        if found is None:
+            raise NotFound()
+        if found.account_id == actor.id:
+            raise Conflict("own_account", "Nobody decides about their own appeal.")
+        others = await self._store.measures.another_administrator(found.actor)
+        moderation.check_decider(actor.id, found.actor, others)
+        deed = Deed(actor.id, f"appeal_{decision.value}", "account", found.account_id, reason)
+        if not await self._store.measures.decide(found.id, decision, deed, self._now()):
+            raise Conflict("not_waiting", "No appeal waits here.")
+        await self._notifying.decision(found.account_id, decision, reason)
+
+    async def people_of(self, ids: set[str]) -> dict[str, Account]:
+        return await self._store.accounts.by_ids(ids)
+
+    # What ends by itself.
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except StoreUnavailable:
+                _log.warning("moderating.store_away")
+            except Exception:
+                _log.exception("moderating.failed")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Returns when everything that is over by now has ended. Raises StoreUnavailable."""
+        ending = await self._store.measures.ending()
+        wall, now = milliseconds(self._now()), self._monotonic()
+        self._ends = {
+            (id, until): self._ends.get((id, until), now + (until - wall) / 1000)
+            for id, until in ending.items()
+        }
+        for (id, _), at in list(self._ends.items()):
+            if at <= now:
+                await self._end(id)
+
+    async def _end(self, id: str) -> None:
+        found = await self._store.measures.load(id)
+        if found is None:
+            return
+        deed = Deed(BY_ITSELF, f"{found.kind.value}_over", "account", found.account_id)
+        if await self._store.measures.end(id, deed, self._now()):
+            _log.info("moderating.over", measure=id, kind=found.kind.value)
+
+    async def _put_out(self, account_id: str) -> None:
+        """Of every live room in which they have anything, or are. They have no floor any more, so whoever gives it to
+        them from now on is refused, and what was given before is found. All rooms first, and only then complaining of
+        one that did not confirm."""
+        named = await self._store.rooms.live_around(account_id)
+        listens = [id for id in self._audience.rooms() if self._audience.is_here(id, account_id)]
+        unconfirmed: Unavailable | None = None
+        for room_id in dict.fromkeys([*named, *listens]):
+            try:
+                await self._rooms.administer(room_id, rooms.PutOut(rooms.ADMINISTRATION, account_id))
+            except Unavailable as error:
+                unconfirmed = error
+            except NotFound:
+                continue  # presence of a room that is no more
+        if unconfirmed is not None:
+            raise unconfirmed
