@@ -12,8 +12,9 @@ from parola.api.app import ROUTERS
 from parola.api.permissions import ROLES, YES, Call, calls
 from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.administering import AT_THE_MACHINE, Actor
 from parola.store import Store
+from tests.api import kept
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
 
@@ -42,6 +43,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/people/{handle}/restore": REASON,
     "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},
     "POST /api/admin/rooms/{room_id}/end": REASON,
+    "POST /api/admin/evidence/{report_id}/listen": REASON,
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
     "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
     "POST /api/admin/rollout/{feature}/preview": {"json": {}},
@@ -132,7 +134,12 @@ class Scene:
             more["code"] = await self.web.services.invitations.of_the_server()
         if call.path == "/api/waitlist/{token}":
             more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
+        if "{report_id}" in call.path:
+            more["report_id"] = await kept.sealed(self.web)
         path = call.path.format(**{**fill, "id": "none", **more})
+        if call.path.endswith("/sound"):
+            ticket = await self.web.services.evidence.listen(Actor(caller.id), more["report_id"], "because")
+            path += f"?ticket={ticket.token}"
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}
         if name == "POST /api/accounts":

@@ -15,6 +15,7 @@ from parola.api import (
     admission,
     connections,
     events,
+    evidence,
     floor,
     health,
     invitations,
@@ -42,6 +43,7 @@ from parola.services.claims import Claims
 from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
+from parola.services.evidence import Evidence
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
@@ -75,6 +77,7 @@ ROUTERS = (
     waitlist.router,
     administration.claims,
     administration.router,
+    evidence.router,
     rollout.router,
     admission.router,
 )
@@ -102,6 +105,7 @@ class Services:
     rollout: Rollout
     hosting: Hosting
     closing: Closing
+    evidence: Evidence
     tallies: Tallies
     trials: Trials
     rooms: Rooms

@@ -10,8 +10,10 @@ from sqlalchemy import text
 from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, HandleTaken, InviteSpent
 from parola.store.administration import Administration, LastAdministrator
 from parola.store.audit import Audit
+from parola.store.blobs import Blob, Blobs, BlobsUnavailable
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.evidence import EvidenceRows, SealedEvidence
 from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
@@ -44,6 +46,7 @@ class Store:
         self.audit = Audit(database)
         self.outbox = Outbox(database)
         self.waitlist = Waitlist(database)
+        self.evidence = EvidenceRows(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -69,9 +72,13 @@ __all__ = [
     "Administration",
     "Audit",
     "BadCursor",
+    "Blob",
+    "Blobs",
+    "BlobsUnavailable",
     "Chosen",
     "Counted",
     "Counts",
+    "EvidenceRows",
     "FollowCounts",
     "HandleTaken",
     "Head",
@@ -90,6 +97,7 @@ __all__ = [
     "Relations",
     "Rollouts",
     "Rooms",
+    "SealedEvidence",
     "Seen",
     "SeqConflict",
     "Session",
