@@ -175,7 +175,10 @@ class Ring:
         if self.ended_at is not None and now >= self.ended_at + after_s:
             return self._drop(len(self.segments))
         horizon = (now if self.ended_at is None else min(now, self.ended_at)) - MINUTES * 60
-        return self._drop(sum(1 for segment in self.segments if segment.began < horizon))
+        dropped = 0
+        while self.segments and self.segments[0].began < horizon:
+            dropped += self._drop(1)
+        return dropped
 
     def drop_oldest(self) -> int:
         """How many bytes that made free."""

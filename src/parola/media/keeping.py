@@ -24,6 +24,7 @@ MOST_BYTES = 512 << 20
 PART_BYTES = 128 << 10
 """Of one answer: far less than the bus carries, and little to do at once."""
 MAINTAINED_EVERY_S = 0.5
+_ROOMS_A_TURN = 100
 
 
 class Keeping:
@@ -114,8 +115,11 @@ class Keeping:
         now = self._monotonic()
         for room_id in [id for id, growing in self._growing.items() if now - growing.began >= SEGMENT_S]:
             self._close(room_id)
-        for room_id, ring in list(self._rings.items()):
-            self._prune(room_id, ring)
+        for count, (room_id, ring) in enumerate(list(self._rings.items()), 1):
+            if self._rings.get(room_id) is ring:
+                self._prune(room_id, ring)
+            if count % _ROOMS_A_TURN == 0:
+                await asyncio.sleep(0)
 
     def forget_all(self) -> None:
         for growing in (*self._growing.values(), *self._closed):
