@@ -34,10 +34,12 @@ from parola.media.fanout import Sender, workers
 from parola.media.identity import self_signed
 from parola.media.orders import OrderDesk
 from parola.media.packet_time import Pace
+from parola.media.process import Evidence as Kept
 from parola.media.process import MediaIdentity, MediaProcess
 from parola.media.transport import Transport
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
+from parola.rtp.hpke import HpkeError
 from parola.services import clock
 from parola.services.access import Gate
 from parola.services.administering import Administering
@@ -48,6 +50,8 @@ from parola.services.claims import Claims
 from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
+from parola.services.evidence import Evidence
+from parola.services.evidence_keys import EvidenceKeys
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
@@ -61,7 +65,7 @@ from parola.services.notifying import NoMailboxes, Notifying
 from parola.services.passkeys import Passkeys
 from parola.services.passwords import Passwords
 from parola.services.people import People
-from parola.services.reports import NoEvidence, Reports
+from parola.services.reports import Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -74,7 +78,7 @@ from parola.services.views import Views
 from parola.services.waiting import WaitingList
 from parola.services.words import Words
 from parola.settings import Settings
-from parola.store import Store, StoreUnavailable
+from parola.store import Blobs, Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
 
 _log = structlog.get_logger(__name__)
@@ -166,7 +170,7 @@ def make_services(
     audience.on_process_gone(projections.leases.forget)
     projections.leases.on_death(audience.forget)
     gate = Gate(store, projections)
-    views = Views(store, audience, settings.public_url)
+    views = Views(store, audience, settings.public_url, settings.evidence_minutes)
     streams = Streams(store, bus)
     feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
     words = Words(store, clock.now)
@@ -189,6 +193,9 @@ def make_services(
     administering = Administering(store, sessions, rooms, notifying, clock.now)
     moderating = Moderating(store, administering, rooms, audience, notifying, clock.now, time.monotonic)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
+    keys = EvidenceKeys(settings.evidence_key, settings.evidence_file)
+    blobs = Blobs(settings.blob_url)
+    evidence = Evidence(store, blobs, bus, projections, keys, clock.now, settings.evidence_days)
     services = Services(
         store=store,
         bus=bus,
@@ -197,7 +204,7 @@ def make_services(
         gate=gate,
         administering=administering,
         moderating=moderating,
-        reports=Reports(store, gate, people, moderating, NoEvidence(), clock.now),
+        reports=Reports(store, gate, people, moderating, evidence, clock.now),
         words=words,
         keeping_out=KeepingOut(store, people, rooms, clock.now),
         invitations=Invitations(store, clock.now, registration, settings.invitations),
@@ -217,6 +224,7 @@ def make_services(
         tallies=tallies,
         trials=trials,
         closing=Closing(store, rooms, clock.now),
+        evidence=evidence,
         rooms=rooms,
         signalling=signalling,
         feeds=feeds,
@@ -266,6 +274,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.moderating,
                 services.tallies,
                 services.tidying,
+                services.evidence,
             )
             tasks.extend(asyncio.create_task(one.run()) for one in running)
 
@@ -330,7 +339,7 @@ async def _media(settings: Settings, index: int) -> None:
         senders = [Sender(worker) for _ in range(settings.sender_threads)]
         pace = Pace(*settings.long_packets_from, settings.fixed_frames)
         process = MediaProcess(
-            identity, transport, store, bus, projections, time.monotonic, senders, pace, most
+            identity, transport, store, bus, projections, time.monotonic, senders, pace, most, _kept(settings)
         )
         await OrderDesk(process, bus).open()
         stop = asyncio.Event()
@@ -345,6 +354,18 @@ async def _media(settings: Settings, index: int) -> None:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+def _kept(settings: Settings) -> Kept | None:
+    """What a media process keeps of its rooms."""
+    if settings.evidence == "off":
+        return None
+    keys = EvidenceKeys(settings.evidence_key, settings.evidence_file)
+    try:
+        return Kept(keys.public(), settings.evidence_after_s)
+    except (OSError, HpkeError) as error:
+        _log.warning("evidence.no_key", reason=str(error))
+        return None
 
 
 def _settle_memory() -> None:

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from parola.domain.evidence import AFTER_END_S, DAYS, MINUTES
 from parola.domain.rollout import Plan, Stage
 
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -75,6 +76,10 @@ class Settings(BaseSettings):
     sender_threads: Annotated[int, Field(ge=1, le=16)] = 1
     stage_capacity: Annotated[int, Field(ge=1, le=500)] = 50
     host_away_s: Annotated[int, Field(le=86400)] = 120
+    evidence: Literal["on", "off"] = "on"
+    evidence_key: str = Field("", repr=False)
+    evidence_after_s: Annotated[int, Field(ge=0, le=AFTER_END_S)] = AFTER_END_S
+    evidence_days: Annotated[int, Field(ge=1, le=DAYS)] = DAYS
 
     # The supervisor sets these for its children.
     nats_token: str | None = Field(None, repr=False)
@@ -119,6 +124,15 @@ class Settings(BaseSettings):
         """Who opens rooms for as long as no administrator has said anything about it."""
         stage, _, percent = self.hosting.partition(":")
         return Plan(Stage(stage), float(percent or 0))
+
+    @property
+    def evidence_minutes(self) -> int | None:
+        """What is kept of each live room; None where nothing is."""
+        return MINUTES if self.evidence == "on" else None
+
+    @property
+    def evidence_file(self) -> Path:
+        return self.data_dir / "evidence.key"
 
     @property
     def embedded_nats(self) -> bool:

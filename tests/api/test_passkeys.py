@@ -10,7 +10,7 @@ import pytest
 
 from parola.api.caller import COOKIE
 from parola.services import clock
-from parola.services.administering import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE
 from parola.services.passkeys import Passkeys
 from parola.store import Store
 from tests.authenticator import Authenticator

@@ -14,8 +14,9 @@ from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
 from parola.domain.moderation import About, Reason
 from parola.services import clock
-from parola.services.actor import AT_THE_MACHINE
+from parola.services.actor import AT_THE_MACHINE, Actor
 from parola.store import Passkey, Store
+from tests.api import kept
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
 
@@ -63,6 +64,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/people/{handle}/measures": {"json": {"measure": "warn", "reason": "because"}},
     "POST /api/admin/appeals/{id}/decide": {"json": {"decision": "lifted", "reason": "because"}},
     "POST /api/admin/words": {"json": {"word": "nonsense"}},
+    "POST /api/admin/evidence/{report_id}/listen": REASON,
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
     "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
     "POST /api/admin/rollout/{feature}/preview": {"json": {}},
@@ -193,7 +195,12 @@ class Scene:
         if call.path == "/api/waitlist/{token}":
             more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
         more |= await self.moderated(call, caller)
+        if "{report_id}" in call.path:
+            more["report_id"] = await kept.sealed(self.web)
         path = call.path.format(**{**fill, "id": "none", **more})
+        if call.path.endswith("/sound"):
+            ticket = await self.web.services.evidence.listen(Actor(caller.id), more["report_id"], "because")
+            path += f"?ticket={ticket.token}"
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}
         if name in ("POST /api/accounts", "POST /api/ceremonies/sign_up"):

@@ -36,6 +36,7 @@ class Process:
         self.projections = SimpleNamespace(leases=SimpleNamespace(looked_ago=lambda: 0.5))
         self.meter = SimpleNamespace(load=SimpleNamespace(value=0.25, reason=None), refused=3)
         self.identity = SimpleNamespace(machine="here", name="media-0")
+        self.keeping = SimpleNamespace(size=1500, rooms=2, failed=1, dropped=4)
 
     def told(self) -> dict[tuple[str, str], float]:
         """By sample and the values of its labels."""
@@ -138,3 +139,14 @@ class _Raw(FakePeer):
     def __init__(self) -> None:
         super().__init__()
         self.ice = SimpleNamespace(ufrag="u", asking=None)
+
+
+def test_what_is_kept_for_reports_is_told_and_so_is_what_is_not() -> None:
+    process = Process()
+    told = process.told()
+    assert told["parola_media_evidence_bytes", ""] == 1500
+    assert told["parola_media_evidence_rooms", ""] == 2
+    assert told["parola_media_evidence_lost_total", "failed"] == 1
+    assert told["parola_media_evidence_lost_total", "memory_full"] == 4
+    process.keeping = None  # type: ignore[assignment]
+    assert process.told()["parola_media_evidence_bytes", ""] == 0

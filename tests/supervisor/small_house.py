@@ -46,6 +46,7 @@ def _serve() -> int:
         media=lambda index: [sys.executable, "-m", __spec__.name, "media", str(index)],
         warm_up=lambda settings: None,
         first_claim=lambda settings: None,
+        evidence_key=lambda settings: "",
     )
     try:
         serve(Settings.load(), house, _PATIENCE)

@@ -33,6 +33,7 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     successor: null,
     acting_host: null,
     audience: { count: 0 },
+    evidence: { minutes: 5 },
     starts_at: null,
     started_at: AT,
     ended_at: null,

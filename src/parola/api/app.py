@@ -17,6 +17,7 @@ from parola.api import (
     credentials,
     devices,
     events,
+    evidence,
     floor,
     health,
     invitations,
@@ -47,6 +48,7 @@ from parola.services.claims import Claims
 from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
+from parola.services.evidence import Evidence
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
@@ -92,6 +94,7 @@ ROUTERS = (
     reports.router,
     administration.claims,
     administration.router,
+    evidence.router,
     rollout.router,
     admission.router,
     moderation.router,
@@ -128,6 +131,7 @@ class Services:
     rollout: Rollout
     hosting: Hosting
     closing: Closing
+    evidence: Evidence
     tallies: Tallies
     trials: Trials
     rooms: Rooms

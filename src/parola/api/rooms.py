@@ -66,6 +66,10 @@ class HandView(PersonView):
     note: str
 
 
+class EvidenceKeptView(BaseModel):
+    minutes: int
+
+
 class AudienceView(BaseModel):
     count: int
 
@@ -107,6 +111,7 @@ class RoomView(BaseModel):
     successor: str | None
     acting_host: str | None
     audience: AudienceView
+    evidence: EvidenceKeptView | None
     starts_at: str | None
     started_at: str | None
     ended_at: str | None

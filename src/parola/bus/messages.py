@@ -130,6 +130,28 @@ class Settled(Body):
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceOrder(Body):
+    """What is kept of a room, behind segment number `after` and up to `until`; None: up to now."""
+
+    room_id: str
+    after: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePart(Body):
+    """Some sealed segments, by number and in base64; there are more where the last of them is before `until`."""
+
+    segments: list[tuple[int, str]]
+    until: int
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        found = [(_number(number), _text(data)) for number, data in values["segments"]]
+        return cls(found, _number(values["until"]))
+
+
 # Between an owner and its edges.
 
 
@@ -356,6 +378,12 @@ class Reading(Body):
 def _present(value: Any) -> Present:
     connection, account = value
     return _text(connection), None if account is None else _text(account)
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def _text(value: Any) -> str:

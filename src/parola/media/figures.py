@@ -172,8 +172,24 @@ class MediaFigures(Collector):
         }
         for name, (words, value) in gauges.items():
             yield GaugeMetricFamily(name, words, value=float(value))
+        yield from self._evidence()
         yield CounterMetricFamily(
             "parola_media_refused", "Newcomers refused because of the load", value=meter.refused
+        )
+
+    def _evidence(self) -> Iterator[Metric]:
+        kept = self._process.keeping
+        size, rooms = (kept.size, kept.rooms) if kept is not None else (0, 0)
+        lost = {"failed": kept.failed, "memory_full": kept.dropped} if kept is not None else {}
+        yield GaugeMetricFamily(
+            "parola_media_evidence_bytes", "Sealed sound that is kept in memory", value=size
+        )
+        yield GaugeMetricFamily("parola_media_evidence_rooms", "Rooms of which some is kept", value=rooms)
+        yield _counter(
+            "parola_media_evidence_lost",
+            "Of what was to be kept and is not: ticks or segments that failed, segments for which there was no memory",
+            "reason",
+            {"failed": 0, "memory_full": 0, **lost},
         )
 
     def _datagrams(self) -> Iterator[Metric]:

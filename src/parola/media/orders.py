@@ -7,6 +7,7 @@ process's own projection of the room, whatever the asking process believed.
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +20,8 @@ from parola.bus.messages import (
     Connected,
     Details,
     DetailsOrder,
+    EvidenceOrder,
+    EvidencePart,
     Fence,
     FencePassed,
     Owned,
@@ -65,6 +68,7 @@ class OrderDesk:
             "own": self._own,
             "settle": self._settle,
             "fence": self._fence,
+            "evidence": self._evidence,
         }
         for verb, work in verbs.items():
             await self._bus.subscribe(
@@ -188,6 +192,14 @@ class OrderDesk:
         if edge is not None:
             await edge.fence(order.epoch, order.tick, order.seq)
         return FencePassed(self._process.identity.process_id).to_bytes()
+
+    async def _evidence(self, data: bytes) -> bytes:
+        order = EvidenceOrder.from_bytes(data)
+        if self._process.keeping is None:
+            return EvidencePart([], 0).to_bytes()
+        found, until = self._process.keeping.part(order.room_id, order.after, order.until)
+        pieces = [(one.number, base64.b64encode(one.data).decode("ascii")) for one in found]
+        return EvidencePart(pieces, until).to_bytes()
 
     async def _take_turn(self) -> None:
         """One to each turn of the loop: a crowd's orders come all at once, and ticks have to get in between."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from parola.bus.frame import Frame
 from parola.domain.rooms import Event, Lifecycle, Room
+from parola.media.keeping import Kept
 from parola.media.mixer import Mixer
 from parola.media.outputs import MAIN, Output, mix_minus
 from parola.media.speaker import Speaker
@@ -39,7 +40,8 @@ class EdgeLink(Protocol):
 
 
 class OwnedRoom:
-    """`wake` asks the process's ticker for ticks; they go on until `tick` returns False."""
+    """`wake` asks the process's ticker for ticks; they go on until `tick` returns False. `kept` is told what the room
+    hears, where that is kept for a while."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class OwnedRoom:
         epoch: int,
         wake: Callable[[OwnedRoom], None],
         on_levels: Callable[[str, dict[str, float]], None],
+        kept: Kept | None = None,
     ) -> None:
         self.room_id = watched.room.id
         self.epoch = epoch
@@ -59,6 +62,7 @@ class OwnedRoom:
         self._watched = watched
         self._wake = wake
         self._on_levels = on_levels
+        self._kept = kept
         self._mixer = Mixer()
         self._outputs: dict[str, Output] = {}
         self._talks: dict[str, int] = {}
@@ -111,7 +115,7 @@ class OwnedRoom:
             pcm = voice.pull(now)
             if pcm is not None:
                 frames[account_id], levels[account_id] = pcm, voice.decibels
-        self._mix(tick, frames, levels)
+        self._mix(tick, now, frames, levels)
         self._show_levels(tick)
         for waiting in self._after_tick:
             if not waiting.done():
@@ -159,8 +163,13 @@ class OwnedRoom:
                 speaker.close("room_ended")
             elif not after.has_floor(account_id):
                 speaker.close("floor_revoked")
+        if self._kept is not None:
+            if after.state is not Lifecycle.LIVE:
+                self._kept.ended()
+            elif after.speakers != before.speakers:
+                self._kept.floor_changed(after)
 
-    def _mix(self, tick: int, frames: dict[str, Pcm], levels: dict[str, float]) -> None:
+    def _mix(self, tick: int, now: float, frames: dict[str, Pcm], levels: dict[str, float]) -> None:
         minus = {mix_minus(a): frozenset({a}) for a in {*self._talks, *frames} if self._wants(mix_minus(a))}
         mixed = self._mixer.tick(frames, levels, {MAIN: frozenset(), **minus})
         for account_id in mixed[MAIN].talkers:
@@ -173,6 +182,8 @@ class OwnedRoom:
             packet = output.encode(mixed[name], sounding=bool(mixed[name].talkers))
             if packet is not None:
                 self._send(name, Frame(self.epoch, tick, talkers, origin_ns, packet))
+                if name == MAIN and self._kept is not None:
+                    self._kept.heard(self.room, tick, now, mixed[MAIN].talkers, packet)
 
     def _send(self, output: str, frame: Frame) -> None:
         for edge in self.edges.values():

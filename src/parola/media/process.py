@@ -34,6 +34,7 @@ from parola.media.fanout.layout import State
 from parola.media.fanout.sender import total
 from parola.media.figures import MediaFigures
 from parola.media.garbage import COLLECTED_EVERY_S, Garbage
+from parola.media.keeping import MAINTAINED_EVERY_S, Keeping
 from parola.media.links import BusLink
 from parola.media.load import HEARTBEAT_S, MEASURED_EVERY_S, LoadMeter
 from parola.media.owner import OwnedRoom
@@ -45,6 +46,7 @@ from parola.media.ticker import Ticker
 from parola.media.transport import Transport
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
+from parola.rtp.hpke import PublicKey
 from parola.rtp.stun import Address
 from parola.store import Store
 
@@ -70,6 +72,14 @@ class MediaIdentity:
     addresses: tuple[Address, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """That rooms' last minutes are kept, sealed to `public`; so long after their end."""
+
+    public: PublicKey
+    after_s: float
+
+
 class MediaProcess:
     """`run` works until it is cancelled, then says goodbye to everyone."""
 
@@ -84,6 +94,7 @@ class MediaProcess:
         senders: Sequence[Sender],
         pace: Pace,
         most_of_an_address: int | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         self.identity = identity
         self.transport = transport
@@ -111,6 +122,9 @@ class MediaProcess:
         self._pace = pace
         # Receivers read the time in a stream's reports as even: it does not follow a wall clock that is set.
         self._unix_at_0 = time.time() - monotonic()
+        self.keeping: Keeping | None = None
+        if evidence is not None:
+            self.keeping = Keeping(evidence.public, monotonic, self._unix_at_0, evidence.after_s)
         self._store = store
         self._bus = bus
         self._figures = MediaFigures(self, (store.figures, *common(bus)))
@@ -152,6 +166,9 @@ class MediaProcess:
                 group.create_task(self._every(_PRESENCE_EVERY_S, self._reports.tell_presence))
                 group.create_task(self._every(_PRESENCE_HEADS_EVERY_S, self._reports.tell_presence_heads))
                 group.create_task(self._every(_SESSIONS_EVERY_S, self._check_sessions))
+                if self.keeping is not None:
+                    group.create_task(self.keeping.run())
+                    group.create_task(self._every(MAINTAINED_EVERY_S, self.keeping.maintain))
         finally:
             self._say_goodbye()
 
@@ -185,7 +202,8 @@ class MediaProcess:
         if owned is not None:
             await self.disown(owned, "ownership_renewed")
         watched = await self.projections.watch(room_id)
-        owned = OwnedRoom(watched, epoch, self.ticker.wake, self._reports.levels)
+        kept = self.keeping.open(room_id) if self.keeping is not None else None
+        owned = OwnedRoom(watched, epoch, self.ticker.wake, self._reports.levels, kept)
         owned.edges["bus"] = BusLink(room_id, self._bus, self._reports.send, self.fences)
         self.owned[room_id] = owned
         _log.info("room.owned", room=room_id, epoch=epoch)

@@ -47,16 +47,6 @@ class Evidence(Protocol):
     async def let_go(self, report_id: str) -> None: ...
 
 
-class NoEvidence:
-    """Nothing is held, so nothing is sealed."""
-
-    async def seal(self, room_id: str, report_id: str) -> bool:
-        return False
-
-    async def let_go(self, report_id: str) -> None:
-        return None
-
-
 class FakeEvidence:
     """Remembers what it was asked; `fails` makes it raise."""
 

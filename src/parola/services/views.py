@@ -39,12 +39,16 @@ def instant(at: datetime | None) -> str | None:
 
 
 class Views:
-    """`public_url` is the origin that people see, without a slash at its end."""
+    """`public_url` is the origin that people see, without a slash at its end; `kept_minutes` is what is kept of each
+    live room for reports, None where nothing is."""
 
-    def __init__(self, store: Store, audience: Audience, public_url: str) -> None:
+    def __init__(
+        self, store: Store, audience: Audience, public_url: str, kept_minutes: int | None = None
+    ) -> None:
         self._store = store
         self._audience = audience
         self._public_url = public_url
+        self._evidence = {"minutes": kept_minutes} if kept_minutes is not None else None
         self._handles: dict[str, str] = {}
 
     async def room(self, room: Room, caller: Caller) -> dict[str, Any]:
@@ -156,6 +160,7 @@ class Views:
             "successor": _handle(people, room.successor),
             "acting_host": _handle(people, room.acting),
             "audience": {"count": self._audience.count(room)},
+            "evidence": self._evidence,
             "starts_at": instant(room.starts_at),
             "started_at": instant(room.started_at),
             "ended_at": instant(room.ended_at),

@@ -18,10 +18,12 @@ from parola.store.accounts import (
 )
 from parola.store.administration import Administration, LastAdministrator
 from parola.store.audit import Audit
+from parola.store.blobs import Blob, Blobs, BlobsUnavailable
 from parola.store.ceremonies import Ceremonies, Ceremony
 from parola.store.credentials import AddressTaken, Credentials, LastWay, Passkey, PasskeyKnown
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.evidence import EvidenceRows, SealedEvidence
 from parola.store.invites import Invitation, Invites
 from parola.store.kept_out import KeptOut
 from parola.store.leases import Lease, Leases
@@ -66,6 +68,7 @@ class Store:
         self.measures = Measures(database)
         self.words = Words(database)
         self.kept_out = KeptOut(database)
+        self.evidence = EvidenceRows(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -95,6 +98,9 @@ __all__ = [
     "Audit",
     "BadCursor",
     "Begun",
+    "Blob",
+    "Blobs",
+    "BlobsUnavailable",
     "BlockedWord",
     "Ceremonies",
     "Ceremony",
@@ -102,6 +108,7 @@ __all__ = [
     "Counted",
     "Counts",
     "Credentials",
+    "EvidenceRows",
     "FloorBarred",
     "FollowCounts",
     "HandleTaken",
@@ -134,6 +141,7 @@ __all__ = [
     "Rooms",
     "Said",
     "SaidPage",
+    "SealedEvidence",
     "Seen",
     "SeqConflict",
     "Session",

@@ -445,3 +445,26 @@ measures = Table(
 )
 """What was done to an account, its notice and its appeal. It holds while `over_at` is null; `seen_at` goes back to null
 when there is news for the person."""
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("report_id", _ID, primary_key=True),
+    Column("room_id", _ID, nullable=False),
+    Column("path", String(128), nullable=False, unique=True),
+    Column("key_id", _ID, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sealed_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("taken_until", BigInteger, nullable=True),
+)
+"""What lies sealed in the storage for a report that is open; `taken_until` is set by who deletes it now."""
+
+evidence_tickets = Table(
+    "evidence_tickets",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("report_id", _ID, nullable=False, index=True),
+    Column("actor", _ID, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+"""By which an administrator hears it, once."""

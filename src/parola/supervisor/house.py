@@ -26,6 +26,20 @@ def _warm_up(settings: Settings) -> None:
     bootstrap.rehearse(settings)
 
 
+def _evidence_key(settings: Settings) -> str:
+    # Not by way of bootstrap, which takes seconds: the children wait for this.
+    from parola.services.evidence_keys import EvidenceKeys
+
+    if settings.evidence == "off":
+        return ""
+    keys = EvidenceKeys(settings.evidence_key, settings.evidence_file)
+    if "web" in settings.roles:
+        keys.make()
+    elif not settings.evidence_key:
+        return ""  # a key of this machine alone would open nothing elsewhere
+    return str(keys.public())
+
+
 def _first_claim(settings: Settings) -> str | None:
     from parola import bootstrap
 
@@ -45,7 +59,8 @@ class House:
     """`web` and `media` are commands, for a socket and a number; the one of them that is chosen prepares the database.
 
     `warm_up` is called when everything is ready, on a thread: what `process_gone` needs, if that takes long.
-    `first_claim` makes a link for the first administrator; None where there is one.
+    `first_claim` makes a link for the first administrator; None where there is one. `evidence_key` is asked first of
+    all: what media processes seal to, empty where nothing is kept; it raises OSError and ValueError.
     """
 
     process_gone: Callable[[Settings, str], Awaitable[None]] = _process_gone
@@ -53,6 +68,7 @@ class House:
     media: Callable[[int], Sequence[str]] = lambda index: _command("media-process", "--index", str(index))
     warm_up: Callable[[Settings], None] = _warm_up
     first_claim: Callable[[Settings], str | None] = _first_claim
+    evidence_key: Callable[[Settings], str] = _evidence_key
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:

@@ -66,8 +66,9 @@ class _Serving:
 
     async def _open(self) -> None:
         shared = await self._bus()
+        sealing = await self._evidence()
         for index in range(self._settings.media_processes if "media" in self._settings.roles else 0):
-            self._nursery.start(self._media(index, shared))
+            self._nursery.start(self._media(index, shared | sealing))
         for index in range(self._settings.web_processes if self._http is not None else 0):
             self._nursery.start(self._web(index, shared))
         if problem := await self._nursery.prepared():
@@ -87,6 +88,14 @@ class _Serving:
             return
         if link is not None:
             _log.info("administration.nobody_yet", link=link, holds="24 hours, once")
+
+    async def _evidence(self) -> dict[str, str]:
+        """Media processes are told the public key alone, whatever stands in our own environment."""
+        try:
+            key = await in_thread(lambda: self._house.evidence_key(self._settings))
+        except (OSError, ValueError) as error:
+            raise StartError(f"The key of the evidence cannot be used: {error}") from error
+        return {"PAROLA_EVIDENCE_KEY": key} if key else {}
 
     async def _bus(self) -> dict[str, str]:
         """Starts the embedded bus where no other is named: the environment that children find it by."""

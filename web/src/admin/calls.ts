@@ -58,6 +58,22 @@ export interface Turn {
   before?: string;
 }
 
+export interface Spoke extends Person {
+  from_ms: number;
+  to_ms: number;
+}
+
+/** `length_ms` is null where it cannot be opened: the key is elsewhere, or it was changed. */
+export interface Sealed {
+  report_id: string;
+  room_id: string;
+  sealed_at: string;
+  expires_at: string;
+  began_at: string | null;
+  length_ms: number | null;
+  spoke: Spoke[];
+}
+
 const path = (...steps: string[]) => ['/api/admin', ...steps.map(encodeURIComponent)].join('/');
 const get = <T>(where: string) => api.json<T>('GET', where);
 const post = <T>(where: string, body: object) => api.json<T>('POST', where, body);
@@ -108,6 +124,14 @@ export async function audit(cursor: string | null): Promise<Page<Entry>> {
     `${path('audit')}?${new URLSearchParams(cursor ? { cursor } : {})}`,
   );
   return { rows: found.entries, next: found.next === null ? null : String(found.next) };
+}
+
+export const evidence = (report: string) => get<Sealed>(path('evidence', report));
+
+/** The address is good once: what it gives stays in this page, and nowhere else. */
+export async function hearEvidence(report: string, reason: string): Promise<Blob> {
+  const { url } = await post<{ url: string }>(path('evidence', report, 'listen'), { reason });
+  return api.blob(url);
 }
 
 export const health = () => get<Health>(path('health'));

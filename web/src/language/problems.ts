@@ -16,6 +16,8 @@ const known: Record<string, Key> = {
   host_only: 'problem_host_only',
   suspended: 'problem_suspended',
   none_left: 'problem_none_left',
+  key_elsewhere: 'problem_key_elsewhere',
+  damaged: 'problem_damaged',
   no_waitlist: 'problem_no_waitlist',
   own_account: 'problem_own_account',
   last_administrator: 'problem_last_administrator',

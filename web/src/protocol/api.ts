@@ -258,6 +258,10 @@ export class Api {
     return (answer.status === 204 ? undefined : await answer.json()) as T;
   }
 
+  async blob(path: string): Promise<Blob> {
+    return (await this.send(path, { method: 'GET' })).blob();
+  }
+
   private async send(path: string, init: RequestInit): Promise<Response> {
     let answer: Response;
     const asked = Date.now();

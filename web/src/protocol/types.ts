@@ -136,6 +136,8 @@ export interface Room {
   /** Who is in the host's place now. */
   acting_host: string | null;
   audience: { count: number };
+  /** So much of a live room is kept sealed, for reports; null: nothing is. */
+  evidence: { minutes: number } | null;
   starts_at: string | null;
   started_at: string | null;
   ended_at: string | null;

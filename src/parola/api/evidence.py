@@ -1,0 +1,89 @@
+"""What reports have sealed, for administrators: what is there, and hearing it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from parola.api.accounts import PersonView
+from parola.api.administration import Admin, Gated, Reason
+from parola.api.caller import services
+from parola.api.permissions import ADMINISTRATOR, may
+from parola.services.views import instant
+
+router = APIRouter(prefix="/api/admin/evidence", tags=["administration"], route_class=Gated)
+
+_PRIVATE = {"Cache-Control": "no-store", "Content-Disposition": 'inline; filename="evidence.ogg"'}
+
+
+class SpanView(PersonView):
+    from_ms: int
+    to_ms: int
+
+
+class EvidenceView(BaseModel):
+    report_id: str
+    room_id: str
+    sealed_at: str
+    expires_at: str
+    began_at: str | None
+    length_ms: int | None
+    spoke: list[SpanView]
+
+
+class HearingView(BaseModel):
+    url: str
+    expires_at: str
+
+
+@router.get("/{report_id}")
+@may(ADMINISTRATOR)
+async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
+    """`length_ms` is null where it cannot be opened here."""
+    here = services(request)
+    found = await here.evidence.about(who, report_id)
+    named = await here.administering.names({span.account for span in found.spans})
+    spoke = [
+        SpanView(
+            handle=named[span.account].handle if span.account in named else "",
+            name=named[span.account].name if span.account in named else "",
+            from_ms=span.from_ms,
+            to_ms=span.to_ms,
+        )
+        for span in found.spans
+    ]
+    return EvidenceView(
+        report_id=found.sealed.report_id,
+        room_id=found.sealed.room_id,
+        sealed_at=_at(found.sealed.sealed_at),
+        expires_at=_at(found.sealed.expires_at),
+        began_at=_at(found.began_ms) if found.began_ms is not None else None,
+        length_ms=found.length_ms,
+        spoke=spoke,
+    )
+
+
+@router.post("/{report_id}/listen")
+@may(ADMINISTRATOR)
+async def listen(request: Request, who: Admin, report_id: str, body: Reason) -> HearingView:
+    """An address that gives the sound once, to who asked, within a minute."""
+    ticket = await services(request).evidence.listen(who, report_id, body.reason)
+    path = request.url.path.removesuffix("/listen")
+    return HearingView(url=f"{path}/sound?ticket={ticket.token}", expires_at=_at(ticket.expires_at))
+
+
+@router.get("/{report_id}/sound", response_class=Response)
+@may(ADMINISTRATOR)
+async def sound(
+    request: Request, who: Admin, report_id: str, ticket: Annotated[str, Query(max_length=100)]
+) -> Response:
+    data = await services(request).evidence.redeem(who, report_id, ticket)
+    return Response(data, media_type="audio/ogg", headers=_PRIVATE)
+
+
+def _at(ms: int) -> str:
+    return instant(datetime.fromtimestamp(ms / 1000, UTC)) or ""
