@@ -36,6 +36,7 @@ from parola.media.orders import OrderDesk
 from parola.media.packet_time import Pace
 from parola.media.process import MediaIdentity, MediaProcess
 from parola.media.transport import Transport
+from parola.outbound import Outbound
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.services import clock
@@ -55,8 +56,11 @@ from parola.services.mail import Mailer, into_the_log, over_smtp
 from parola.services.notices import Notices
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.pushing import Pusher
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
+from parola.services.rounds import Addresses, NoAddresses, Rounds
+from parola.services.secret import Secret
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.streams import Streams
@@ -64,6 +68,7 @@ from parola.services.tallies import Tallies
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.wishes import Wishes
 from parola.settings import Settings
 from parola.store import Store, StoreUnavailable
 from parola.store import upgrade as upgrade_store
@@ -148,7 +153,11 @@ async def _tell_gone(settings: Settings, process_id: str) -> None:
 
 
 def make_services(
-    settings: Settings, store: Store, bus: Bus
+    settings: Settings,
+    store: Store,
+    bus: Bus,
+    outbound: Outbound | None = None,
+    addresses: Addresses | None = None,
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
     # long: one line for each piece; nothing is decided here
@@ -172,6 +181,14 @@ def make_services(
     registration = settings.registration
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
     sessions = Sessions(store, bus, Passwords(), clock.now, registration)
+    # Others' servers, and what this one is known to them by.
+    outbound = outbound or Outbound()
+    addresses = addresses or NoAddresses()
+    path = settings.data_dir / "push-key"
+    secret = Secret(settings.push_key) if settings.push_key else Secret.kept(path)
+    pusher = Pusher(secret, outbound, settings.mail_from)
+    public_url = settings.public_url
+    wishes = Wishes(store, people, secret, outbound, pusher, addresses, clock.now, public_url)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -197,6 +214,9 @@ def make_services(
         signalling=signalling,
         feeds=feeds,
         notices=Notices(store, bus, views, streams),
+        wishes=wishes,
+        rounds=Rounds(store, bus, pusher, addresses, clock.now, public_url, wishes.unsubscribe_url),
+        outbound=outbound,
         views=views,
         deadlines=Deadlines(store, rooms, clock.now, time.monotonic),
         attendance=Attendance(
@@ -228,6 +248,7 @@ async def _web(settings: Settings, fd: int) -> None:
         async def run() -> None:
             await audience.start()
             await services.notices.start()
+            await services.rounds.start()
             await services.attendance.start()
             await services.rollout.start()
             await services.tallies.start()
@@ -238,6 +259,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.attendance,
                 services.days,
                 services.mailer,
+                services.rounds,
                 services.closing,
                 services.tallies,
             )
@@ -247,6 +269,7 @@ async def _web(settings: Settings, fd: int) -> None:
             for task in tasks:
                 task.cancel()
             await services.attendance.close()
+            await services.outbound.close()
 
         app = make_app(services, PAGE, run, close)
         most = OPEN_CONNECTIONS if settings.limits != "off" else None

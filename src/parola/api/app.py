@@ -19,6 +19,7 @@ from parola.api import (
     health,
     invitations,
     leading,
+    notices,
     people,
     problems,
     rollout,
@@ -32,6 +33,7 @@ from parola.api.metrics import Metrics
 from parola.api.page import mount_page
 from parola.api.sharing import Cards
 from parola.bus import Bus
+from parola.outbound import Outbound
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.administering import Administering
@@ -50,12 +52,14 @@ from parola.services.notices import Notices
 from parola.services.people import People
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
+from parola.services.rounds import Rounds
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.tallies import Tallies
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.wishes import Wishes
 from parola.store import Store
 
 ROUTERS = (
@@ -67,6 +71,8 @@ ROUTERS = (
     leading.router,
     events.router,
     events.mine,
+    notices.router,
+    notices.by_mail,
     rollout.saying,
     connections.router,
     sharing.router,
@@ -108,6 +114,9 @@ class Services:
     signalling: Signalling
     feeds: Feeds
     notices: Notices
+    wishes: Wishes
+    rounds: Rounds
+    outbound: Outbound
     views: Views
     deadlines: Deadlines
     attendance: Attendance

@@ -18,6 +18,7 @@ COMMANDS = 600
 SAYINGS = 300
 GUESSES = 30
 JOINS = 10
+TRIALS = 10
 OPEN_CONNECTIONS = 2000
 
 _MINUTE_S = 60.0
@@ -48,6 +49,7 @@ class Limits:
         self._sayings = _Minutes(SAYINGS, monotonic)
         self._joins = _Minutes(JOINS, monotonic)
         self._guesses = _Minutes(GUESSES, monotonic)
+        self._trials = _Minutes(TRIALS, monotonic)
         self._open: Counter[str] = Counter()
 
     def sign_up(self, address: str) -> None:
@@ -70,6 +72,10 @@ class Limits:
     def say(self, address: str) -> None:
         """What a page tells of itself, unasked."""
         self._hit(self._sayings, ("address", address))
+
+    def try_out(self, account_id: str, address: str) -> None:
+        """What makes this server call others at once."""
+        self._hit(self._trials, ("account", account_id), ("address", address))
 
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""

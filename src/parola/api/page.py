@@ -14,6 +14,17 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from parola.api.sharing import Cards, language_of, with_card
 from parola.domain.errors import NotFound
 
+_ADDRESSES = (
+    "/",
+    "/r/{room_id}",
+    "/@{handle}",
+    "/i/{code}",
+    "/settings",
+    "/unsubscribe/{token}",
+    "/admin",
+    "/admin/{part}",
+)
+"""What people open; the page itself knows what is there."""
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"Cache-Control": "no-cache"}
 _PACKED = {"br": ".br", "gzip": ".gz"}
@@ -64,7 +75,7 @@ def mount_page(app: FastAPI, folder: Path, cards: Cards | None = None, public_ur
             raise NotFound()
         return _packed(request, wanted, _FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
 
-    for address in ("/", "/r/{room_id}", "/@{handle}", "/i/{code}", "/admin", "/admin/{part}"):
+    for address in _ADDRESSES:
         app.add_api_route(address, page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/{path:beside_the_api}", part, methods=["GET", "HEAD"], include_in_schema=False)
 

@@ -15,10 +15,12 @@ from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
+from parola.store.notices import Choices, NoticeChoices, Subscription
 from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
 from parola.store.rooms import Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.rounds import MAIL, PUSH, Failed, Reader, Round, Rounds
 from parola.store.sessions import Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
@@ -43,6 +45,8 @@ class Store:
         self.administration = Administration(database)
         self.audit = Audit(database)
         self.outbox = Outbox(database)
+        self.notices = NoticeChoices(database)
+        self.rounds = Rounds(database)
         self.waitlist = Waitlist(database)
 
     @classmethod
@@ -64,14 +68,18 @@ class Store:
 
 __all__ = [
     "ADMINISTRATOR",
+    "MAIL",
     "MEMBER",
+    "PUSH",
     "Account",
     "Administration",
     "Audit",
     "BadCursor",
+    "Choices",
     "Chosen",
     "Counted",
     "Counts",
+    "Failed",
     "FollowCounts",
     "HandleTaken",
     "Head",
@@ -84,12 +92,16 @@ __all__ = [
     "Leases",
     "Led",
     "Letter",
+    "NoticeChoices",
     "Outbox",
     "Page",
     "PeoplePage",
+    "Reader",
     "Relations",
     "Rollouts",
     "Rooms",
+    "Round",
+    "Rounds",
     "Seen",
     "SeqConflict",
     "Session",
@@ -98,6 +110,7 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Subscription",
     "Tallies",
     "VersionTaken",
     "Waiting",

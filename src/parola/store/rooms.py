@@ -44,6 +44,7 @@ from parola.domain.search import fold
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
 from parola.store.relations import blocked_between, follows_row
+from parola.store.rounds import begin_rounds
 from parola.store.tables import accounts, room_events, room_people, rooms
 from parola.store.tallies import count_events
 
@@ -119,6 +120,7 @@ class Rooms:
             )
             await _append_events(connection, room.id, events)
             await count_events(connection, room.id, events)
+            await begin_rounds(connection, room, events)
 
     async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
         """Raises SeqConflict."""
@@ -130,6 +132,7 @@ class Rooms:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
                 await count_events(connection, before.id, events)
+                await begin_rounds(connection, after, events)
                 await _update_people(connection, before, after, events[-1].at)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
