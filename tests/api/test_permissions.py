@@ -14,6 +14,7 @@ from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
 from parola.services.administering import AT_THE_MACHINE
 from parola.store import Store
+from tests.push_service import Browser
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
 
@@ -45,6 +46,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
     "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
     "POST /api/admin/rollout/{feature}/preview": {"json": {}},
+    "PATCH /api/me/notices": {"json": {"in_page": False}},
+    "POST /api/me/push": {"json": Browser("https://1.1.1.1/x").subscription()},
     "POST /api/admin/rollout/{feature}/change": {"json": {"expected": 0, "plan": {}, "reason": "because"}},
     "POST /api/admin/rollout/{feature}/promote": {"json": {"expected": 0, "reason": "because"}},
     "POST /api/admin/rollout/{feature}/rollback": {"json": {"expected": 0, "to": 0, "reason": "because"}},
@@ -132,6 +135,11 @@ class Scene:
             more["code"] = await self.web.services.invitations.of_the_server()
         if call.path == "/api/waitlist/{token}":
             more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
+        if call.path.endswith("/unsubscribe/{token}"):
+            url = self.web.services.wishes.unsubscribe_url("lia")
+            more["token"] = url.rpartition("/")[2]
+        if call.path.endswith("/bell") and caller.token:
+            await self.web.store.relations.follow(caller.id, "lia", 1)
         path = call.path.format(**{**fill, "id": "none", **more})
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}

@@ -35,7 +35,9 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
     assert len({secret.derived("one"), secret.derived("two"), other.derived("one")}) == 3
 
 
-@pytest.mark.parametrize("text", ["", "!", "AAAA", encoded(bytes(32)), encoded(b"\xff" * 32), encoded(bytes(33)), "é"])
+@pytest.mark.parametrize(
+    "text", ["", "!", "AAAA", encoded(bytes(32)), encoded(b"\xff" * 32), encoded(bytes(33)), "é"]
+)
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="base64url"):
         Secret(text)
