@@ -1,5 +1,5 @@
-// Makes src/language/messages.ts out of messages/*.json, and likewise src/admin/messages.ts, which only administrators
-// load: every key typed with its parameters, and a refusal when a language lacks a key, has one too many, or names other
+// Makes src/language/messages.ts out of messages/*.json, and likewise catalogues of their own for what few load (the
+// administration, settings) and for the service worker: every key typed with its parameters, and a refusal when a language lacks a key, has one too many, or names other
 // parameters than English does.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -74,4 +74,6 @@ function make(folder, module) {
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   make(join(root, 'messages'), 'src/language/messages.ts');
   make(join(root, 'messages/admin'), 'src/admin/messages.ts');
+  make(join(root, 'messages/notices'), 'src/settings/notice-messages.ts');
+  make(join(root, 'messages/worker'), 'src/offline/messages.ts');
 }

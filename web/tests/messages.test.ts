@@ -7,6 +7,8 @@ import { expect, it } from 'vitest';
 import { faults, parametersOf } from '../scripts/messages.mjs';
 import { catalogues as administration } from '../src/admin/messages';
 import { catalogues } from '../src/language/messages';
+import { catalogues as worker } from '../src/offline/messages';
+import { catalogues as notices } from '../src/settings/notice-messages';
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -18,7 +20,7 @@ function sources(folder: string): string[] {
 
 it('has every language complete', () => {
   expect(faults(catalogues)).toEqual([]);
-  expect(faults(administration)).toEqual([]);
+  for (const one of [administration, worker, notices]) expect(faults(one)).toEqual([]);
 });
 
 it('finds what is missing, too much, or differs', () => {
@@ -35,7 +37,7 @@ it('says nothing that nobody says', () => {
   const text = sources(join(__dirname, '../src'))
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n');
-  const keys = [...Object.keys(catalogues.en), ...Object.keys(administration.en)];
+  const keys = [catalogues, administration, worker, notices].flatMap(({ en }) => Object.keys(en));
   const unused = keys.filter((key) => !text.includes(`'${key}'`));
   expect(unused).toEqual([]);
 });
