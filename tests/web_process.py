@@ -36,7 +36,9 @@ from parola.bus.messages import (
     WhepOrder,
     WhipOrder,
 )
+from parola.outbound import Outbound
 from parola.services import clock
+from parola.services.rounds import Addresses
 from parola.settings import Settings
 from parola.store import Store
 
@@ -228,11 +230,19 @@ class WebProcess:
     @classmethod
     @contextlib.asynccontextmanager
     async def go(
-        cls, store: Store, page: Path, bus: MemoryBus | None = None, **settings: Any
+        cls,
+        store: Store,
+        page: Path,
+        bus: MemoryBus | None = None,
+        outbound: Outbound | None = None,
+        addresses: Addresses | None = None,
+        **settings: Any,
     ) -> AsyncIterator[WebProcess]:
         bus = bus or MemoryBus()
         chosen = {"limits": "off", "public_url": BASE, "data_dir": page, **settings}
-        services, projections, audience, feeds = make_services(Settings.load(**chosen), store, bus)
+        services, projections, audience, feeds = make_services(
+            Settings.load(**chosen), store, bus, outbound, addresses
+        )
         projections.leases._monotonic = lambda: 0.0  # no lease runs out because a test takes its time
         media = FakeMedia(bus, store)
         await media.start()
@@ -246,6 +256,7 @@ class WebProcess:
             yield cls(app, services, store, bus, media, client)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        await services.outbound.close()
         await bus.close()
 
     async def call(self, method: str, path: str, **more: Any) -> Answer:

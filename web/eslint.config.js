@@ -6,7 +6,7 @@ import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
 export default ts.config(
-  { ignores: ['dist/', 'coverage/', 'src/language/messages.ts', 'src/admin/messages.ts', 'src/settings/messages.ts'] },
+  { ignores: ['dist/', 'coverage/', 'src/**/messages.ts', 'src/settings/notice-messages.ts'] },
   js.configs.recommended,
   ...ts.configs.strict,
   ...svelte.configs.recommended,

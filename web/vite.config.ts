@@ -18,6 +18,8 @@ function withBuild(): Plugin {
     generateBundle(_, bundle) {
       const worker = bundle[WORKER];
       if (worker?.type !== 'chunk') throw new Error(`the build has no ${WORKER}`);
+      // Browsers start it as a plain script: what it shares with the page would be a part that it has to import.
+      if (worker.imports.length) throw new Error(`${WORKER} imports ${worker.imports.join()}`);
       const files = readdirSync('public', { recursive: true, withFileTypes: true })
         .filter((one) => one.isFile())
         .map((one) => join(one.parentPath, one.name))

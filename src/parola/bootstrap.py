@@ -37,6 +37,7 @@ from parola.media.packet_time import Pace
 from parola.media.process import Evidence as Kept
 from parola.media.process import MediaIdentity, MediaProcess
 from parola.media.transport import Transport
+from parola.outbound import Outbound
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.rtp.hpke import HpkeError
@@ -65,9 +66,12 @@ from parola.services.notifying import NoMailboxes, Notifying
 from parola.services.passkeys import Passkeys
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.pushing import Pusher
 from parola.services.reports import Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
+from parola.services.rounds import Addresses, Rounds
+from parola.services.secret import Secret
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.streams import Streams
@@ -76,6 +80,7 @@ from parola.services.tidying import Tidying
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.wishes import Wishes
 from parola.services.words import Words
 from parola.settings import Settings
 from parola.store import Blobs, Store, StoreUnavailable
@@ -161,7 +166,11 @@ async def _tell_gone(settings: Settings, process_id: str) -> None:
 
 
 def make_services(
-    settings: Settings, store: Store, bus: Bus
+    settings: Settings,
+    store: Store,
+    bus: Bus,
+    outbound: Outbound | None = None,
+    addresses: Addresses | None = None,
 ) -> tuple[Services, Projections, Audience, Feeds]:
     """Everything that a web process needs, around a store and a bus that are open."""
     # long: one line for each piece; nothing is decided here
@@ -192,6 +201,14 @@ def make_services(
     notifying = Notifying(store, NoMailboxes(), clock.now, settings.public_url)
     administering = Administering(store, sessions, rooms, notifying, clock.now)
     moderating = Moderating(store, administering, rooms, audience, notifying, clock.now, time.monotonic)
+    # Others' servers, and what this one is known to them by.
+    outbound = outbound or Outbound()
+    addresses = addresses or store.credentials
+    path = settings.data_dir / "push-key"
+    secret = Secret(settings.push_key) if settings.push_key else Secret.kept(path)
+    pusher = Pusher(secret, outbound, settings.mail_from)
+    public_url = settings.public_url
+    wishes = Wishes(store, people, secret, outbound, pusher, addresses, clock.now, public_url)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     keys = EvidenceKeys(settings.evidence_key, settings.evidence_file)
     blobs = Blobs(settings.blob_url)
@@ -229,6 +246,9 @@ def make_services(
         signalling=signalling,
         feeds=feeds,
         notices=Notices(store, bus, views, streams),
+        wishes=wishes,
+        rounds=Rounds(store, bus, pusher, addresses, clock.now, public_url, wishes.unsubscribe_url),
+        outbound=outbound,
         views=views,
         deadlines=Deadlines(store, rooms, clock.now, time.monotonic),
         attendance=Attendance(
@@ -260,6 +280,7 @@ async def _web(settings: Settings, fd: int) -> None:
         async def run() -> None:
             await audience.start()
             await services.notices.start()
+            await services.rounds.start()
             await services.attendance.start()
             await services.rollout.start()
             await services.tallies.start()
@@ -270,6 +291,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.attendance,
                 services.days,
                 services.mailer,
+                services.rounds,
                 services.closing,
                 services.moderating,
                 services.tallies,
@@ -282,6 +304,7 @@ async def _web(settings: Settings, fd: int) -> None:
             for task in tasks:
                 task.cancel()
             await services.attendance.close()
+            await services.outbound.close()
 
         app = make_app(services, PAGE, run, close)
         most = OPEN_CONNECTIONS if settings.limits != "off" else None

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     invitations: Annotated[int, Field(ge=0, le=10_000)] = 5
     smtp_url: str = Field("", repr=False)
     mail_from: str = ""
+    push_key: str = Field("", repr=False)
     limits: Literal["default", "off"] = "default"
     packet_ms: Literal["auto", "20", "40", "60", "80", "100", "120"] = "auto"
     long_packets_from: Annotated[tuple[PositiveInt, PositiveInt], NoDecode] = (300, 1500)
@@ -243,6 +244,15 @@ class Settings(BaseSettings):
     def _is_smtp(cls, value: str) -> str:
         if value and (_parts(value).scheme not in ("smtp", "smtps") or not _parts(value).hostname):
             raise ValueError("smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST is wanted")
+        return value
+
+    @field_validator("push_key")
+    @classmethod
+    def _is_push_key(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", value):
+            raise ValueError(
+                "32 bytes in base64url are wanted, such as the file push-key in a data folder has"
+            )
         return value
 
     @field_validator("mail_from")

@@ -17,6 +17,7 @@ from parola.services import clock
 from parola.services.actor import AT_THE_MACHINE, Actor
 from parola.store import Passkey, Store
 from tests.api import kept
+from tests.push_service import Browser
 from tests.web_process import NOW, OFFER, Answer, Person, WebProcess
 from tools import permissions
 
@@ -68,6 +69,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
     "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
     "POST /api/admin/rollout/{feature}/preview": {"json": {}},
+    "PATCH /api/me/notice_settings": {"json": {"in_page": False}},
+    "POST /api/me/push": {"json": Browser("https://1.1.1.1/x").subscription()},
     "POST /api/admin/rollout/{feature}/change": {"json": {"expected": 0, "plan": {}, "reason": "because"}},
     "POST /api/admin/rollout/{feature}/promote": {"json": {"expected": 0, "reason": "because"}},
     "POST /api/admin/rollout/{feature}/rollback": {"json": {"expected": 0, "to": 0, "reason": "because"}},
@@ -197,6 +200,11 @@ class Scene:
         more |= await self.moderated(call, caller)
         if "{report_id}" in call.path:
             more["report_id"] = await kept.sealed(self.web)
+        if call.path.endswith("/unsubscribe/{token}"):
+            url = self.web.services.wishes.unsubscribe_url("lia")
+            more["token"] = url.rpartition("/")[2]
+        if call.path.endswith("/bell") and caller.token:
+            await self.web.store.relations.follow(caller.id, "lia", 1)
         path = call.path.format(**{**fill, "id": "none", **more})
         if call.path.endswith("/sound"):
             ticket = await self.web.services.evidence.listen(Actor(caller.id), more["report_id"], "because")

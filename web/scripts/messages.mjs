@@ -1,6 +1,6 @@
-// Makes src/language/messages.ts out of messages/*.json, and likewise those of src/admin and src/settings, which only who
-// goes there loads: every key typed with its parameters, and a refusal when a language lacks a key, has one too many, or
-// names other parameters than English does.
+// Makes src/language/messages.ts out of messages/*.json, and likewise catalogues of their own for what few load (the
+// administration, settings, how one is told) and for the service worker: every key typed with its parameters, and a
+// refusal when a language lacks a key, has one too many, or names other parameters than English does.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -75,4 +75,6 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   make(join(root, 'messages'), 'src/language/messages.ts');
   make(join(root, 'messages/admin'), 'src/admin/messages.ts');
   make(join(root, 'messages/settings'), 'src/settings/messages.ts');
+  make(join(root, 'messages/notices'), 'src/settings/notice-messages.ts');
+  make(join(root, 'messages/worker'), 'src/offline/messages.ts');
 }

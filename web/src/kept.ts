@@ -15,3 +15,11 @@ export function keep(name: string, value: string): void {
     // As above.
   }
 }
+
+export function forget(name: string): void {
+  try {
+    localStorage.removeItem(name);
+  } catch {
+    // As above.
+  }
+}

@@ -1,5 +1,5 @@
 /** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`, `/i/{code}`, `/settings`,
- * `/link` and `/confirm`, where mailed links lead, `/admin/{part}`. */
+ * `/link`, `/confirm` and `/unsubscribe/{token}`, where mailed links lead, `/admin/{part}`. */
 
 export type Route =
   | { page: 'home' }
@@ -9,6 +9,7 @@ export type Route =
   | { page: 'settings' }
   | { page: 'link' }
   | { page: 'confirm' }
+  | { page: 'unsubscribe'; token: string }
   | { page: 'admin'; part: string }
   | { page: 'unknown' };
 
@@ -20,6 +21,7 @@ export function route(path: string): Route {
   if (first === 'i' && second && steps.length === 2) return { page: 'invite', code: second };
   if ((first === 'settings' || first === 'link' || first === 'confirm') && steps.length === 1)
     return { page: first };
+  if (first === 'unsubscribe' && second && steps.length === 2) return { page: 'unsubscribe', token: second };
   if (first === 'admin' && steps.length <= 2) return { page: 'admin', part: second ?? 'people' };
   if (first.startsWith('@') && first.length > 1 && steps.length === 1)
     return { page: 'profile', handle: first.slice(1) };

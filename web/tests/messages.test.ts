@@ -7,7 +7,9 @@ import { expect, it } from 'vitest';
 import { faults, parametersOf } from '../scripts/messages.mjs';
 import { catalogues as administration } from '../src/admin/messages';
 import { catalogues } from '../src/language/messages';
+import { catalogues as worker } from '../src/offline/messages';
 import { catalogues as settings } from '../src/settings/messages';
+import { catalogues as notices } from '../src/settings/notice-messages';
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -19,8 +21,7 @@ function sources(folder: string): string[] {
 
 it('has every language complete', () => {
   expect(faults(catalogues)).toEqual([]);
-  expect(faults(administration)).toEqual([]);
-  expect(faults(settings)).toEqual([]);
+  for (const one of [administration, settings, worker, notices]) expect(faults(one)).toEqual([]);
 });
 
 it('finds what is missing, too much, or differs', () => {
@@ -37,7 +38,7 @@ it('says nothing that nobody says', () => {
   const text = sources(join(__dirname, '../src'))
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n');
-  const keys = [catalogues, administration, settings].flatMap((one) => Object.keys(one.en));
+  const keys = [catalogues, administration, settings, worker, notices].flatMap(({ en }) => Object.keys(en));
   const unused = keys.filter((key) => !text.includes(`'${key}'`));
   expect(unused).toEqual([]);
 });

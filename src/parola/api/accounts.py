@@ -100,6 +100,7 @@ class ProfileView(AccountView):
     follows_you: bool
     blocked: bool
     hushed: bool
+    bell: bool
     invited_by: PersonView | None
 
 
@@ -174,6 +175,7 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         follows_you=standing.followed,
         blocked=standing.blocked,
         hushed=standing.hushed,
+        bell=standing.follows and not standing.quiet,
         invited_by=PersonView(handle=by.handle, name=by.name) if by is not None else None,
     )
 

@@ -23,6 +23,7 @@ from parola.api import (
     invitations,
     leading,
     moderation,
+    notices,
     people,
     problems,
     reports,
@@ -38,6 +39,7 @@ from parola.api.metrics import Metrics
 from parola.api.page import mount_page
 from parola.api.sharing import Cards
 from parola.bus import Bus
+from parola.outbound import Outbound
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.administering import Administering
@@ -63,6 +65,7 @@ from parola.services.people import People
 from parola.services.reports import Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
+from parola.services.rounds import Rounds
 from parola.services.sessions import Sessions
 from parola.services.signalling import Signalling
 from parola.services.tallies import Tallies
@@ -70,6 +73,7 @@ from parola.services.tidying import Tidying
 from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
+from parola.services.wishes import Wishes
 from parola.services.words import Words
 from parola.store import Store
 
@@ -85,6 +89,8 @@ ROUTERS = (
     leading.router,
     events.router,
     events.mine,
+    notices.router,
+    notices.by_mail,
     rollout.saying,
     connections.router,
     sharing.router,
@@ -138,6 +144,9 @@ class Services:
     signalling: Signalling
     feeds: Feeds
     notices: Notices
+    wishes: Wishes
+    rounds: Rounds
+    outbound: Outbound
     views: Views
     deadlines: Deadlines
     attendance: Attendance

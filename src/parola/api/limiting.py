@@ -29,6 +29,7 @@ CEREMONIES = 120
 HANDS = 30
 FOLLOWS = 60
 MESSAGES = 60
+TRIALS = 10
 # In any hour.
 INVITATIONS = 60
 REPORTS = 30
@@ -72,6 +73,7 @@ class Limits:
         self._hands = RateLimitItemPerMinute(HANDS, namespace="hand")
         self._follows = RateLimitItemPerMinute(FOLLOWS, namespace="follow")
         self._messages = RateLimitItemPerMinute(MESSAGES, namespace="message")
+        self._trials = RateLimitItemPerMinute(TRIALS, namespace="trial")
         self._invitations = RateLimitItemPerHour(INVITATIONS, namespace="invitation")
         self._reports = RateLimitItemPerHour(REPORTS, namespace="report")
         self._appeals = RateLimitItemPerHour(APPEALS, namespace="appeal")
@@ -127,6 +129,10 @@ class Limits:
 
     def appeal(self, account_id: str) -> None:
         self._hit(self._appeals, ("account", account_id))
+
+    def try_out(self, account_id: str, address: str) -> None:
+        """What makes this server call others at once."""
+        self._hit(self._trials, ("account", account_id), ("address", address))
 
     def connect(self, address: str) -> None:
         """Raises TooMany; whoever gets through calls `disconnect` in the end."""

@@ -14,10 +14,6 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from parola.api.sharing import Cards, language_of, with_card
 from parola.domain.errors import NotFound
 
-_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-_ALWAYS_ASK = {"Cache-Control": "no-cache"}
-_PACKED = {"br": ".br", "gzip": ".gz"}
-"""Smallest first."""
 _ADDRESSES = (
     "/",
     "/r/{room_id}",
@@ -26,9 +22,15 @@ _ADDRESSES = (
     "/settings",
     "/link",
     "/confirm",
+    "/unsubscribe/{token}",
     "/admin",
     "/admin/{part}",
 )
+"""What people open; the page itself knows what is there."""
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_ALWAYS_ASK = {"Cache-Control": "no-cache"}
+_PACKED = {"br": ".br", "gzip": ".gz"}
+"""Smallest first."""
 _NOT_BUILT = (
     "<!doctype html><title>Parola</title><p>The page is not built: <code>make run</code> builds it.</p>"
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
-from parola.store import Letter
+from parola.store import Letter, Reader
 
 _INVITATION = {
     "en": (
@@ -87,6 +88,24 @@ _WHAT = {
         "appeal": "Se pensi che sia un errore, accedi e presenta ricorso, una volta, con parole tue:",
     },
 }
+_STARTED = {
+    "en": (
+        "{name} is live: {title}",
+        "Hello,\n\n"
+        "{name} (@{handle}) has started a room at {host}:\n\n"
+        "    {title}\n"
+        "    {link}\n\n"
+        "You follow them and asked for mail about it. No more of these: {unsubscribe}\n",
+    ),
+    "it": (
+        "{name} è dal vivo: {title}",
+        "Ciao,\n\n"
+        "{name} (@{handle}) ha aperto una stanza su {host}:\n\n"
+        "    {title}\n"
+        "    {link}\n\n"
+        "Segui questa persona e hai chiesto di saperlo per posta. Per non riceverne più: {unsubscribe}\n",
+    ),
+}
 LANGUAGES = tuple(_INVITATION)
 
 
@@ -134,3 +153,35 @@ def decision(recipient: str, language: str, public_url: str, decided: str, reaso
 
 def _written(recipient: str, subject: str, parts: list[str]) -> Letter:
     return Letter(secrets.token_urlsafe(16), recipient, subject, "\n\n".join(parts) + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is told of a room that has started."""
+
+    room_id: str
+    title: str
+    handle: str
+    name: str
+
+
+def started(start: Start, to: Reader, recipient: str, public_url: str, unsubscribe: str) -> Letter:
+    """`unsubscribe` is the address that ends such letters to this reader."""
+    subject, body = _STARTED.get(to.language, _STARTED["en"])
+    words = {
+        "name": start.name,
+        "handle": start.handle,
+        "title": start.title,
+        "host": public_url.partition("://")[2],
+        "link": f"{public_url}/r/{start.room_id}",
+        "unsubscribe": unsubscribe,
+    }
+    return Letter(
+        secrets.token_urlsafe(16),
+        recipient,
+        subject.format(**words),
+        body.format(**words),
+        room_id=start.room_id,
+        account_id=to.account_id,
+        unsubscribe=unsubscribe,
+    )

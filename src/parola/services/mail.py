@@ -63,6 +63,11 @@ class Mailer:
         return bool(taken)
 
     async def _try(self, letter: Letter) -> None:
+        if letter.room_id is not None and not await self._store.rounds.may_read(
+            letter.room_id, letter.account_id or ""
+        ):
+            await self._store.outbox.sent(letter.id)  # the room is over, or it is nothing for them any more
+            return
         message = self._message(letter)
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._send, message)
@@ -87,6 +92,9 @@ class Mailer:
         # The same each time, so that a letter that comes twice is known as one.
         message["Message-ID"] = f"<{letter.id}@{self._sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
+        if letter.unsubscribe is not None:
+            message["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         message.set_content(letter.body)
         return message
 

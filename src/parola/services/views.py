@@ -38,6 +38,11 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def instant_of_ms(ms: int) -> str:
+    """Of milliseconds since 1970, as the store keeps times that it sorts by."""
+    return str(instant(datetime.fromtimestamp(ms / 1000, UTC)))
+
+
 class Views:
     """`public_url` is the origin that people see, without a slash at its end; `kept_minutes` is what is kept of each
     live room for reports, None where nothing is."""

@@ -30,11 +30,13 @@ from parola.store.leases import Lease, Leases
 from parola.store.mail_links import MailLink, MailLinks
 from parola.store.measures import Measured, Measures
 from parola.store.migrate import upgrade
+from parola.store.notices import Choices, NoticeChoices, Subscription
 from parola.store.outbox import Letter, Outbox
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
 from parola.store.reports import DISMISSED, Report, ReportPage, Reports, Said, SaidPage, Voice
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
 from parola.store.rooms import FloorBarred, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.rounds import MAIL, PUSH, Failed, Reader, Round, Rounds
 from parola.store.sessions import Begun, Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
@@ -63,6 +65,8 @@ class Store:
         self.administration = Administration(database)
         self.audit = Audit(database)
         self.outbox = Outbox(database)
+        self.notices = NoticeChoices(database)
+        self.rounds = Rounds(database)
         self.waitlist = Waitlist(database)
         self.reports = Reports(database)
         self.measures = Measures(database)
@@ -90,7 +94,9 @@ class Store:
 __all__ = [
     "ADMINISTRATOR",
     "DISMISSED",
+    "MAIL",
     "MEMBER",
+    "PUSH",
     "Account",
     "AddressTaken",
     "Administration",
@@ -104,11 +110,13 @@ __all__ = [
     "BlockedWord",
     "Ceremonies",
     "Ceremony",
+    "Choices",
     "Chosen",
     "Counted",
     "Counts",
     "Credentials",
     "EvidenceRows",
+    "Failed",
     "FloorBarred",
     "FollowCounts",
     "HandleTaken",
@@ -128,17 +136,21 @@ __all__ = [
     "MailLinks",
     "Measured",
     "Measures",
+    "NoticeChoices",
     "Outbox",
     "Page",
     "Passkey",
     "PasskeyKnown",
     "PeoplePage",
+    "Reader",
     "Relations",
     "Report",
     "ReportPage",
     "Reports",
     "Rollouts",
     "Rooms",
+    "Round",
+    "Rounds",
     "Said",
     "SaidPage",
     "SealedEvidence",
@@ -150,6 +162,7 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "Subscription",
     "Tallies",
     "VersionTaken",
     "Voice",

@@ -6,7 +6,7 @@ two who take away at once, one leaves the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,9 @@ from parola.domain.signing_in import Ways, hour_of
 from parola.store.accounts import Account, Also, account_of
 from parola.store.database import Database
 from parola.store.tables import accounts, addresses, passkeys, recovery_codes
+
+
+_AT_ONCE = 500
 
 
 class LastWay(Exception):
@@ -135,6 +138,19 @@ class Credentials:
         async with self._database.read() as connection:
             found: str | None = (await connection.execute(query)).scalar()
             return found
+
+    async def confirmed(self, account_ids: Collection[str]) -> dict[str, str]:
+        """The addresses of those of them who have one."""
+        found: dict[str, str] = {}
+        wanted = sorted(set(account_ids))
+        async with self._database.read() as connection:
+            for at in range(0, len(wanted), _AT_ONCE):
+                these = addresses.c.account_id.in_(wanted[at : at + _AT_ONCE])
+                rows = await connection.execute(
+                    select(addresses.c.account_id, addresses.c.email).where(these)
+                )
+                found.update((row.account_id, row.email) for row in rows)
+        return found
 
     async def set_address(self, account_id: str, email: str, now: datetime) -> None:
         """Raises AddressTaken."""

@@ -34,7 +34,15 @@ from parola.domain.rooms import Access
 from parola.store.accounts import Account, account_of
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
-from parola.store.tables import accounts, blocks, follow_requests, follows, hushes, room_people
+from parola.store.tables import (
+    accounts,
+    blocks,
+    follow_requests,
+    follows,
+    hushes,
+    notice_choices,
+    room_people,
+)
 
 MOST_BARRED = 10_000
 """Of so many that stand against one account none is kept in memory."""
@@ -43,13 +51,15 @@ _MOST_IN_ONE_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an account stands to a viewer: `follows` and `requested` are the viewer's, `followed` is the account's."""
+    """How an account stands to a viewer: `follows`, `quiet` and `requested` are the viewer's, `followed` is the
+    account's."""
 
     follows: bool = False
     followed: bool = False
     requested: bool = False
     blocked: bool = False
     hushed: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,9 @@ class Relations:
             _row(follow_requests, viewer, other),
             _row(blocks, viewer, other),
             _row(hushes, viewer, other),
+            exists().where(
+                follows.c.follower == viewer, follows.c.followed == other, follows.c.quiet.is_(True)
+            ),
         )
         async with self._database.read() as connection:
             row = (await connection.execute(select(*columns))).one()
@@ -114,6 +127,13 @@ class Relations:
     async def follows(self, follower: str, followed: str) -> bool:
         async with self._database.read() as connection:
             return bool((await connection.execute(select(_row(follows, follower, followed)))).scalar())
+
+    async def set_quiet(self, follower: str, followed: str, quiet: bool) -> bool:
+        """Whether notices of that host's rooms are unwanted; False where they are not followed."""
+        this = (follows.c.follower == follower) & (follows.c.followed == followed)
+        async with self._database.write() as connection:
+            changed = await connection.execute(update(follows).where(this).values(quiet=quiet))
+        return bool(changed.rowcount)
 
     async def approve(self, follower: str, followed: str, now: int) -> bool:
         """False where nobody has asked."""
@@ -241,20 +261,13 @@ class Relations:
     # Notices.
 
     async def to_be_told(self, host: str, room_id: str, access: Access, ids: Collection[str]) -> set[str]:
-        """Who of `ids` follows a host, may enter the room, and has not hushed the host."""
+        """Who of `ids` follows a host, may enter the room, and wants to know of it in the page."""
         this = follows.c.follower
-        query = select(this).where(
-            follows.c.followed == host,
-            ~_row(hushes, this, host),
-            ~blocked_between(this, host),
-            ~_is_in(room_id, this, "removed"),
-        )
-        if access is Access.LINK:
+        in_page = ~exists().where(notice_choices.c.account_id == this, notice_choices.c.in_page.is_(False))
+        wants = tellable(host, room_id, access)
+        if wants is None:
             return set()
-        if access is Access.MUTUALS:
-            query = query.where(or_(_row(follows, host, this), _is_in(room_id, this, "invited", "cohost")))
-        if access is Access.INVITED:
-            query = query.where(_is_in(room_id, this, "invited", "cohost"))
+        query = select(this).where(follows.c.followed == host, wants, in_page)
         return await self._ids(query, this, ids)
 
     async def _ids(self, query: Select[Any], column: ColumnElement[Any], ids: Collection[str]) -> set[str]:
@@ -302,6 +315,25 @@ def blocked_between(one: Id, other: Id) -> ColumnElement[bool]:
     return or_(_row(blocks, one, other), _row(blocks, other, one))
 
 
+def tellable(host: str, room_id: str, access: Access) -> ColumnElement[bool] | None:
+    """Of a row of `follows` whose host it is: the follower may enter the room, and wants to know of it. None for
+    nobody: of a room for whoever has its link, only its host may speak."""
+    this = follows.c.follower
+    if access is Access.LINK:
+        return None
+    conditions = [
+        follows.c.quiet.is_(False),
+        ~_row(hushes, this, host),
+        ~blocked_between(this, host),
+        ~_is_in(room_id, this, "removed"),
+    ]
+    if access is Access.MUTUALS:
+        conditions.append(or_(_row(follows, host, this), _is_in(room_id, this, "invited", "cohost")))
+    if access is Access.INVITED:
+        conditions.append(_is_in(room_id, this, "invited", "cohost"))
+    return and_(*conditions)
+
+
 def follows_row(follower: Id, followed: Id) -> ColumnElement[bool]:
     return _row(follows, follower, followed)
 
@@ -329,7 +361,7 @@ async def _put(
     condition: ColumnElement[bool] | None = None,
 ) -> None:
     """Where the condition holds. What is there already stays, also where two put it at once."""
-    names = [column.name for column in table.c]
+    names = [column.name for column in table.c][:3]
     values = select(literal(one), literal(other), literal(now))
     values = values.where(true() if condition is None else condition)
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

@@ -43,6 +43,7 @@ from parola.domain.search import fold
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
 from parola.store.relations import blocked_between, follows_row
+from parola.store.rounds import begin_rounds
 from parola.store.standing import FloorBarred, check_floor, put_removed, update_people
 from parola.store.tables import accounts, room_events, room_people, rooms
 from parola.store.tallies import count_events
@@ -122,6 +123,7 @@ class Rooms:
             await _append_events(connection, room.id, events)
             await put_removed(connection, room)
             await count_events(connection, room.id, events)
+            await begin_rounds(connection, room, events)
 
     async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
         """Raises SeqConflict, FloorBarred."""
@@ -134,6 +136,7 @@ class Rooms:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
                 await count_events(connection, before.id, events)
+                await begin_rounds(connection, after, events)
                 await update_people(connection, before, after, events[-1].at)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error

@@ -5,6 +5,7 @@
  * build brings a worker of its own, which drops what the last one kept. Nothing that is answered later is ever kept.
  */
 import { handling } from './policy';
+import { bringNotices, type PushWorker } from './pushed';
 
 // Filled in by the build: vite.config.ts.
 const BUILD = 'parola-__BUILD__';
@@ -22,10 +23,8 @@ interface FetchEvent extends ExtendableEvent {
   readonly preloadResponse: Promise<Response | undefined>;
   respondWith(answer: Promise<Response>): void;
 }
-interface Worker extends EventTarget {
-  readonly location: Location;
-  readonly registration: ServiceWorkerRegistration;
-  readonly clients: { claim(): Promise<void> };
+interface Worker extends PushWorker {
+  readonly clients: PushWorker['clients'] & { claim(): Promise<void> };
   skipWaiting(): Promise<void>;
 }
 
@@ -40,6 +39,8 @@ worker.addEventListener('fetch', (event) => {
   if (how === 'document') asked.respondWith(document(asked));
   else if (how === 'part') asked.respondWith(part(asked.request));
 });
+
+bringNotices(worker);
 
 async function install(): Promise<void> {
   const cache = await caches.open(BUILD);

@@ -99,6 +99,8 @@ export class Api {
   /** No notices of theirs, and no face; a room's sound is one, and their voice stays in it. */
   hush = (handle: string) => this.call('PUT', person(handle, 'hush'));
   unhush = (handle: string) => this.call('DELETE', person(handle, 'hush'));
+  /** Whether rooms of somebody whom one follows are told of. */
+  ring = (handle: string, rings: boolean) => this.call(rings ? 'PUT' : 'DELETE', person(handle, 'bell'));
   hushes = (cursor?: string | null) => this.people('/api/me/hushes', cursor);
 
   /** Out of all rooms that one hosts, now and later; answered when they are silent there. */

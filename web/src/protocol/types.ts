@@ -50,6 +50,8 @@ export interface Profile extends Account {
   blocked: boolean;
   /** By the caller. */
   hushed: boolean;
+  /** The caller follows them, and is told when they start a room. */
+  bell?: boolean;
   invited_by?: Person | null;
 }
 
