@@ -114,6 +114,16 @@ def end(room_id: str, reason: Why) -> None:
     run(lambda here: here.administering.end_room(_me(), room_id, reason))
 
 
+@rooms.command()
+def visit(
+    room_id: str,
+    handle: Annotated[str, typer.Argument(help="Which administrator, without the @")],
+    reason: Why,
+) -> None:
+    """Lets an administrator listen to a live room, whoever may enter it; everybody there sees it."""
+    run(lambda here: here.administering.visit(_me(), room_id, handle, reason))
+
+
 @audit.command("list")
 def list_audit(limit: Most = 50) -> None:
     """The newest first: number, when, who, what, to what, why."""

@@ -42,6 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/people/{handle}/restore": REASON,
     "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},
     "POST /api/admin/rooms/{room_id}/end": REASON,
+    "PUT /api/admin/rooms/{room_id}/visit": REASON,
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
     "POST /api/rooms/{room_id}/survey": {"json": {"good": True}},
     "POST /api/admin/rollout/{feature}/preview": {"json": {}},

@@ -210,6 +210,19 @@ async def end_room(request: Request, who: Admin, room_id: str, body: Reason) -> 
     return EndedView()
 
 
+@router.put("/rooms/{room_id}/visit", status_code=204)
+@may(ADMINISTRATOR)
+async def visit(request: Request, who: Admin, room_id: str, body: Reason) -> None:
+    """The caller may listen, and everybody in the room sees it."""
+    await services(request).administering.visit(who, room_id, None, body.reason)
+
+
+@router.delete("/rooms/{room_id}/visit", status_code=204)
+@may(ADMINISTRATOR)
+async def end_visit(request: Request, who: Admin, room_id: str) -> None:
+    await services(request).administering.end_visit(who, room_id)
+
+
 @router.get("/audit")
 @may(ADMINISTRATOR)
 async def audit(

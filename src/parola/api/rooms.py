@@ -106,6 +106,7 @@ class RoomView(BaseModel):
     cohosts: list[str]
     successor: str | None
     acting_host: str | None
+    visitors: list[PersonView]
     audience: AudienceView
     starts_at: str | None
     started_at: str | None

@@ -36,6 +36,7 @@ _SILENCING = (
     rooms.PersonRemoved,
     rooms.PersonUninvited,
     rooms.PersonShutOut,
+    rooms.VisitEnded,
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
@@ -50,6 +51,7 @@ _SILENCING_COMMANDS = (
     rooms.Silence,
     rooms.Next,
     rooms.ShutOut,
+    rooms.EndVisit,
 )
 
 
@@ -155,7 +157,9 @@ class Rooms:
         by = caller.signed_in().account.id
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
 
-    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence) -> Carried:
+    async def administer(
+        self, room_id: str, command: rooms.Close | rooms.Silence | rooms.Visit | rooms.EndVisit
+    ) -> Carried:
         """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
         has let it in. Raises as `command` does."""
         return await self._carry_out(command, self._now, lambda: self._load(room_id))

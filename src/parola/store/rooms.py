@@ -316,6 +316,7 @@ async def _update_people(connection: AsyncConnection, before: Room, after: Room,
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
         ("shut_out", before.shut_out, after.shut_out),
+        ("visitor", before.visitors, after.visitors),
         ("cohost", frozenset(before.cohosts), frozenset(after.cohosts)),
         ("successor", _only(before.successor), _only(after.successor)),
         ("acting", _only(before.acting), _only(after.acting)),
@@ -372,6 +373,7 @@ def _may_know(viewer: str | None) -> ColumnElement[bool]:
     )
     return or_(
         rooms.c.host == viewer,
+        and_(rooms.c.state == Lifecycle.LIVE.value, _is(viewer, "visitor")),
         and_(by_access, or_(~is_over, follows), ~blocked_between(viewer, rooms.c.host)),
     )
 

@@ -212,8 +212,8 @@ room_people = Table(
     Column("since", BigInteger, nullable=True),
     Index("ix_room_people_account", "account_id", "relation"),
 )
-"""Who is invited, removed, shut out, co-host, or in the host's place now or when the host has gone, for queries over
-many rooms; the snapshot says the same of one."""
+"""Who is invited, removed, shut out, visiting, co-host, or in the host's place now or when the host has gone, for
+queries over many rooms; the snapshot says the same of one."""
 
 leases = Table(
     "leases",

@@ -84,6 +84,8 @@ export async function rooms(cursor: string | null): Promise<Page<Live>> {
   return { rows: found.rooms, next: found.next };
 }
 
+export const visit = (id: string, reason: string) =>
+  api.json<unknown>('PUT', path('rooms', id, 'visit'), { reason });
 export const endRoom = (id: string, reason: string) => post<unknown>(path('rooms', id, 'end'), { reason });
 
 /** Whom `by` invited; the roots for null. */

@@ -135,6 +135,8 @@ export interface Room {
   successor: string | null;
   /** Who is in the host's place now. */
   acting_host: string | null;
+  /** Administrators who may listen, whoever else may. */
+  visitors: Person[];
   audience: { count: number };
   starts_at: string | null;
   started_at: string | null;

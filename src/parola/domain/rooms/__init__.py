@@ -12,6 +12,7 @@ from parola.domain.rooms.commands import (
     DismissHand,
     DropSuccessor,
     End,
+    EndVisit,
     Grant,
     Invite,
     LeaveHost,
@@ -42,6 +43,7 @@ from parola.domain.rooms.commands import (
     UnlockHands,
     Unmute,
     UnslowHands,
+    Visit,
 )
 from parola.domain.rooms.decide import create, decide
 from parola.domain.rooms.events import (
@@ -80,6 +82,8 @@ from parola.domain.rooms.events import (
     SuccessorNamed,
     TurnsLifted,
     TurnsSet,
+    VisitBegan,
+    VisitEnded,
     decode_event,
     encode_event,
     type_name,
@@ -105,6 +109,7 @@ __all__ = [
     "DismissHand",
     "DropSuccessor",
     "End",
+    "EndVisit",
     "Event",
     "FloorDeclined",
     "FloorGranted",
@@ -178,6 +183,9 @@ __all__ = [
     "UnlockHands",
     "Unmute",
     "UnslowHands",
+    "Visit",
+    "VisitBegan",
+    "VisitEnded",
     "check_entry",
     "create",
     "decide",
