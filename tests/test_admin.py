@@ -121,3 +121,13 @@ def test_the_waitlist_in_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert do("waitlist", "approve", "--first", "1").stdout == "1 invited\n"
     assert do("waitlist", "approve", "--older-than-days", "1").stdout == "1 invited\n"
     assert do("waitlist", "approve").stderr == "parola: Say one of places, first and before.\n"
+
+
+def test_the_policy_of_invitations(folder: Path) -> None:
+    assert do("invitations", "policy").stdout.splitlines()[:2] == ["each\t5", "more\t1"]
+    changed = do("invitations", "change", "--each", "9", "--waitlist-a-day", "3", "--reason", "more of us")
+    assert changed.exit_code == 0
+    assert {"each\t9", "more\t1", "waitlist_a_day\t3"} <= set(do("invitations", "policy").stdout.splitlines())
+    refused = do("invitations", "change", "--days", "0", "--reason", "x")
+    assert refused.exit_code == 2
+    assert "days: A number from 1 to 30 is wanted." in refused.stderr

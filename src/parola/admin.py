@@ -22,14 +22,17 @@ from parola.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from parola.api.app import Services
     from parola.services.administering import Actor
+    from parola.store import KeptPolicy
 
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
 people = typer.Typer(help="Who has an account.", no_args_is_help=True)
 rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
+invitations = typer.Typer(help="How many invitations there are, and what earns more.", no_args_is_help=True)
 waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
 audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
 app.add_typer(people, name="people")
 app.add_typer(rooms, name="rooms")
+app.add_typer(invitations, name="invitations")
 app.add_typer(waitlist, name="waitlist")
 app.add_typer(audit, name="audit")
 
@@ -198,6 +201,50 @@ def show_tree(handle: Annotated[str | None, typer.Argument(help="Below this one 
     run(work)
 
 
+@invitations.command("policy")
+def show_inviting() -> None:
+    """What holds now, a line for each."""
+
+    async def work(here: Services) -> None:
+        _inviting(await here.inviting.kept(_me()))
+
+    run(work)
+
+
+@invitations.command("change")
+def change_inviting(
+    reason: Why,
+    each: Annotated[int | None, typer.Option(help="How many everybody has")] = None,
+    more: Annotated[int | None, typer.Option(help="And for each who came by one and stayed")] = None,
+    days: Annotated[int | None, typer.Option(help="Which is: was heard or listened on so many days")] = None,
+    more_at_most: Annotated[int | None, typer.Option(help="At most so many by all of these")] = None,
+    life_days: Annotated[int | None, typer.Option(help="For how long an invitation holds")] = None,
+    waitlist_a_day: Annotated[
+        int | None, typer.Option(help="So many of the waitlist have their turn each day, 0: none by itself")
+    ] = None,
+    waitlist_days: Annotated[
+        int | None, typer.Option(help="And whoever has waited for so many days, 0: nobody by itself")
+    ] = None,
+) -> None:
+    """What is not named stays as it is; it holds at once, and within a minute for the waitlist."""
+    named = {
+        "each": each,
+        "more": more,
+        "days": days,
+        "more_at_most": more_at_most,
+        "life_days": life_days,
+        "waitlist_a_day": waitlist_a_day,
+        "waitlist_days": waitlist_days,
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+
+    async def work(here: Services) -> None:
+        before = await here.inviting.kept(_me())
+        _inviting(await here.inviting.change(_me(), before.version, given, reason))
+
+    run(work)
+
+
 @waitlist.command("list")
 def list_waiting(limit: Most = 100) -> None:
     """Place, address, the handle they would like, since when; those first whose turn is next."""
@@ -262,7 +309,7 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
     try:
         asyncio.run(there())
     except Invalid as refusal:
-        fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.field.startswith("line ")]
+        fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.message != refusal.detail]
         _fail("\n".join([*fields, refusal.detail]))
     except Refusal as refusal:
         _fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
@@ -281,6 +328,11 @@ def _settings() -> Settings:
         return Settings.load()
     except SettingsError as error:
         _fail(str(error))
+
+
+def _inviting(kept: KeptPolicy) -> None:
+    for name, value in kept.policy.to_json().items():
+        _row(name, str(value))
 
 
 def _row(*cells: str) -> None:

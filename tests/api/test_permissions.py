@@ -38,6 +38,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/rooms/{room_id}/{kind}/{connection_id}": FRAGMENT,
     "POST /api/waitlist": {"json": {"email": "somebody@rooms.example"}},
     "POST /api/admin/waitlist/approve": {"json": {"first": 1}},
+    "POST /api/admin/waitlist/founders": {"json": {"table": "email\na@rooms.example"}},
+    "PUT /api/admin/invitations/policy": {"json": {"expected": 0, "policy": {}, "reason": "because"}},
     "POST /api/admin/people/{handle}/suspend": REASON,
     "POST /api/admin/people/{handle}/restore": REASON,
     "POST /api/admin/people/{handle}/role": {"json": {"role": "administrator", "reason": "because"}},

@@ -45,6 +45,7 @@ from parola.services.deadlines import Deadlines
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.inviting import Inviting
 from parola.services.mail import Mailer
 from parola.services.notices import Notices
 from parola.services.people import People
@@ -92,6 +93,7 @@ class Services:
     gate: Gate
     administering: Administering
     claims: Claims
+    inviting: Inviting
     invitations: Invitations
     waitlist: WaitingList
     days: Days

@@ -13,6 +13,7 @@ from parola.store.audit import Audit
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.invites import Invitation, Invites
+from parola.store.inviting import Inviting, KeptPolicy
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
 from parola.store.outbox import Letter, Outbox
@@ -36,6 +37,7 @@ class Store:
         self.relations = Relations(database)
         self.sessions = Sessions(database)
         self.invites = Invites(database)
+        self.inviting = Inviting(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
         self.rollouts = Rollouts(database)
@@ -78,7 +80,9 @@ __all__ = [
     "Invitation",
     "InviteSpent",
     "Invites",
+    "Inviting",
     "Kept",
+    "KeptPolicy",
     "LastAdministrator",
     "Lease",
     "Leases",

@@ -74,6 +74,17 @@ invites = Table(
 """`code` is kept so that its maker can be shown the link again, and no longer than it opens something: one sign-up.
 `made_by` is null where the server itself invites, `expires_at` for codes of a time when they did not expire."""
 
+inviting_versions = Table(
+    "inviting_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("policy", Text, nullable=False),
+    Column("author", _ID, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+)
+"""The policy of invitations. Rows are only ever added."""
+
 active_days = Table(
     "active_days",
     metadata,

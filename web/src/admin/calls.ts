@@ -47,6 +47,23 @@ export interface Health {
   streams: number;
 }
 
+/** What members may give away, and whose turn comes by itself. */
+export interface Inviting {
+  each: number;
+  more: number;
+  days: number;
+  more_at_most: number;
+  life_days: number;
+  waitlist_a_day: number;
+  waitlist_days: number;
+}
+
+export interface Inviters {
+  registration: 'open' | 'invite' | 'closed';
+  version: number;
+  policy: Inviting;
+}
+
 export interface Page<T> {
   rows: T[];
   next: string | null;
@@ -60,6 +77,7 @@ export interface Turn {
 
 const path = (...steps: string[]) => ['/api/admin', ...steps.map(encodeURIComponent)].join('/');
 const get = <T>(where: string) => api.json<T>('GET', where);
+const put = <T>(where: string, body: object) => api.json<T>('PUT', where, body);
 const post = <T>(where: string, body: object) => api.json<T>('POST', where, body);
 
 export const claim = (token: string) => post<undefined>(path('claim'), { token });
@@ -84,14 +102,21 @@ export async function rooms(cursor: string | null): Promise<Page<Live>> {
   return { rows: found.rooms, next: found.next };
 }
 
-export const visit = (id: string, reason: string) =>
-  api.json<unknown>('PUT', path('rooms', id, 'visit'), { reason });
+export const visit = (id: string, reason: string) => put<unknown>(path('rooms', id, 'visit'), { reason });
 export const endRoom = (id: string, reason: string) => post<unknown>(path('rooms', id, 'end'), { reason });
 
 /** Whom `by` invited; the roots for null. */
 export async function invited(by: string | null): Promise<Node[]> {
   const query = new URLSearchParams(by ? { by } : {});
   return (await get<{ people: Node[] }>(`${path('invitations')}?${query}`)).people;
+}
+
+export const inviting = () => get<Inviters>(path('invitations', 'policy'));
+export const setInviting = (expected: number, policy: Inviting, reason: string) =>
+  put<Inviters>(path('invitations', 'policy'), { expected, policy, reason });
+
+export async function inviteFounders(table: string): Promise<number> {
+  return (await post<{ invited: number }>(path('waitlist', 'founders'), { table })).invited;
 }
 
 export async function waitlist(cursor: string | null): Promise<Page<Waiting> & { count: number }> {

@@ -34,6 +34,8 @@ export interface Invitations {
   registration: 'open' | 'invite' | 'closed';
   left: number;
   earned: number;
+  /** `more` for each who comes by one of them and is here on so many days. */
+  earns: { more: number; days: number };
   invitations: Invitation[];
 }
 
