@@ -60,10 +60,10 @@ def list_people(
     """Handle, role, since when, name; and who is suspended."""
 
     async def work(here: Services) -> None:
-        found = await here.administering.people(_me(), words, None, limit)
+        found = await here.administering.people(me(), words, None, limit)
         for one in found.people:
             mark = "suspended" if one.suspended else "-"
-            _row(f"@{one.handle}", one.role, mark, one.created_at[:10], one.name)
+            row(f"@{one.handle}", one.role, mark, one.created_at[:10], one.name)
 
     run(work)
 
@@ -77,7 +77,7 @@ def suspend(
     """Ends somebody's sessions and connections, and keeps them out until they are restored."""
 
     async def work(here: Services) -> None:
-        typer.echo(f"{await here.administering.suspend(_me(), handle, reason, branch)} suspended")
+        typer.echo(f"{await here.administering.suspend(me(), handle, reason, branch)} suspended")
 
     run(work)
 
@@ -85,7 +85,7 @@ def suspend(
 @people.command()
 def restore(handle: Handle, reason: Why) -> None:
     """Lets somebody in again."""
-    run(lambda here: here.administering.restore(_me(), handle, reason))
+    run(lambda here: here.administering.restore(me(), handle, reason))
 
 
 @people.command()
@@ -93,7 +93,7 @@ def role(
     handle: Handle, new: Annotated[str, typer.Argument(help="member or administrator")], reason: Why
 ) -> None:
     """Makes somebody an administrator, or a member again."""
-    run(lambda here: here.administering.set_role(_me(), handle, new, reason))
+    run(lambda here: here.administering.set_role(me(), handle, new, reason))
 
 
 @rooms.command("list")
@@ -101,12 +101,12 @@ def list_rooms(limit: Most = 100) -> None:
     """Id, host, since when, title; the newest first."""
 
     async def work(here: Services) -> None:
-        page = await here.administering.live_rooms(_me(), None, limit)
+        page = await here.administering.live_rooms(me(), None, limit)
         hosts = await here.administering.names({room.host for room in page.rooms})
         for room in page.rooms:
             host = hosts[room.host].handle if room.host in hosts else ""
             started = room.started_at.isoformat(timespec="minutes") if room.started_at else "-"
-            _row(room.id, f"@{host}", started, room.access.value, room.title)
+            row(room.id, f"@{host}", started, room.access.value, room.title)
 
     run(work)
 
@@ -114,7 +114,7 @@ def list_rooms(limit: Most = 100) -> None:
 @rooms.command()
 def end(room_id: str, reason: Why) -> None:
     """Ends a live room."""
-    run(lambda here: here.administering.end_room(_me(), room_id, reason))
+    run(lambda here: here.administering.end_room(me(), room_id, reason))
 
 
 @rooms.command()
@@ -124,7 +124,7 @@ def visit(
     reason: Why,
 ) -> None:
     """Lets an administrator listen to a live room, whoever may enter it; everybody there sees it."""
-    run(lambda here: here.administering.visit(_me(), room_id, handle, reason))
+    run(lambda here: here.administering.visit(me(), room_id, handle, reason))
 
 
 @audit.command("list")
@@ -132,14 +132,14 @@ def list_audit(limit: Most = 50) -> None:
     """The newest first: number, when, who, what, to what, why."""
 
     async def work(here: Services) -> None:
-        entries = await here.administering.audit(_me(), None, limit)
+        entries = await here.administering.audit(me(), None, limit)
         ids = {id for entry in entries for id in (entry.deed.actor, entry.deed.object)}
         named = await here.administering.names(ids)
         handles = {id: f"@{account.handle}" for id, account in named.items()} | {"-": "command line"}
         for entry in entries:
             deed = entry.deed
             actor, thing = (handles.get(id, id) for id in (deed.actor, deed.object))
-            _row(str(entry.seq), entry.at, actor, deed.action, f"{deed.kind} {thing}", deed.reason)
+            row(str(entry.seq), entry.at, actor, deed.action, f"{deed.kind} {thing}", deed.reason)
 
     run(work)
 
@@ -154,7 +154,7 @@ def verify(
     can tell later whether the end of the log was cut off. Exit code 1 where something does not follow."""
 
     async def work(here: Services) -> None:
-        verified = await here.administering.verify(_me(), seal)
+        verified = await here.administering.verify(me(), seal)
         if verified.broken_at is not None:
             typer.echo(f"entry {verified.broken_at} does not follow from those before it")
             sys.exit(1)
@@ -176,10 +176,10 @@ def invite(
     try:
         text = table.read_text("utf-8")
     except UnicodeDecodeError:
-        _fail(f"{table} is not UTF-8")
+        fail(f"{table} is not UTF-8")
 
     async def work(here: Services) -> None:
-        typer.echo(f"{await here.waitlist.invite_founders(_me(), text)} invited")
+        typer.echo(f"{await here.waitlist.invite_founders(me(), text)} invited")
 
     run(work)
 
@@ -190,7 +190,7 @@ def show_tree(handle: Annotated[str | None, typer.Argument(help="Below this one 
 
     async def work(here: Services) -> None:
         async def below(whom: str | None, depth: int) -> None:
-            for node in await here.administering.invited(_me(), whom):
+            for node in await here.administering.invited(me(), whom):
                 mark = " (suspended)" if node.account.suspended else ""
                 typer.echo(f"{'  ' * depth}@{node.account.handle}{mark}")
                 if node.invited and depth < _DEEPEST:
@@ -206,7 +206,7 @@ def show_inviting() -> None:
     """What holds now, a line for each."""
 
     async def work(here: Services) -> None:
-        _inviting(await here.inviting.kept(_me()))
+        _inviting(await here.inviting.kept(me()))
 
     run(work)
 
@@ -239,8 +239,8 @@ def change_inviting(
     given = {name: value for name, value in named.items() if value is not None}
 
     async def work(here: Services) -> None:
-        before = await here.inviting.kept(_me())
-        _inviting(await here.inviting.change(_me(), before.version, given, reason))
+        before = await here.inviting.kept(me())
+        _inviting(await here.inviting.change(me(), before.version, given, reason))
 
     run(work)
 
@@ -250,10 +250,10 @@ def list_waiting(limit: Most = 100) -> None:
     """Place, address, the handle they would like, since when; those first whose turn is next."""
 
     async def work(here: Services) -> None:
-        line = await here.waitlist.line(_me(), 0, limit)
+        line = await here.waitlist.line(me(), 0, limit)
         for one in line.waiting:
             since = datetime.fromtimestamp(one.created_at / 1000, UTC).isoformat(timespec="minutes")
-            _row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
+            row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
 
     run(work)
 
@@ -270,7 +270,7 @@ def approve(
         from parola.services import clock
 
         before = None if older_than_days is None else clock.now() - timedelta(days=older_than_days)
-        typer.echo(f"{await here.waitlist.approve(_me(), place or None, first, before)} invited")
+        typer.echo(f"{await here.waitlist.approve(me(), place or None, first, before)} invited")
 
     run(work)
 
@@ -286,7 +286,7 @@ def health() -> None:
         away = [what for what in await missing(here) if what != "bus" or _settings().nats_url]
         typer.echo(f"missing: {', '.join(away)}" if away else "nothing is missing")
         for lease in here.projections.leases.seen().values():
-            _row(lease.process_id, lease.machine, f"load {lease.load:.2f}")
+            row(lease.process_id, lease.machine, f"load {lease.load:.2f}")
         if away:
             sys.exit(1)
 
@@ -310,14 +310,15 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
         asyncio.run(there())
     except Invalid as refusal:
         fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.message != refusal.detail]
-        _fail("\n".join([*fields, refusal.detail]))
+        fail("\n".join([*fields, refusal.detail]))
     except Refusal as refusal:
-        _fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
+        fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
     except StoreUnavailable as error:
-        _fail(f"the database cannot be used: {error}")
+        fail(f"the database cannot be used: {error}")
 
 
-def _me() -> Actor:
+def me() -> Actor:
+    """Whoever has the machine."""
     from parola.services.administering import AT_THE_MACHINE
 
     return AT_THE_MACHINE
@@ -327,20 +328,20 @@ def _settings() -> Settings:
     try:
         return Settings.load()
     except SettingsError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _inviting(kept: KeptPolicy) -> None:
     for name, value in kept.policy.to_json().items():
-        _row(name, str(value))
+        row(name, str(value))
 
 
-def _row(*cells: str) -> None:
+def row(*cells: str) -> None:
     """One line, whatever stands in a cell."""
     typer.echo("\t".join(" ".join(cell.split()) for cell in cells))
 
 
-def _fail(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
     for line in message.splitlines():
         typer.echo(f"parola: {line}", err=True)
     sys.exit(2)
