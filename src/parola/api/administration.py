@@ -14,12 +14,17 @@ from parola.api import health
 from parola.api.accounts import Body, PersonView
 from parola.api.caller import address, caller, services
 from parola.api.permissions import ADMINISTRATOR, WITH_LINK, may
-from parola.domain.audit import COMMAND_LINE
+from parola.domain.audit import COMMAND_LINE, GUARD, RULE
 from parola.domain.errors import NotFound, NotSignedIn
 from parola.services.administering import Actor
 from parola.services.views import instant
 from parola.store import Account
 
+_NOBODY: dict[str, Literal["command_line", "guard", "rule"]] = {
+    COMMAND_LINE: "command_line",
+    GUARD: "guard",
+    RULE: "rule",
+}
 _SAFE = frozenset({"GET", "HEAD"})
 
 
@@ -112,6 +117,7 @@ class EntryView(BaseModel):
     seq: int
     at: str
     actor: str | None
+    by: Literal["person", "command_line", "guard", "rule"]
     action: str
     kind: str
     object: str
@@ -231,17 +237,18 @@ async def audit(
     cursor: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
     limit: Limit = 50,
 ) -> AuditView:
-    """The newest first. `actor` is a handle, null for the command line; so is an `object` that is an account."""
+    """The newest first. `actor` is a handle, null where `by` is no person; so is an `object` that is an account."""
     here = services(request)
     entries = await here.administering.audit(who, cursor, limit)
     ids = {entry.deed.actor for entry in entries}
     ids |= {entry.deed.object for entry in entries if entry.deed.kind == "account"}
-    named = await here.administering.names(ids - {COMMAND_LINE})
+    named = await here.administering.names(ids - _NOBODY.keys())
     views = [
         EntryView(
             seq=entry.seq,
             at=entry.at,
-            actor=None if entry.deed.actor == COMMAND_LINE else _handle(named, entry.deed.actor),
+            actor=None if entry.deed.actor in _NOBODY else _handle(named, entry.deed.actor),
+            by=_NOBODY.get(entry.deed.actor, "person"),
             action=entry.deed.action,
             kind=entry.deed.kind,
             object=_handle(named, entry.deed.object) if entry.deed.kind == "account" else entry.deed.object,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from parola.domain import people
-from parola.domain.audit import Deed
+from parola.domain.audit import RULE, Deed
 from parola.domain.errors import Conflict, FieldError, Invalid, NotFound
 from parola.domain.inviting import InvitingPolicy
 from parola.services import letters
@@ -27,8 +27,6 @@ from parola.store import Chosen, Invitation, Letter, Store, StoreUnavailable, Wa
 _log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 1000
-RULE = "rule"
-"""Who acts where somebody's turn comes by itself."""
 _LOOK_EVERY_S = 60.0
 _COLUMNS = frozenset({"email", "language"})
 

@@ -179,6 +179,7 @@ it('tells who did what and why', async () => {
     seq: 2,
     at: AT,
     actor: null,
+    by: 'command_line',
     action: 'suspend',
     kind: 'account',
     object: 'bob',

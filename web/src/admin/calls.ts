@@ -29,11 +29,12 @@ export interface Waiting {
   since: string;
 }
 
-/** `actor` is null for the command line. */
+/** `actor` is null where nobody in particular did it. */
 export interface Entry {
   seq: number;
   at: string;
   actor: string | null;
+  by: 'person' | 'command_line' | 'guard' | 'rule';
   action: string;
   kind: string;
   object: string;
