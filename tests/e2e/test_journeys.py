@@ -92,8 +92,8 @@ async def test_an_invited_member_comes_follows_is_told_asks_and_is_heard(
                 await guest.tap("take-floor")
                 await guest.speaking()
                 await host.record()
-                # The fake microphone repeats the file, so that all of it is heard once from its beginning. The browser's
-                # own microphone processing is part of what is heard.
+                # The fake microphone repeats the file, so that all of it is heard once from its beginning; what the
+                # browser does to a microphone's sound is part of what is heard.
                 await asyncio.sleep(2 * len(italian) / RATE + 1)
                 assert intelligibility(as_float(italian), as_float(await host.take())) >= 0.75
                 for visitor in (host, guest):
