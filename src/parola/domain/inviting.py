@@ -36,7 +36,7 @@ class InvitingPolicy:
     waitlist_days: int = 0
 
     def allows(self, stayed: int) -> int:
-        """How many somebody may give away in all, of whose guests so many have stayed."""
+        """How many somebody may give away in all, where so many whom they invited have stayed."""
         return self.each + min(self.more * stayed, self.more_at_most)
 
     def to_json(self) -> dict[str, Any]:
