@@ -114,6 +114,10 @@ async def test_an_administrator_listens_to_a_private_room_and_everybody_sees_it(
         assert (await root.delete(visit)).status == 204
         await stream.until("visit.ended")
     assert (await root.get(f"/api/rooms/{hidden}")).said == (404, "not_found")
+    checked = (await root.get("/api/admin/audit/verify")).json
+    assert (checked["count"], checked["broken_at"], checked["holds_seal"]) == (3, None, False)
+    kept = (await root.get(f"/api/admin/audit/verify?seal={checked['seal']}")).json
+    assert kept["holds_seal"]
     deeds = [(one["action"], one["reason"]) for one in (await root.get("/api/admin/audit")).json["entries"]]
     assert deeds[0] == ("visit", "two complaints")
 

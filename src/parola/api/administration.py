@@ -129,6 +129,15 @@ class AuditView(BaseModel):
     next: int | None
 
 
+class VerifiedView(BaseModel):
+    """`broken_at` is the number of the first entry that does not follow from those before it, null where all do."""
+
+    count: int
+    broken_at: int | None
+    seal: str
+    holds_seal: bool
+
+
 class ProcessView(BaseModel):
     id: str
     machine: str
@@ -258,6 +267,18 @@ async def audit(
     ]
     more = len(entries) == limit and entries[-1].seq > 1
     return AuditView(entries=views, next=entries[-1].seq if more else None)
+
+
+@router.get("/audit/verify")
+@may(ADMINISTRATOR)
+async def verify(
+    request: Request, who: Admin, seal: Annotated[str | None, Query(max_length=64)] = None
+) -> VerifiedView:
+    """`seal`: one that was kept elsewhere; `holds_seal`, whether its entry is still there."""
+    found = await services(request).administering.verify(who, seal)
+    return VerifiedView(
+        count=found.count, broken_at=found.broken_at, seal=found.seal, holds_seal=found.holds_seal
+    )
 
 
 @router.get("/health")

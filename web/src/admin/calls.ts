@@ -138,4 +138,8 @@ export async function audit(cursor: string | null): Promise<Page<Entry>> {
   return { rows: found.entries, next: found.next === null ? null : String(found.next) };
 }
 
+/** `broken_at`: the first entry that does not follow from those before it. */
+export const verifyAudit = () =>
+  get<{ count: number; broken_at: number | null; seal: string }>(path('audit', 'verify'));
+
 export const health = () => get<Health>(path('health'));
