@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.figures import Figure, table
+from bench.guessing import private_rooms
 from bench.home import following
 from bench.idle import silent_room
 from bench.joining import join_to_sound
@@ -29,6 +30,7 @@ MEASUREMENTS: dict[str, Callable[[House], Awaitable[list[Figure]]]] = {
     "idle": silent_room,
     "join": join_to_sound,
     "home": following,
+    "guess": private_rooms,
 }
 
 

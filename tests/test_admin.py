@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 
@@ -158,3 +159,42 @@ async def _report(folder: Path) -> str:
     said = await store.reports.file(about, ada.id, Reason.SPAM, "again and again", None, clock.now())
     await store.close()
     return said.report.id
+
+
+def test_the_policy_of_invitations(folder: Path) -> None:
+    assert do("invitations", "policy").stdout.splitlines()[:2] == ["each\t5", "more\t1"]
+    changed = do("invitations", "change", "--each", "9", "--waitlist-a-day", "3", "--reason", "more of us")
+    assert changed.exit_code == 0
+    assert {"each\t9", "more\t1", "waitlist_a_day\t3"} <= set(do("invitations", "policy").stdout.splitlines())
+    refused = do("invitations", "change", "--days", "0", "--reason", "x")
+    assert refused.exit_code == 2
+    assert "days: A number from 1 to 30 is wanted." in refused.stderr
+
+
+def test_a_trial_is_led_by_the_command_line(folder: Path) -> None:
+    assert do("rollout", "show").stdout.splitlines() == ["version\t0", "stage\teveryone", "next\t-"]
+    plan = folder / "plan.json"
+    guard = {"figure": "liked", "bound": 0.5, "side": "least", "action": "warn", "enough": 10}
+    plan.write_text(json.dumps({"stage": "testers", "testers": ["ada"], "guards": [guard]}))
+    assert do("rollout", "preview", str(plan)).stdout == "of 2 accounts 2 now, 1 then\ngained 0, lost 1\n"
+    changed = do("rollout", "change", str(plan), "--reason", "a trial").stdout.splitlines()
+    assert changed[-1] == "guard\tliked at least 0.5\tmeasured -\tholds"
+    assert json.loads(do("rollout", "plan").stdout)["testers"] == ["ada"]
+    assert do("rollout", "promote", "--reason", "it went well").stdout.splitlines()[1] == "stage\t5 %"
+    assert do("rollout", "back", "1", "--reason", "too early").stdout.splitlines()[:2] == [
+        "version\t3",
+        "stage\ttesters",
+    ]
+    rows = [line.split("\t") for line in do("rollout", "history").stdout.splitlines()]
+    assert [(row[0], row[2], row[3], row[4]) for row in rows] == [
+        ("3", "testers", "command line", "too early"),
+        ("2", "5 %", "command line", "it went well"),
+        ("1", "testers", "command line", "a trial"),
+    ]
+    assert do("rollout", "figures").stdout.splitlines()[0] == "figure"
+    plan.write_text(json.dumps({"stage": "nowhere"}))
+    refused = do("rollout", "change", str(plan), "--reason", "x")
+    assert (refused.exit_code, refused.stderr.splitlines()[0]) == (
+        2,
+        "parola: stage: One of off, testers, percent, everyone.",
+    )

@@ -23,15 +23,18 @@ from parola.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from parola.api.app import Services
     from parola.services.actor import Actor
+    from parola.store import KeptPolicy
 
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
 people = typer.Typer(help="Who has an account.", no_args_is_help=True)
 rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
+invitations = typer.Typer(help="How many invitations there are, and what earns more.", no_args_is_help=True)
 waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
 audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
 evidence = typer.Typer(help="What reports have sealed, and the keys that open it.", no_args_is_help=True)
 app.add_typer(people, name="people")
 app.add_typer(rooms, name="rooms")
+app.add_typer(invitations, name="invitations")
 app.add_typer(waitlist, name="waitlist")
 app.add_typer(audit, name="audit")
 app.add_typer(evidence, name="evidence")
@@ -122,6 +125,16 @@ def end(room_id: str, reason: Why) -> None:
     run(lambda here: here.administering.end_room(me(), room_id, reason))
 
 
+@rooms.command()
+def visit(
+    room_id: str,
+    handle: Annotated[str, typer.Argument(help="Which administrator, without the @")],
+    reason: Why,
+) -> None:
+    """Lets an administrator listen to a live room, whoever may enter it; everybody there sees it."""
+    run(lambda here: here.administering.visit(me(), room_id, handle, reason))
+
+
 @audit.command("list")
 def list_audit(limit: Most = 50) -> None:
     """The newest first: number, when, who, what, to what, why."""
@@ -194,7 +207,7 @@ def new_evidence_key() -> None:
     try:
         typer.echo(f"key {EvidenceKeys(settings.evidence_key, settings.evidence_file).rotate()}")
     except (OSError, HpkeError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @evidence.command("public-key")
@@ -207,7 +220,7 @@ def public_evidence_key() -> None:
     try:
         typer.echo(str(EvidenceKeys(settings.evidence_key, settings.evidence_file).public()))
     except (OSError, HpkeError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -220,7 +233,7 @@ def invite(
     try:
         text = table.read_text("utf-8")
     except UnicodeDecodeError:
-        _fail(f"{table} is not UTF-8")
+        fail(f"{table} is not UTF-8")
 
     async def work(here: Services) -> None:
         typer.echo(f"{await here.waitlist.invite_founders(me(), text)} invited")
@@ -241,6 +254,50 @@ def show_tree(handle: Annotated[str | None, typer.Argument(help="Below this one 
                     await below(node.account.handle, depth + 1)
 
         await below(handle, 0)
+
+    run(work)
+
+
+@invitations.command("policy")
+def show_inviting() -> None:
+    """What holds now, a line for each."""
+
+    async def work(here: Services) -> None:
+        _inviting(await here.inviting.kept(me()))
+
+    run(work)
+
+
+@invitations.command("change")
+def change_inviting(
+    reason: Why,
+    each: Annotated[int | None, typer.Option(help="How many everybody has")] = None,
+    more: Annotated[int | None, typer.Option(help="And for each who came by one and stayed")] = None,
+    days: Annotated[int | None, typer.Option(help="Which is: was heard or listened on so many days")] = None,
+    more_at_most: Annotated[int | None, typer.Option(help="At most so many by all of these")] = None,
+    life_days: Annotated[int | None, typer.Option(help="For how long an invitation holds")] = None,
+    waitlist_a_day: Annotated[
+        int | None, typer.Option(help="So many of the waitlist have their turn each day, 0: none by itself")
+    ] = None,
+    waitlist_days: Annotated[
+        int | None, typer.Option(help="And whoever has waited for so many days, 0: nobody by itself")
+    ] = None,
+) -> None:
+    """What is not named stays as it is; it holds at once, and within a minute for the waitlist."""
+    named = {
+        "each": each,
+        "more": more,
+        "days": days,
+        "more_at_most": more_at_most,
+        "life_days": life_days,
+        "waitlist_a_day": waitlist_a_day,
+        "waitlist_days": waitlist_days,
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+
+    async def work(here: Services) -> None:
+        before = await here.inviting.kept(me())
+        _inviting(await here.inviting.change(me(), before.version, given, reason))
 
     run(work)
 
@@ -309,15 +366,16 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
     try:
         asyncio.run(there())
     except Invalid as refusal:
-        fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.field.startswith("line ")]
-        _fail("\n".join([*fields, refusal.detail]))
+        fields = [f"{e.field}: {e.message}" for e in refusal.errors if e.message != refusal.detail]
+        fail("\n".join([*fields, refusal.detail]))
     except Refusal as refusal:
-        _fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
+        fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
     except StoreUnavailable as error:
-        _fail(f"the database cannot be used: {error}")
+        fail(f"the database cannot be used: {error}")
 
 
 def me() -> Actor:
+    """Whoever has the machine."""
     from parola.services.actor import AT_THE_MACHINE
 
     return AT_THE_MACHINE
@@ -327,7 +385,12 @@ def _settings() -> Settings:
     try:
         return Settings.load()
     except SettingsError as error:
-        _fail(str(error))
+        fail(str(error))
+
+
+def _inviting(kept: KeptPolicy) -> None:
+    for name, value in kept.policy.to_json().items():
+        row(name, str(value))
 
 
 def row(*cells: str) -> None:
@@ -335,7 +398,7 @@ def row(*cells: str) -> None:
     typer.echo("\t".join(" ".join(cell.split()) for cell in cells))
 
 
-def _fail(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
     for line in message.splitlines():
         typer.echo(f"parola: {line}", err=True)
     sys.exit(2)

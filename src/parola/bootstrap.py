@@ -28,6 +28,7 @@ from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Gone
 from parola.bus.nats import NatsBus
+from parola.domain.inviting import InvitingPolicy
 from parola.domain.rollout import Feature
 from parola.media.descriptors import raise_limit
 from parola.media.fanout import Sender, workers
@@ -56,6 +57,7 @@ from parola.services.evidence_keys import EvidenceKeys
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.inviting import Inviting
 from parola.services.keeping_out import KeepingOut
 from parola.services.keyring import Keyring
 from parola.services.mail import Mailer, into_the_log, over_smtp
@@ -194,6 +196,7 @@ def make_services(
     days = Days(store, clock.now)
     signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic, tallies)
     registration = settings.registration
+    inviting = Inviting(store, clock.now, InvitingPolicy(settings.invitations))
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
     passwords = Passwords()
     sessions = Sessions(store, bus, passwords, words, clock.now, registration)
@@ -224,8 +227,9 @@ def make_services(
         reports=Reports(store, gate, people, moderating, evidence, clock.now),
         words=words,
         keeping_out=KeepingOut(store, people, rooms, clock.now),
-        invitations=Invitations(store, clock.now, registration, settings.invitations),
-        waitlist=WaitingList(store, clock.now, settings.public_url, registration),
+        inviting=inviting,
+        invitations=Invitations(store, clock.now, registration, inviting),
+        waitlist=WaitingList(store, clock.now, settings.public_url, registration, inviting),
         days=days,
         mailer=Mailer(store, clock.now, send, settings.mail_from),
         claims=Claims(store, clock.now, settings.public_url),
@@ -292,6 +296,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.days,
                 services.mailer,
                 services.rounds,
+                services.waitlist,
                 services.closing,
                 services.moderating,
                 services.tallies,
@@ -412,7 +417,8 @@ async def _create_invite(settings: Settings) -> str:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await upgrade_store(settings.database_url)
     async with _store(settings) as store:
-        return await Invitations(store, clock.now, settings.registration, 0).of_the_server()
+        inviting = Inviting(store, clock.now, InvitingPolicy())
+        return await Invitations(store, clock.now, settings.registration, inviting).of_the_server()
 
 
 @contextlib.asynccontextmanager

@@ -22,8 +22,8 @@ CALLS = [
 ]
 
 
-async def administrator(web: WebProcess) -> Person:
-    root = await web.member("root")
+async def administrator(web: WebProcess, handle: str = "root") -> Person:
+    root = await web.member(handle)
     token = (await web.services.claims.link()).partition("#")[2]
     assert (await root.post("/api/admin/claim", json={"token": token})).status == 204
     assert (await root.get("/api/me")).json["role"] == "administrator"
@@ -96,6 +96,40 @@ async def test_rooms_are_seen_whoever_may_enter_and_ended(web: WebProcess) -> No
     again = await root.post(f"/api/admin/rooms/{hidden}/end", json={"reason": "x"})
     assert again.said == (409, "not_live")
     assert (await root.post("/api/admin/rooms/none/end", json={"reason": "x"})).said == (404, "not_found")
+
+
+async def test_an_administrator_listens_to_a_private_room_and_everybody_sees_it(web: WebProcess) -> None:
+    root, ada = await administrator(web), await web.member("ada")
+    hidden = await ada.opens(access="invited", title="Secret")
+    visit = f"/api/admin/rooms/{hidden}/visit"
+    async with ada.reads(hidden) as stream:
+        await stream.until("snapshot")
+        assert (await root.put(visit, json={"reason": "two complaints"})).status == 204
+        told = await stream.until("visit.began")
+        assert (told.data["handle"], told.data["by"]) == ("root", "")
+        await root.connects(hidden)
+        shown = (await ada.get(f"/api/rooms/{hidden}")).json
+        assert [one["handle"] for one in shown["visitors"]] == ["root"]
+        assert (await root.put(visit, json={"reason": "again"})).status == 204, "it holds already"
+        assert (await root.delete(visit)).status == 204
+        await stream.until("visit.ended")
+    assert (await root.get(f"/api/rooms/{hidden}")).said == (404, "not_found")
+    checked = (await root.get("/api/admin/audit/verify")).json
+    assert (checked["count"], checked["broken_at"], checked["holds_seal"]) == (3, None, False)
+    kept = (await root.get(f"/api/admin/audit/verify?seal={checked['seal']}")).json
+    assert kept["holds_seal"]
+    deeds = [(one["action"], one["reason"]) for one in (await root.get("/api/admin/audit")).json["entries"]]
+    assert deeds[0] == ("visit", "two complaints")
+
+
+async def test_a_visit_ends_with_the_office(web: WebProcess) -> None:
+    root, ada = await administrator(web), await web.member("ada")
+    other = await administrator(web, "other")
+    hidden = await ada.opens(access="invited")
+    await other.put(f"/api/admin/rooms/{hidden}/visit", json={"reason": "a look"})
+    assert (await other.get(f"/api/rooms/{hidden}")).status == 200
+    await root.post("/api/admin/people/other/role", json={"role": "member", "reason": "helps no more"})
+    assert (await other.get(f"/api/rooms/{hidden}")).said == (404, "not_found")
 
 
 async def test_roles(web: WebProcess) -> None:

@@ -74,6 +74,21 @@ async def test_from_the_waitlist_in(closed: WebProcess) -> None:
         assert (await root.post("/api/admin/waitlist/approve", json=body)).status == 422
 
 
+async def test_an_administrator_sets_what_members_may_give_away(closed: WebProcess) -> None:
+    root = await administrator(closed)
+    seen = (await root.get("/api/admin/invitations/policy")).json
+    assert (seen["registration"], seen["version"]) == ("invite", 0)
+    body = {"expected": 0, "policy": {"each": 9, "days": 2}, "reason": "more of us"}
+    assert (await root.put("/api/admin/invitations/policy", json=body)).json["version"] == 1
+    mine = (await root.get("/api/me/invitations")).json
+    assert (mine["left"], mine["earns"]) == (9, {"more": 1, "days": 2})
+    assert (await root.put("/api/admin/invitations/policy", json=body)).said == (409, "changed_meanwhile")
+    table = "email,language\nada@rooms.example,it\n"
+    assert (await root.post("/api/admin/waitlist/founders", json={"table": table})).json == {"invited": 1}
+    wrong = await root.post("/api/admin/waitlist/founders", json={"table": table + "nonsense\n"})
+    assert [one["field"] for one in wrong.json["errors"]] == ["line 3"]
+
+
 async def test_the_tree(closed: WebProcess) -> None:
     root = await administrator(closed)
     code = (await root.post("/api/me/invitations")).json["url"].rpartition("/")[2]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from parola.domain.inviting import InvitingPolicy
 from parola.services import clock
 from parola.services.invitations import Invitations
+from parola.services.inviting import Inviting
 from parola.store import Store
 from tests.web_process import Person, WebProcess
 
@@ -138,7 +140,8 @@ async def test_people_are_found_by_handle_and_name(web: WebProcess) -> None:
 
 class TestInvites:
     async def _code(self, store: Store) -> str:
-        return await Invitations(store, clock.now, "invite", 0).of_the_server()
+        inviting = Inviting(store, clock.now, InvitingPolicy())
+        return await Invitations(store, clock.now, "invite", inviting).of_the_server()
 
     async def test_one_account_for_one_code(self, store: Store, tmp_path: Path) -> None:
         async with WebProcess.go(store, tmp_path, registration="invite") as web:

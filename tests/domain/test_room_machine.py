@@ -106,6 +106,10 @@ class RoomMachine(RuleBasedStateMachine):
         self._do(r.Silence(r.ADMINISTRATION, whom))
         assert not self.room.may_be_heard(whom)
 
+    @rule(whom=people, kind=st.sampled_from([r.Visit, r.EndVisit]))
+    def visit(self, whom: str, kind: type[r.Visit] | type[r.EndVisit]) -> None:
+        self._do(kind(r.ADMINISTRATION, whom))
+
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:
         if dice == 0:

@@ -101,6 +101,8 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("close", r.Close, None, dict.fromkeys(ROLES, "administration_only")),
     ("silence", r.Silence, "sam", dict.fromkeys(ROLES, "administration_only")),
     ("put out", r.PutOut, "sam", dict.fromkeys(ROLES, "administration_only")),
+    ("visit", r.Visit, "lia", dict.fromkeys(ROLES, "administration_only")),
+    ("end a visit", r.EndVisit, "lia", dict.fromkeys(ROLES, "administration_only")),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [
@@ -243,6 +245,7 @@ def test_an_ended_room_takes_no_command() -> None:
         r.LockHands("host"), r.UnlockHands("host"), r.Next("host"), r.SlowHands("host", 30), r.UnslowHands("host"),
         r.SetTurns("host", 90, 120), r.LiftTurns("host"), r.SizeStage("host", 9), r.NameSuccessor("host", "cora"),
         r.DropSuccessor("host", "cora"), r.ShutOut("host", "lia"), r.LetIn("host", "lia"), r.LimitListeners("host", 5),
+        r.Visit(r.ADMINISTRATION, "lia"),
     ):  # fmt: skip
         with pytest.raises(Conflict) as refused:
             r.decide(ended, command, NOW)
@@ -406,6 +409,39 @@ def test_a_removed_person_is_told_so_only_where_they_may_know() -> None:
         r.check_entry(private, "remo", r.NO_TIES)
 
 
+@pytest.mark.parametrize("put_out", [r.Remove("host", "eva"), r.ShutOut("eva", "eva")])
+def test_a_visit_lets_an_administrator_listen_and_nothing_else(put_out: r.Command) -> None:
+    visit = r.Visit(r.ADMINISTRATION, "eva")
+    blocked = r.Ties(blocked=True)
+    private = after(room(access=r.Access.INVITED), put_out, visit)
+    r.check_entry(private, "eva", blocked)
+    assert r.decide(private, visit, NOW) == ()
+    with pytest.raises(Refusal):
+        r.decide(private, r.RaiseHand("eva"), NOW)
+    with pytest.raises(Refusal):
+        r.decide(private, r.Grant("host", "eva"), NOW)
+    for gone in (
+        after(private, r.EndVisit(r.ADMINISTRATION, "eva")),
+        after(private, put_out),
+        after(private, r.End("host")),
+    ):
+        with pytest.raises(Refusal):
+            r.check_entry(gone, "eva", blocked)
+    assert r.decide(private, r.Visit(r.ADMINISTRATION, "host"), NOW) == ()
+
+
+def test_the_end_of_a_visit_takes_what_rested_on_it() -> None:
+    visited = after(
+        room(access=r.Access.INVITED),
+        r.Visit(r.ADMINISTRATION, "eva"),
+        r.RaiseHand("eva"),
+        r.Grant("host", "eva"),
+    )
+    assert visited.may_be_heard("eva")
+    events = r.decide(visited, r.EndVisit(r.ADMINISTRATION, "eva"), NOW)
+    assert [r.type_name(e) for e in events] == ["floor.revoked", "visit.ended"]
+
+
 TERMS = r.Terms(3, Stage.PERCENT, Policies(speakers_at_most=3, minutes_at_most=5, access=("invited",)))
 
 
@@ -427,7 +463,8 @@ def _whole_history() -> list[r.Event]:
         r.RaiseHand("ada"), r.Grant("host", "ada"), r.Mute("host", "ada"), r.Unmute("ada", "ada"),
         r.Grant("host", "bob"), r.Decline("bob"), r.Revoke("host", "ada"), r.AddCohost("host", "bob"),
         r.RemoveCohost("host", "bob"), r.Remove("host", "ada"), r.Restore("host", "ada"), r.Uninvite("host", "bob"),
-        r.ShutOut("host", "ada"), r.LetIn("host", "ada"), r.LimitListeners("host", 5), r.End("host"),
+        r.ShutOut("host", "ada"), r.LetIn("host", "ada"), r.LimitListeners("host", 5),
+        r.Visit(r.ADMINISTRATION, "eva"), r.EndVisit(r.ADMINISTRATION, "eva"), r.End("host"),
     ):  # fmt: skip
         new = r.decide(current, command, NOW)
         current = r.fold(current, new)

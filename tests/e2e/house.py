@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -126,6 +127,19 @@ def media_pid(house: House, process_id: str) -> int:
             if f"PAROLA_PROCESS_ID={process_id}".encode() in Path(f"/proc/{pid}/environ").read_bytes():
                 return pid
     raise AssertionError(f"no process {process_id}")
+
+
+async def claim_link(house: House) -> str:
+    """The one in the log, by which somebody becomes the first administrator; it comes a moment after the server."""
+    links: list[str] = []
+
+    def logged() -> bool:
+        lines = [json.loads(line) for line in house.log.read_text().splitlines() if line.startswith("{")]
+        links.extend(line["link"] for line in lines if line["event"] == "administration.nobody_yet")
+        return bool(links)
+
+    await eventually(logged, 60)
+    return links[0]
 
 
 async def handle_of(api: Api) -> str:

@@ -3,8 +3,6 @@ and the administration on phone and desk."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,8 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
-from tests.e2e.house import House, opened
+from tests.e2e.house import House, claim_link, opened
 from tests.e2e.looking import context, look
 from tools.speech import Clip
 
@@ -34,23 +33,40 @@ async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
         yield launched
 
 
-async def logged(house: House, event: str) -> dict[str, str]:
-    while True:
-        for line in house.log.read_text().splitlines():
-            if line.startswith("{") and json.loads(line)["event"] == event:
-                found: dict[str, str] = json.loads(line)
-                return found
-        await asyncio.sleep(0.1)
-
-
 async def sign_up(visitor: Visitor, handle: str) -> None:
     await visitor.page.get_by_test_id("signup-handle").fill(handle)
     await visitor.page.get_by_test_id("signup-password").fill("correct horse battery")
     await visitor.page.get_by_test_id("signup-submit").click()
 
 
+async def listens(root: Visitor) -> None:
+    """To a private room of somebody else: everybody there sees it, until it ends."""
+    async with Api(root.origin) as eva:
+        link = await root.page.context.request.post(
+            f"{root.origin}/api/me/invitations", headers={"Origin": root.origin}
+        )
+        code = str((await link.json())["url"]).rpartition("/")[2]
+        account = {"handle": "eva", "name": "Eva", "password": "correct horse battery", "invite": code}
+        eva.token = (await eva.call("POST", "/api/accounts", account))["token"]
+        room = (await eva.call("POST", "/api/rooms", {"title": "Among us", "access": "invited"}))["id"]
+        await root.open("/admin/rooms")
+        await root.tap(f"visit-{room}")
+        await root.page.get_by_test_id("reason").fill("two complaints")
+        await look(root.page, "admin-visit")
+        await root.tap("do-it")
+        await root.sees("visitors")
+        await root.tap("listen")
+        await root.listening()
+        await look(root.page, "room-visited")
+        seen = await eva.call("GET", f"/api/rooms/{room}")
+        assert [one["handle"] for one in seen["visitors"]] == ["root"]
+        await root.tap("end-visit")
+        await root.sees("removed")
+        assert (await eva.call("GET", f"/api/rooms/{room}"))["visitors"] == []
+
+
 async def test_from_the_first_link_to_a_branch_that_is_suspended(house: House, chrome: Browser) -> None:
-    link = (await logged(house, "administration.nobody_yet"))["link"]
+    link = await claim_link(house)
     async with context(chrome) as first, context(chrome) as second:
         root, ada = (
             Visitor(await first.new_page(), house.origin),
@@ -84,6 +100,7 @@ async def test_from_the_first_link_to_a_branch_that_is_suspended(house: House, c
         await root.page.get_by_text("suspended", exact=True).wait_for()
         await ada.open("/")
         await ada.sees("sign-in")
+        await listens(root)
         for part in ("people", "rooms", "invitations", "waitlist", "audit", "health"):
             async with root.page.expect_response(lambda answer: "/api/admin/" in answer.url):
                 await root.open(f"/admin/{part}")

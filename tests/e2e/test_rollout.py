@@ -3,7 +3,6 @@ it. Two web processes."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.async_api import Browser
 
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
-from tests.e2e.house import House, eventually, handle_of, opened, people
+from tests.e2e.house import House, claim_link, eventually, handle_of, opened, people
 from tests.e2e.looking import context, look
 
 HOSTING = "/api/admin/rollout/hosting"
@@ -34,23 +33,11 @@ async def chrome() -> AsyncIterator[Browser]:
         yield launched
 
 
-async def become_administrator(house: House, api: Api) -> None:
-    """By the link in the log, which comes a moment after the server itself."""
-    links: list[str] = []
-
-    def logged() -> bool:
-        lines = [json.loads(line) for line in house.log.read_text().splitlines() if line.startswith("{")]
-        links.extend(line["link"] for line in lines if line["event"] == "administration.nobody_yet")
-        return bool(links)
-
-    await eventually(logged, 60)
-    await api.call("POST", "/api/admin/claim", {"token": links[0].partition("#")[2]})
-
-
 @pytest.mark.timeout(300)  # four pages are looked at on five screens
 async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Browser) -> None:
     async with people(house, "root", "ada") as (root, ada):
-        await become_administrator(house, root)
+        token = (await claim_link(house)).partition("#")[2]
+        await root.call("POST", "/api/admin/claim", {"token": token})
         handle = await handle_of(ada)
         async with context(chrome) as first, context(chrome) as second:
             host, guest = [Visitor(await one.new_page(), house.origin) for one in (first, second)]

@@ -249,6 +249,17 @@ def test_removal_ends_listening_and_the_end_ends_all(command: rooms.Command) -> 
     assert house.owned.speakers == {}
 
 
+def test_the_end_of_a_visit_ends_listening_also_where_everybody_may_enter() -> None:
+    house = House("bob")
+    house.watched.decide(rooms.Remove("host", "eva"))
+    house.watched.decide(rooms.Visit(rooms.ADMINISTRATION, "eva"))
+    _, eva = house.listener("eva")
+    house.watched.decide(rooms.LockHands("host"))
+    assert eva.reason is None
+    house.watched.decide(rooms.EndVisit(rooms.ADMINISTRATION, "eva"))
+    assert eva.reason == "removed"
+
+
 def test_a_room_has_place_for_listeners_and_always_for_those_it_needs() -> None:
     house = House("bob")
     for needed in ("host", "bob"):

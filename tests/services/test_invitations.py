@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from parola.domain.errors import Invalid
+from parola.domain.inviting import MOST_DAYS, InvitingPolicy
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.days import Days
-from parola.services.invitations import DAYS_TO_EARN, LIFE, Invitations
+from parola.services.invitations import Invitations
+from parola.services.inviting import Inviting
 from parola.store import InviteSpent, Store
 from tests.services.house import PASSWORD, House, opened, refusal_of
 
@@ -100,12 +103,12 @@ async def test_of_many_who_use_a_code_at_once_one_has_an_account(house: House) -
 async def test_a_code_runs_out(house: House) -> None:
     root = await founder(house)
     clock = Clock()
-    late = Invitations(house.store, clock, "invite", 2)
+    late = Invitations(house.store, clock, "invite", Inviting(house.store, clock, InvitingPolicy(2)))
     code = (await late.make(root)).code
     assert code is not None
-    clock.ahead = LIFE - timedelta(minutes=1)
+    clock.ahead = timedelta(days=14, minutes=-1)
     assert (await late.inviter(code)) is not None
-    clock.ahead = LIFE
+    clock.ahead = timedelta(days=14)
     assert await refusal_of(late.inviter(code)) == "not_found"
     assert (await late.mine(root)).left == 2
     with pytest.raises(InviteSpent):
@@ -117,7 +120,7 @@ async def test_who_came_and_stayed_earns_one_more(house: House) -> None:
     ada = await invites(house, root, "ada")
     clock = Clock()
     days = Days(house.store, clock)
-    for day in range(DAYS_TO_EARN):
+    for day in range(InvitingPolicy().days):
         assert (await house.services.invitations.mine(root)).earned == 0
         clock.ahead = timedelta(days=day)
         for _ in range(3):
@@ -127,10 +130,45 @@ async def test_who_came_and_stayed_earns_one_more(house: House) -> None:
         await Days(house.store, clock).write()
     mine = await house.services.invitations.mine(root)
     assert (mine.earned, mine.left) == (1, 2)
-    clock.ahead = timedelta(days=50)
+    for day in range(50, 50 + MOST_DAYS):
+        clock.ahead = timedelta(days=day)
+        days.note(ada)
+        await days.write()
+    assert await house.store.invites.earned(str(root.account_id), MOST_DAYS + 1) == 0, "no more is kept"
+
+
+async def test_the_policy_changes_for_everybody_at_once(house: House) -> None:
+    root, inviting = await founder(house), house.services.inviting
+    ada = await invites(house, root, "ada")
+    days = Days(house.store, house.services.days._now)
     days.note(ada)
     await days.write()
-    assert await house.store.invites.earned(str(root.account_id), DAYS_TO_EARN + 1) == 0, "no more is kept"
+    assert (await inviting.kept(AT_THE_MACHINE)).version == 0
+    change = {"each": 1, "more": 3, "days": 1, "more_at_most": 2, "life_days": 1}
+    kept = await inviting.change(AT_THE_MACHINE, 0, change, "a small group")
+    assert (kept.version, kept.policy.waitlist_a_day) == (1, 0), "what is not named stays"
+    mine = await house.services.invitations.mine(root)
+    assert (mine.earned, mine.left) == (2, 2)
+    made = await house.services.invitations.make(root)
+    assert made.expires_at is not None
+    assert made.expires_at / 1000 - datetime.now(UTC).timestamp() < 86_401
+    both = [inviting.change(AT_THE_MACHINE, 1, {"each": n}, "at once") for n in (3, 4)]
+    done = await asyncio.gather(*(refusal_of(one) for one in both))
+    assert sorted(done) == ["changed_meanwhile", "yes"]
+    last = (await house.store.audit.before(None, 1))[0].deed
+    assert (last.kind, last.reason) == ("policy", "at once")
+    assert last.object.startswith("invitations 2: each ")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"each": -1}, {"each": True}, {"days": 0}, {"days": 31}, {"life_days": 1.5}, {"mor": 1}],
+    ids=str,
+)
+async def test_a_policy_that_is_not_acceptable(house: House, given: dict[str, object]) -> None:
+    with pytest.raises(Invalid) as refused:
+        await house.services.inviting.change(AT_THE_MACHINE, 0, given, "x")
+    assert [error.field for error in refused.value.errors] == list(given)
 
 
 async def test_a_listener_is_noted(house: House) -> None:
@@ -184,7 +222,8 @@ async def test_where_nobody_needs_one_a_code_says_who_invited(tmp_path: Path) ->
     async with opened(tmp_path, registration="open") as house:
         root = await house.caller("root")
         assert await refusal_of(house.services.invitations.make(root)) == "not_needed"
-        code = (await Invitations(house.store, Clock(), "invite", 1).make(root)).code
+        inviting = Inviting(house.store, Clock(), InvitingPolicy(1))
+        code = (await Invitations(house.store, Clock(), "invite", inviting).make(root)).code
         assert code is not None
         ada = await comes(house, "ada", code)
         bob = await comes(house, "bob", code)

@@ -9,13 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from parola.domain import rooms as r
+from parola.domain.audit import GUARD
 from parola.domain.errors import Unavailable
 from parola.domain.moderation import Reason
 from parola.domain.rollout import Measured, Stage
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import GUEST
 from parola.services.tallies import TAKEN_OVER_AFTER_S
-from parola.services.trials import GUARD, GUARDS_EVERY_S
+from parola.services.trials import GUARDS_EVERY_S
 from parola.store import StoreUnavailable
 from tests.services.house import MEDIA, refusal_of
 from tests.services.trial import Trial, opened

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from parola.domain.errors import Invalid
+from parola.services import letters as writing
 from parola.services.actor import AT_THE_MACHINE
-from parola.services.waiting import WaitingList, parse_founders
+from parola.services.waiting import parse_founders
+from parola.store import Letter
 from tests.services.house import House, opened, refusal_of
 
 
@@ -57,6 +59,34 @@ async def test_approval_by_place_by_number_and_by_age(house: House) -> None:
     assert [entry.deed.reason.partition(" ")[0] for entry in entries] == ["places", "the", "before"]
     for rules in ((None, None, None), ([1], 2, None), ([], None, None), (None, 0, None), (None, 1001, None)):
         assert await refusal_of(waitlist.approve(AT_THE_MACHINE, *rules)) == "invalid"
+
+
+async def test_turns_come_by_rule_so_many_a_day_and_once(house: House) -> None:
+    waitlist = house.services.waitlist
+    await join(house, "ada", "ada", "bob", "carla", "dora", "eva")
+    assert await waitlist.by_rule() == 0, "without a rule nobody's turn comes by itself"
+    await house.services.inviting.change(AT_THE_MACHINE, 0, {"waitlist_a_day": 2}, "slowly")
+    assert await waitlist.approve(AT_THE_MACHINE, [6], None, None) == 1, "eva's, by hand, counts"
+    assert sorted(await asyncio.gather(waitlist.by_rule(), waitlist.by_rule())) == [0, 1]
+    assert await letters(house) == ["ada", "eva"]
+    later(house, timedelta(hours=25))
+    assert await waitlist.by_rule() == 2
+    deed = (await house.store.audit.before(None, 1))[0].deed
+    assert (deed.actor, deed.action, deed.reason) == ("rule", "approve", "2 a day")
+
+
+async def test_turns_come_by_rule_to_those_who_have_waited(house: House) -> None:
+    await join(house, "ada", "bob")
+    await house.services.inviting.change(AT_THE_MACHINE, 0, {"waitlist_days": 2}, "nobody waits for ever")
+    later(house, timedelta(days=1, hours=23))
+    await join(house, "carla")
+    assert await house.services.waitlist.by_rule() == 0
+    later(house, timedelta(days=2, hours=1))
+    assert await house.services.waitlist.by_rule() == 2
+
+
+def later(house: House, by: timedelta) -> None:
+    house.services.waitlist._now = lambda: datetime.now(UTC) + by
 
 
 async def test_two_who_approve_at_once_invite_each_person_once(house: House) -> None:
@@ -135,20 +165,18 @@ async def test_a_line_that_cannot_be_used_is_named_and_nobody_is_invited(
     assert await letters(house) == []
 
 
-async def test_a_failure_in_the_middle_leaves_nothing(house: House) -> None:
+async def test_a_failure_in_the_middle_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     waitlist = house.services.waitlist
     made = iter(range(10))
-    whole = WaitingList._invite
 
-    def breaks(self: WaitingList, email: str, language: str):  # type: ignore[no-untyped-def]
+    def breaks(*given: object) -> Letter:
         if next(made) == 1:
             raise RuntimeError("the third thing that may happen")
-        return whole(self, email, language)
+        return letters_of(*given)  # type: ignore[arg-type]
 
-    broken = type("Broken", (WaitingList,), {"_invite": breaks})(
-        house.store, waitlist._now, "http://localhost:8080", "invite"
-    )
+    letters_of = writing.invitation
+    monkeypatch.setattr(writing, "invitation", breaks)
     with pytest.raises(RuntimeError):
-        await broken.invite_founders(AT_THE_MACHINE, "email\na@b.example\nc@d.example\n")
+        await waitlist.invite_founders(AT_THE_MACHINE, "email\na@b.example\nc@d.example\n")
     assert await letters(house) == []
     assert await house.store.audit.after(0, 10) == []

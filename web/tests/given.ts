@@ -32,6 +32,7 @@ export function aRoom(me: string | null = null, given: Partial<Room> = {}): Room
     cohosts: [],
     successor: null,
     acting_host: null,
+    visitors: [],
     audience: { count: 0 },
     evidence: { minutes: 5 },
     starts_at: null,

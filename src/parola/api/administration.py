@@ -14,12 +14,17 @@ from parola.api import health
 from parola.api.accounts import Body, PersonView
 from parola.api.caller import address, caller, services
 from parola.api.permissions import ADMINISTRATOR, WITH_LINK, may
-from parola.domain.audit import COMMAND_LINE
+from parola.domain.audit import COMMAND_LINE, GUARD, RULE
 from parola.domain.errors import Forbidden, NotFound, NotSignedIn
 from parola.services.actor import Actor
 from parola.services.views import instant
 from parola.store import Account
 
+_NOBODY: dict[str, Literal["command_line", "guard", "rule"]] = {
+    COMMAND_LINE: "command_line",
+    GUARD: "guard",
+    RULE: "rule",
+}
 _SAFE = frozenset({"GET", "HEAD"})
 
 
@@ -112,6 +117,7 @@ class EntryView(BaseModel):
     seq: int
     at: str
     actor: str | None
+    by: Literal["person", "command_line", "guard", "rule"]
     action: str
     kind: str
     object: str
@@ -121,6 +127,15 @@ class EntryView(BaseModel):
 class AuditView(BaseModel):
     entries: list[EntryView]
     next: int | None
+
+
+class VerifiedView(BaseModel):
+    """`broken_at` is the number of the first entry that does not follow from those before it, null where all do."""
+
+    count: int
+    broken_at: int | None
+    seal: str
+    holds_seal: bool
 
 
 class ProcessView(BaseModel):
@@ -210,6 +225,19 @@ async def end_room(request: Request, who: Admin, room_id: str, body: Reason) -> 
     return EndedView()
 
 
+@router.put("/rooms/{room_id}/visit", status_code=204)
+@may(ADMINISTRATOR)
+async def visit(request: Request, who: Admin, room_id: str, body: Reason) -> None:
+    """The caller may listen, and everybody in the room sees it."""
+    await services(request).administering.visit(who, room_id, None, body.reason)
+
+
+@router.delete("/rooms/{room_id}/visit", status_code=204)
+@may(ADMINISTRATOR)
+async def end_visit(request: Request, who: Admin, room_id: str) -> None:
+    await services(request).administering.end_visit(who, room_id)
+
+
 @router.get("/audit")
 @may(ADMINISTRATOR)
 async def audit(
@@ -218,18 +246,18 @@ async def audit(
     cursor: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
     limit: Limit = 50,
 ) -> AuditView:
-    """The newest first. `actor` is a handle, null for the command line and for what ends by itself; an `object` that is
-    an account is a handle, too."""
+    """The newest first. `actor` is a handle, null where `by` is no person; so is an `object` that is an account."""
     here = services(request)
     entries = await here.administering.audit(who, cursor, limit)
     ids = {entry.deed.actor for entry in entries}
     ids |= {entry.deed.object for entry in entries if entry.deed.kind == "account"}
-    named = await here.administering.names(ids - {COMMAND_LINE})
+    named = await here.administering.names(ids - _NOBODY.keys())
     views = [
         EntryView(
             seq=entry.seq,
             at=entry.at,
-            actor=None if entry.deed.actor in (COMMAND_LINE, "") else _handle(named, entry.deed.actor),
+            actor=None if entry.deed.actor in _NOBODY else _handle(named, entry.deed.actor),
+            by=_NOBODY.get(entry.deed.actor, "person"),
             action=entry.deed.action,
             kind=entry.deed.kind,
             object=_handle(named, entry.deed.object) if entry.deed.kind == "account" else entry.deed.object,
@@ -239,6 +267,18 @@ async def audit(
     ]
     more = len(entries) == limit and entries[-1].seq > 1
     return AuditView(entries=views, next=entries[-1].seq if more else None)
+
+
+@router.get("/audit/verify")
+@may(ADMINISTRATOR)
+async def verify(
+    request: Request, who: Admin, seal: Annotated[str | None, Query(max_length=64)] = None
+) -> VerifiedView:
+    """`seal`: one that was kept elsewhere; `holds_seal`, whether its entry is still there."""
+    found = await services(request).administering.verify(who, seal)
+    return VerifiedView(
+        count=found.count, broken_at=found.broken_at, seal=found.seal, holds_seal=found.holds_seal
+    )
 
 
 @router.get("/health")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -14,6 +14,7 @@ from parola.api.caller import services
 from parola.api.permissions import ADMINISTRATOR, may
 from parola.api.rooms import parse_instant
 from parola.services.views import instant
+from parola.store import KeptPolicy
 
 router = APIRouter(prefix="/api/admin", tags=["administration"], route_class=Gated)
 
@@ -51,6 +52,34 @@ class ApprovedView(BaseModel):
     invited: int
 
 
+class Founders(Body):
+    table: str
+
+
+class PolicyChange(Body):
+    """`expected` is the version that one has seen, 0 where there was none yet; what is not named stays as it is."""
+
+    expected: Annotated[int, Field(ge=0, le=1 << 30)]
+    policy: dict[str, Any]
+    reason: str
+
+
+class InvitingView(BaseModel):
+    each: int
+    more: int
+    days: int
+    more_at_most: int
+    life_days: int
+    waitlist_a_day: int
+    waitlist_days: int
+
+
+class PolicyView(BaseModel):
+    registration: Literal["open", "invite", "closed"]
+    version: int
+    policy: InvitingView
+
+
 @router.get("/invitations")
 @may(ADMINISTRATOR)
 async def tree(
@@ -61,6 +90,19 @@ async def tree(
     return TreeView(
         people=[NodeView(**administered(one.account).model_dump(), invited=one.invited) for one in nodes]
     )
+
+
+@router.get("/invitations/policy")
+@may(ADMINISTRATOR)
+async def policy(request: Request, who: Admin) -> PolicyView:
+    return _policy(request, await services(request).inviting.kept(who))
+
+
+@router.put("/invitations/policy")
+@may(ADMINISTRATOR)
+async def set_policy(request: Request, who: Admin, body: PolicyChange) -> PolicyView:
+    inviting = services(request).inviting
+    return _policy(request, await inviting.change(who, body.expected, body.policy, body.reason))
 
 
 @router.get("/waitlist")
@@ -91,3 +133,19 @@ async def approve(request: Request, who: Admin, body: Approval) -> ApprovedView:
     before = parse_instant("before", body.before)
     invited = await services(request).waitlist.approve(who, body.places, body.first, before)
     return ApprovedView(invited=invited)
+
+
+@router.post("/waitlist/founders")
+@may(ADMINISTRATOR)
+async def founders(request: Request, who: Admin, body: Founders) -> ApprovedView:
+    """A CSV file with the columns email and, where one likes, language: everybody in it is invited by mail, and nobody
+    where one line cannot be used."""
+    return ApprovedView(invited=await services(request).waitlist.invite_founders(who, body.table))
+
+
+def _policy(request: Request, kept: KeptPolicy) -> PolicyView:
+    return PolicyView(
+        registration=services(request).invitations.registration,
+        version=kept.version,
+        policy=InvitingView(**kept.policy.to_json()),
+    )

@@ -54,6 +54,7 @@ from parola.services.evidence import Evidence
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
+from parola.services.inviting import Inviting
 from parola.services.keeping_out import KeepingOut
 from parola.services.keyring import Keyring
 from parola.services.mail import Mailer
@@ -123,6 +124,7 @@ class Services:
     words: Words
     keeping_out: KeepingOut
     claims: Claims
+    inviting: Inviting
     invitations: Invitations
     waitlist: WaitingList
     days: Days

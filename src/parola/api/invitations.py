@@ -32,10 +32,18 @@ class InvitationView(BaseModel):
     used_by: PersonView | None
 
 
+class EarningView(BaseModel):
+    """`more` for each who comes by one of them and is heard or listens on `days` days."""
+
+    more: int
+    days: int
+
+
 class InvitationsView(BaseModel):
     registration: Literal["open", "invite", "closed"]
     left: int
     earned: int
+    earns: EarningView
     invitations: list[InvitationView]
 
 
@@ -52,6 +60,7 @@ async def mine(request: Request, who: Who) -> InvitationsView:
         registration=here.invitations.registration,
         left=found.left,
         earned=found.earned,
+        earns=EarningView(more=found.policy.more, days=found.policy.days),
         invitations=[_view(one, here.public_url) for one in found.invitations],
     )
 

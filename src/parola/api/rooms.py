@@ -110,6 +110,7 @@ class RoomView(BaseModel):
     cohosts: list[str]
     successor: str | None
     acting_host: str | None
+    visitors: list[PersonView]
     audience: AudienceView
     evidence: EvidenceKeptView | None
     starts_at: str | None

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 
 COMMAND_LINE = "-"
 """Who acts where nobody is signed in: whoever has the server itself."""
+GUARD = "guard"
+"""Who changes a plan where no person does: a figure was beyond its bound."""
+RULE = "rule"
+"""Who lets people in where their turn comes by itself."""
 FIRST = ""
 """The seal before the first entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """`actor` is an account's id or COMMAND_LINE; `object` is the id of a thing of that `kind`: an account, a room, an
-    invitation, the waitlist."""
+    """`actor` is an account's id, COMMAND_LINE, GUARD or RULE; `object` is the id of a thing of that `kind`: an
+    account, a room, an invitation, the waitlist, a feature, a policy."""
 
     actor: str
     action: str

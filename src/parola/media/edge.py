@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from parola.bus.frame import Frame
-from parola.domain.rooms import Event, Lifecycle, PersonUninvited, Room
+from parola.domain.rooms import Event, Lifecycle, PersonUninvited, Room, VisitEnded
 from parola.media.fanout import Sender, SenderFull
 from parola.media.listener import Listener
 from parola.media.outputs import MAIN, mix_minus
@@ -223,7 +223,8 @@ class EdgeRoom:
                 listener.close("room_ended")
             return
         uninvited = {e.account for e in events if isinstance(e, PersonUninvited)}
-        put_out = after.removed | after.shut_out | (set() if after.access.asks_nobody else uninvited)
+        visited = {e.account for e in events if isinstance(e, VisitEnded)}
+        put_out = after.barred | visited | (set() if after.access.asks_nobody else uninvited)
         for account_id in put_out:
             for listener in self._theirs(account_id):
                 listener.close("removed")

@@ -247,9 +247,9 @@ class OrderDesk:
 def _check_may_hear(edge: EdgeRoom, account_id: str | None) -> None:
     """The web process's word on places may be some moments old; here nobody comes in between."""
     room = edge.room
-    if account_id is not None and account_id in room.shut_out:
-        raise NotFound()
-    if account_id is not None and account_id in room.removed:
+    if account_id is not None and account_id in room.barred:
+        if account_id in room.shut_out:
+            raise NotFound()
         raise Forbidden("removed", "You were removed from this room.")
     if room.listeners_at_most is not None and not edge.has_place_for(account_id):
         raise Conflict("room_full", "This room takes no more listeners.")

@@ -113,8 +113,9 @@ class Administering:
                 raise Conflict("last_administrator", "Nobody would be left to administer.") from error
         await self._sessions.tell_ended(session for sessions in ended.values() for session in sessions)
         # Also those who were suspended before: that they are silent was perhaps never confirmed.
+        ids = [account.id for account in met]
         try:
-            await self._silence([account.id for account in met])
+            await self._in_each_room(ids, rooms.Silence, rooms.EndVisit)
         finally:
             await self._notifying.measure(ended, kind, reason, until)
         return len(ended)
@@ -138,6 +139,8 @@ class Administering:
             await self._store.administration.set_role(role, deed, self._now())
         except LastAdministrator as error:
             raise Conflict("last_administrator", "Nobody would be left to administer.") from error
+        if role == MEMBER:
+            await self._in_each_room([account.id], rooms.EndVisit)
 
     async def live_rooms(self, _: Actor, cursor: str | None, limit: int) -> Page:
         """All of them, whoever may enter; the newest first."""
@@ -155,6 +158,26 @@ class Administering:
         if room.state is Lifecycle.LIVE:
             await self._store.audit.add(Deed(actor.id, "end", "room", room.id, reason), self._now())
         await self._rooms.administer(room.id, rooms.Close(ADMINISTRATION))
+
+    async def visit(self, actor: Actor, room_id: str, handle: str | None, reason: str) -> None:
+        """Lets an administrator listen to a live room, whoever may enter it, and everybody there sees that they may;
+        until the visit is ended, they are removed, or the room is over. `handle` is whom, None for the actor.
+        Raises NotFound, Conflict("not_live"), Invalid."""
+        deed = Deed(actor.id, "visit", "room", room_id, people.parse_reason(reason))
+        who = actor.id if handle is None else (await self.find(handle)).id
+        found = (await self._store.accounts.by_ids([who])).get(who)
+        if found is None or found.role != ADMINISTRATOR:
+            raise Invalid.field("handle", "Name an administrator.")
+        room = await self._store.rooms.load(room_id[:_MOST_HANDLE])
+        if room is None:
+            raise NotFound()
+        if room.state is Lifecycle.LIVE and who != room.host and who not in room.visitors:
+            await self._store.audit.add(deed, self._now())
+        await self._rooms.administer(room.id, rooms.Visit(ADMINISTRATION, who))
+
+    async def end_visit(self, actor: Actor, room_id: str) -> None:
+        """One's own; answered when one hears nothing more. Raises NotFound, Unavailable("not_confirmed")."""
+        await self._rooms.administer(room_id[:_MOST_HANDLE], rooms.EndVisit(ADMINISTRATION, actor.id))
 
     async def audit(self, _: Actor, before: int | None, limit: int) -> list[Entry]:
         """The newest first."""
@@ -188,14 +211,18 @@ class Administering:
             raise NotFound()
         return account
 
-    async def _silence(self, ids: Sequence[str]) -> None:
-        """In every room first, and only then complaining of one that did not confirm."""
+    async def _in_each_room(
+        self, ids: Sequence[str], *commands: type[rooms.Silence] | type[rooms.EndVisit]
+    ) -> None:
+        """Of those live in which they are; in every room first, and only then complaining of one that did not
+        confirm."""
         unconfirmed: Unavailable | None = None
         for account_id in ids:
             for room_id in await self._store.rooms.live_around(account_id):
-                try:
-                    await self._rooms.administer(room_id, rooms.Silence(ADMINISTRATION, account_id))
-                except Unavailable as error:
-                    unconfirmed = error
+                for command in commands:
+                    try:
+                        await self._rooms.administer(room_id, command(ADMINISTRATION, account_id))
+                    except Unavailable as error:
+                        unconfirmed = error
         if unconfirmed is not None:
             raise unconfirmed

@@ -7,9 +7,9 @@ import asyncio
 
 import structlog
 
+from parola.domain.inviting import MOST_DAYS
 from parola.services.caller import Caller
 from parola.services.clock import Clock
-from parola.services.invitations import DAYS_TO_EARN
 from parola.store import Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class Days:
         if self._fresh:
             entries, self._fresh = self._fresh, set()
             try:
-                await self._store.invites.note_days(entries, DAYS_TO_EARN)
+                await self._store.invites.note_days(entries, MOST_DAYS)
             except StoreUnavailable:
                 self._fresh |= entries
                 raise

@@ -25,6 +25,7 @@ from parola.domain.rooms import (
     Room,
     RoomEnded,
     Speaker,
+    VisitEnded,
     type_name,
 )
 from parola.domain.rooms.events import PersonEvent
@@ -290,7 +291,7 @@ class Feed:
 def _ends(room: Room, event: Event) -> frozenset[str] | None:
     if isinstance(event, RoomEnded):
         return frozenset()
-    if isinstance(event, PersonRemoved | PersonShutOut):
+    if isinstance(event, PersonRemoved | PersonShutOut | VisitEnded):
         return frozenset({event.account})
     if isinstance(event, PersonUninvited) and not room.access.asks_nobody:
         return frozenset({event.account})

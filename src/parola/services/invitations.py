@@ -1,7 +1,7 @@
 """Invitations that members give: how many, to whom, and what they earn by good ones.
 
-Everybody has so many as the operator allows, and one more for each person who came by one of theirs and was heard or
-listened on three days. What is revoked, or runs out unused, can be given again.
+How many everybody has, and what earns them more, is the operator's policy (`domain/inviting.py`). What is revoked, or
+runs out unused, can be given again.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from parola.domain.errors import Conflict, NotFound
+from parola.domain.inviting import InvitingPolicy
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.inviting import Inviting
 from parola.store import Account, Invitation, Store
 
-LIFE = timedelta(days=14)
-DAYS_TO_EARN = 3
 _MOST_SHOWN = 500
 _LONGEST_CODE = 64
 
 
-def new_invitation(made_by: str | None, clock: Clock) -> Invitation:
+def new_invitation(made_by: str | None, clock: Clock, policy: InvitingPolicy) -> Invitation:
     """Its code has 128 random bits."""
     now = clock()
-    expires_at = int((now + LIFE).timestamp() * 1000)
+    expires_at = int((now + timedelta(days=policy.life_days)).timestamp() * 1000)
     return Invitation(
         secrets.token_urlsafe(12), secrets.token_urlsafe(16), made_by, now.isoformat(), expires_at
     )
@@ -37,38 +37,42 @@ class Mine:
     left: int
     earned: int
     invitations: list[Invitation]
+    policy: InvitingPolicy
 
 
 class Invitations:
-    """`registration` is open, invite or closed; `allowance` what everybody has from the start."""
+    """`registration` is open, invite or closed."""
 
-    def __init__(self, store: Store, now: Clock, registration: str, allowance: int) -> None:
+    def __init__(self, store: Store, now: Clock, registration: str, inviting: Inviting) -> None:
         self._store = store
         self._now = now
-        self._allowance = allowance
+        self._inviting = inviting
         self.registration = registration
 
     async def mine(self, caller: Caller) -> Mine:
         maker = caller.signed_in().account.id
-        earned = await self._store.invites.earned(maker, DAYS_TO_EARN)
+        policy = await self._inviting.policy()
+        stayed = await self._store.invites.earned(maker, policy.days)
         given = await self._store.invites.given(maker, self._now())
         found = await self._store.invites.of(maker, _MOST_SHOWN)
-        return Mine(max(0, self._allowance + earned - given), earned, found)
+        most = policy.allows(stayed)
+        return Mine(max(0, most - given), most - policy.each, found, policy)
 
     async def make(self, caller: Caller) -> Invitation:
         """Raises Conflict("not_needed") where one signs up without, Conflict("none_left")."""
         maker = caller.signed_in().account.id
         if self.registration != "invite":
             raise Conflict("not_needed", "This server takes no invitations.")
-        most = self._allowance + await self._store.invites.earned(maker, DAYS_TO_EARN)
-        invitation = new_invitation(maker, self._now)
+        policy = await self._inviting.policy()
+        most = policy.allows(await self._store.invites.earned(maker, policy.days))
+        invitation = new_invitation(maker, self._now, policy)
         if not await self._store.invites.add_within(invitation, most, self._now()):
             raise Conflict("none_left", "You have given all your invitations away.")
         return invitation
 
     async def of_the_server(self) -> str:
         """A code that nobody in particular invites with."""
-        invitation = new_invitation(None, self._now)
+        invitation = new_invitation(None, self._now, await self._inviting.policy())
         await self._store.invites.add(invitation)
         return str(invitation.code)
 

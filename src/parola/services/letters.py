@@ -14,14 +14,14 @@ _INVITATION = {
         "Hello,\n\n"
         "it is your turn: with this link you can make an account at {host}, open live rooms and speak in them.\n\n"
         "    {link}\n\n"
-        "It is for one account, and holds for 14 days. If you did not ask for it, there is nothing to do.\n",
+        "It is for one account, and holds for {days}. If you did not ask for it, there is nothing to do.\n",
     ),
     "it": (
         "Il tuo invito a {host}",
         "Ciao,\n\n"
         "è il tuo turno: con questo link puoi creare un account su {host}, aprire stanze dal vivo e parlarci.\n\n"
         "    {link}\n\n"
-        "Vale per un solo account e per 14 giorni. Se non l’hai chiesto, non devi fare nulla.\n",
+        "Vale per un solo account e per {days}. Se non l’hai chiesto, non devi fare nulla.\n",
     ),
 }
 _SIGN_IN = {
@@ -106,11 +106,15 @@ _STARTED = {
         "Segui questa persona e hai chiesto di saperlo per posta. Per non riceverne più: {unsubscribe}\n",
     ),
 }
+_DAYS = {"en": ("one day", "{} days"), "it": ("un giorno", "{} giorni")}
 LANGUAGES = tuple(_INVITATION)
 
 
-def invitation(recipient: str, language: str, public_url: str, code: str) -> Letter:
-    return _letter(_INVITATION, language, recipient, public_url, link=f"{public_url}/i/{code}")
+def invitation(recipient: str, language: str, public_url: str, code: str, days: int) -> Letter:
+    """`days`: for how long it holds."""
+    one, many = _DAYS.get(language, _DAYS["en"])
+    said = one if days == 1 else many.format(days)
+    return _letter(_INVITATION, language, recipient, public_url, link=f"{public_url}/i/{code}", days=said)
 
 
 def sign_in(recipient: str, language: str, public_url: str, handle: str, token: str) -> Letter:

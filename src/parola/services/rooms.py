@@ -37,6 +37,7 @@ _SILENCING = (
     rooms.PersonRemoved,
     rooms.PersonUninvited,
     rooms.PersonShutOut,
+    rooms.VisitEnded,
     rooms.RoomEnded,
 )
 """After these somebody must not be heard, or must not hear, any more."""
@@ -52,6 +53,7 @@ _SILENCING_COMMANDS = (
     rooms.PutOut,
     rooms.Next,
     rooms.ShutOut,
+    rooms.EndVisit,
 )
 
 
@@ -167,7 +169,11 @@ class Rooms:
         by = caller.signed_in().account.id
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
 
-    async def administer(self, room_id: str, command: rooms.Close | rooms.Silence | rooms.PutOut) -> Carried:
+    async def administer(
+        self,
+        room_id: str,
+        command: rooms.Close | rooms.Silence | rooms.PutOut | rooms.Visit | rooms.EndVisit,
+    ) -> Carried:
         """Carries out a command of the server's administration, for which all rooms exist; `services.administering`
         has let it in. Raises as `command` does."""
         return await self._carry_out(command, self._now, lambda: self._load(room_id))

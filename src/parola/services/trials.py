@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from parola.domain import people
-from parola.domain.audit import Deed
+from parola.domain.audit import GUARD, Deed
 from parola.domain.errors import Conflict, Invalid, NotFound
 from parola.domain.rollout import (
     FEATURES,
@@ -36,8 +36,6 @@ from parola.store import Counted, Kept, Store, VersionTaken
 
 _log = structlog.get_logger(__name__)
 
-GUARD = "guard"
-"""The author where no person has changed a plan."""
 GUARDS_EVERY_S = 60.0
 _LOOKED_BACK = 100
 

@@ -95,7 +95,11 @@ class Views:
         if caller.account_id is not None:
             unseen = await self._store.relations.unseen_by(caller.account_id, ids)
             ids = [id for id in ids if id not in unseen]
-        seen = [_person(accounts, id) for id in ids if id in accounts and not accounts[id].listen_unseen]
+        seen = [
+            _person(accounts, id)
+            for id in ids
+            if id in accounts and (id in room.visitors or not accounts[id].listen_unseen)
+        ]
         return {"count": self._audience.count(room), "people": seen[:most]}
 
     async def events(self, events: Iterable[Event]) -> list[dict[str, Any]]:
@@ -123,6 +127,7 @@ class Views:
             ids.update(h.account for h in room.hands)
             ids.update(o.account for o in room.offers)
             ids.update(room.cohosts)
+            ids.update(room.visitors)
         return await self._store.accounts.by_ids(ids)
 
     def _room(self, room: Room, people: Mapping[str, Account]) -> dict[str, Any]:
@@ -164,6 +169,9 @@ class Views:
             "cohosts": [_person(people, account)["handle"] for account in room.cohosts],
             "successor": _handle(people, room.successor),
             "acting_host": _handle(people, room.acting),
+            "visitors": [
+                _person(people, account) for account in sorted(room.visitors) if room.is_visited_by(account)
+            ],
             "audience": {"count": self._audience.count(room)},
             "evidence": self._evidence,
             "starts_at": instant(room.starts_at),

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from parola.domain import people
-from parola.domain.audit import Deed
+from parola.domain.audit import RULE, Deed
 from parola.domain.errors import Conflict, FieldError, Invalid, NotFound
+from parola.domain.inviting import InvitingPolicy
 from parola.services import letters
 from parola.services.actor import Actor
 from parola.services.clock import Clock
 from parola.services.invitations import new_invitation
-from parola.store import Chosen, Invitation, Letter, Store, Waiting
+from parola.services.inviting import Inviting
+from parola.store import Chosen, Invitation, Letter, Store, StoreUnavailable, Waiting
+
+_log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 1000
+_LOOK_EVERY_S = 60.0
 _COLUMNS = frozenset({"email", "language"})
 
 
@@ -40,13 +49,42 @@ class Line:
 
 
 class WaitingList:
-    """`registration` is open, invite or closed: only where it is by invitation people wait for one."""
+    """`registration` is open, invite or closed: only where it is by invitation people wait for one. `run` gives those
+    their turn whose turn comes by itself, until it is cancelled."""
 
-    def __init__(self, store: Store, now: Clock, public_url: str, registration: str) -> None:
+    def __init__(
+        self, store: Store, now: Clock, public_url: str, registration: str, inviting: Inviting
+    ) -> None:
         self._store = store
         self._now = now
         self._public_url = public_url
         self._registration = registration
+        self._inviting = inviting
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.by_rule()
+            except StoreUnavailable:
+                _log.warning("waitlist.store_away")
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def by_rule(self) -> int:
+        """Whose turn it is by the policy: of two processes that look at once one finds nobody left. How many."""
+        policy = await self._inviting.policy()
+        is_wanted = policy.waitlist_a_day or policy.waitlist_days
+        if self._registration != "invite" or not is_wanted or not await self._store.waitlist.count():
+            return 0
+        now, invited = self._now(), 0
+        if policy.waitlist_days:
+            since = now - timedelta(days=policy.waitlist_days)
+            chosen = Chosen(before=int(since.timestamp() * 1000))
+            invited += await self._approve(RULE, chosen, f"waited for {policy.waitlist_days} days", policy)
+        if policy.waitlist_a_day:
+            since = now - timedelta(days=1)
+            chosen = Chosen(a_day=policy.waitlist_a_day, day_began=int(since.timestamp() * 1000))
+            invited += await self._approve(RULE, chosen, f"{policy.waitlist_a_day} a day", policy)
+        return invited
 
     async def join(self, email: str, handle: str | None, language: str) -> Place:
         """The answer is the same whether the address waits already or not. Raises Invalid, Conflict("no_waitlist")."""
@@ -90,21 +128,30 @@ class WaitingList:
             else f"before {before.isoformat() if before else ''}"
         )
         chosen = Chosen(tuple(places or ()), first, int(before.timestamp() * 1000) if before else None)
-        deed = Deed(actor.id, "approve", "waitlist", "", what[: people.REASON_LENGTH])
-        return await self._store.waitlist.approve(chosen, MOST_AT_ONCE, self._invite, deed, self._now())
+        return await self._approve(actor.id, chosen, what, await self._inviting.policy())
 
     async def invite_founders(self, actor: Actor, text: str) -> int:
         """Mails an invitation to everybody in a CSV file. Raises Invalid, which names each line that cannot be used;
         nobody is invited then."""
         founders = parse_founders(text)
         deed = Deed(actor.id, "invite", "waitlist", "", f"{len(founders)} by file")
-        await self._store.waitlist.invite_all(founders, self._invite, deed, self._now())
+        invite = self._inviter(await self._inviting.policy())
+        await self._store.waitlist.invite_all(founders, invite, deed, self._now())
         return len(founders)
 
-    def _invite(self, email: str, language: str) -> tuple[Invitation, Letter]:
-        invitation = new_invitation(None, self._now)
-        assert invitation.code is not None
-        return invitation, letters.invitation(email, language, self._public_url, invitation.code)
+    async def _approve(self, by: str, chosen: Chosen, what: str, policy: InvitingPolicy) -> int:
+        deed = Deed(by, "approve", "waitlist", "", what[: people.REASON_LENGTH])
+        invite = self._inviter(policy)
+        return await self._store.waitlist.approve(chosen, MOST_AT_ONCE, invite, deed, self._now())
+
+    def _inviter(self, policy: InvitingPolicy) -> Callable[[str, str], tuple[Invitation, Letter]]:
+        def invite(email: str, language: str) -> tuple[Invitation, Letter]:
+            invitation = new_invitation(None, self._now, policy)
+            assert invitation.code is not None
+            days = policy.life_days
+            return invitation, letters.invitation(email, language, self._public_url, invitation.code, days)
+
+        return invite
 
     def _ms(self) -> int:
         return int(self._now().timestamp() * 1000)

@@ -25,6 +25,7 @@ from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.evidence import EvidenceRows, SealedEvidence
 from parola.store.invites import Invitation, Invites
+from parola.store.inviting import Inviting, KeptPolicy
 from parola.store.kept_out import KeptOut
 from parola.store.leases import Lease, Leases
 from parola.store.mail_links import MailLink, MailLinks
@@ -58,6 +59,7 @@ class Store:
         self.ceremonies = Ceremonies(database)
         self.mail_links = MailLinks(database)
         self.invites = Invites(database)
+        self.inviting = Inviting(database)
         self.rooms = Rooms(database)
         self.leases = Leases(database)
         self.rollouts = Rollouts(database)
@@ -124,8 +126,10 @@ __all__ = [
     "Invitation",
     "InviteSpent",
     "Invites",
+    "Inviting",
     "Kept",
     "KeptOut",
+    "KeptPolicy",
     "LastAdministrator",
     "LastWay",
     "Lease",

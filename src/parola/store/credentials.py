@@ -19,7 +19,6 @@ from parola.store.accounts import Account, Also, account_of
 from parola.store.database import Database
 from parola.store.tables import accounts, addresses, passkeys, recovery_codes
 
-
 _AT_ONCE = 500
 
 

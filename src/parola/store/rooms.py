@@ -367,6 +367,7 @@ def _may_know(viewer: str | None) -> ColumnElement[bool]:
     )
     return or_(
         rooms.c.host == viewer,
+        and_(rooms.c.state == Lifecycle.LIVE.value, _is(viewer, "visitor")),
         and_(by_access, or_(~is_over, follows), ~blocked_between(viewer, rooms.c.host)),
     )
 

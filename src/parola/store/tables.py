@@ -145,6 +145,17 @@ invites = Table(
 """`code` is kept so that its maker can be shown the link again, and no longer than it opens something: one sign-up.
 `made_by` is null where the server itself invites, `expires_at` for codes of a time when they did not expire."""
 
+inviting_versions = Table(
+    "inviting_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("policy", Text, nullable=False),
+    Column("author", _ID, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+)
+"""The policy of invitations. Rows are only ever added."""
+
 active_days = Table(
     "active_days",
     metadata,
@@ -342,8 +353,8 @@ room_people = Table(
     Column("since", BigInteger, nullable=True),
     Index("ix_room_people_account", "account_id", "relation"),
 )
-"""Who is invited, removed, shut out, co-host, or in the host's place now or when the host has gone, for queries over
-many rooms; the snapshot says the same of one."""
+"""Who is invited, removed, shut out, visiting, co-host, or in the host's place now or when the host has gone, for
+queries over many rooms; the snapshot says the same of one."""
 
 leases = Table(
     "leases",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
 from parola.store.audit import alone, record
@@ -33,11 +34,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Whose turn it is: those at `places`, or the `first` so many, or all who came before `before` (milliseconds)."""
+    """Whose turn it is: those at `places`, or the `first` so many, or all who came before `before` (milliseconds), or
+    as many as are left of `a_day` of those who had their turn since `day_began`, by whomever."""
 
     places: tuple[int, ...] = ()
     first: int | None = None
     before: int | None = None
+    a_day: int | None = None
+    day_began: int = 0
 
 
 class Waitlist:
@@ -96,6 +100,8 @@ class Waitlist:
         )
         async with self._database.write() as connection:
             await alone(connection)
+            if chosen.a_day is not None:
+                most = min(most, max(0, chosen.a_day - await _since(connection, chosen.day_began)))
             rows = (await connection.execute(query.limit(min(most, chosen.first or most)))).all()
             by_email = {row.email: _waiting(row) for row in reversed(rows)}
             for email, one in by_email.items():
@@ -122,6 +128,12 @@ class Waitlist:
                 theirs = (waitlist.c.email == email) & waitlist.c.approved_at.is_(None)
                 await connection.execute(update(waitlist).where(theirs).values(approved_at=ms))
             await record(connection, deed, now)
+
+
+async def _since(connection: AsyncConnection, began: int) -> int:
+    """How many addresses have had their turn."""
+    query = select(func.count(waitlist.c.email.distinct())).where(waitlist.c.approved_at > began)
+    return int((await connection.execute(query)).scalar_one())
 
 
 def _are(chosen: Chosen) -> list[ColumnElement[bool]]:

@@ -179,13 +179,20 @@ it('tells who did what and why', async () => {
     seq: 2,
     at: AT,
     actor: null,
+    by: 'command_line',
     action: 'suspend',
     kind: 'account',
     object: 'bob',
     reason: 'shouts',
   };
-  serve({ 'GET /api/admin/audit': { entries: [entry], next: null } });
+  serve({
+    'GET /api/admin/audit': { entries: [entry], next: null },
+    'GET /api/admin/audit/verify': { count: 2, broken_at: null, seal: 'abc', holds_seal: false },
+  });
   await show('audit');
+  await fireEvent.click(screen.getByTestId('verify'));
+  await settled();
+  expect(screen.getByTestId('verified').textContent).toContain('2 entries, all in order.');
   expect(screen.getByText('command line')).toBeTruthy();
   expect(screen.getByText('suspend account @bob')).toBeTruthy();
   expect(screen.getByText('shouts')).toBeTruthy();

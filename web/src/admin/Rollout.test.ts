@@ -6,6 +6,7 @@ import { AT, settled } from '../../tests/given';
 import { api } from '../account.svelte';
 import { Problem } from '../protocol/problem';
 import Rollout from './Rollout.svelte';
+import { plain } from './trials';
 
 beforeEach(() => {
   HTMLDialogElement.prototype.showModal = vi.fn();
@@ -21,6 +22,7 @@ const plan = {
   denied: [],
   thresholds: { followers: 0, age_days: 0 },
   policies: { testers: { guests: false } },
+  guards: [],
 };
 const none = {
   rooms: 0,
@@ -60,7 +62,7 @@ function serve(given: object = {}, answers: Record<string, unknown> = {}): [stri
       ],
       next: null,
     },
-    [`POST ${at}/preview`]: { accounts: 40, now: 1, then: 3 },
+    [`POST ${at}/preview`]: { accounts: 40, now: 1, then: 3, gained: 2, lost: 0 },
     ...answers,
   };
   vi.spyOn(api, 'json').mockImplementation(async (method, path, body) => {
@@ -149,9 +151,35 @@ it('changes whom the plan names, and keeps the rest of it', async () => {
   const [, body] = asked.find(([name]) => name === `POST ${at}/change`) ?? [];
   expect(body).toEqual({
     expected: 2,
-    plan: { ...plan, testers: ['ada', 'bob'] },
+    plan: { ...plan, testers: ['ada', 'bob'], policies: { testers: { ...plain, guests: false } } },
     reason: 'one more',
     override: false,
+  });
+});
+
+it('changes how a stage is used, and what stops it', async () => {
+  const asked = serve({}, { [`POST ${at}/preview`]: { accounts: 40, now: 3, then: 2, gained: 0, lost: 1 } });
+  await show();
+  await fireEvent.input(screen.getByTestId('percent-minutes_at_most'), { target: { value: '45' } });
+  await fireEvent.click(screen.getByTestId('percent-link'));
+  await fireEvent.click(screen.getByTestId('percent-recording'));
+  await fireEvent.click(screen.getByTestId('add-guard'));
+  await fireEvent.input(screen.getByTestId('bound-0'), { target: { value: '0.1' } });
+  await fireEvent.submit(screen.getByTestId('save-plan').closest('form') as HTMLFormElement);
+  await settled();
+  expect(screen.getByText(/1 person who may now may not then/)).toBeTruthy();
+  await confirm('short rooms');
+  const [, body] = asked.find(([name]) => name === `POST ${at}/change`) ?? [];
+  expect((body as { plan: unknown }).plan).toMatchObject({
+    policies: {
+      testers: { guests: false, minutes_at_most: 0 },
+      percent: {
+        minutes_at_most: 45,
+        access: ['open', 'followers', 'mutuals', 'invited'],
+        recording: false,
+      },
+    },
+    guards: [{ figure: 'failed_join_part', bound: 0.1, side: 'most', action: 'stop', enough: 60 }],
   });
 });
 

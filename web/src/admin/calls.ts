@@ -29,11 +29,12 @@ export interface Waiting {
   since: string;
 }
 
-/** `actor` is null for the command line. */
+/** `actor` is null where nobody in particular did it. */
 export interface Entry {
   seq: number;
   at: string;
   actor: string | null;
+  by: 'person' | 'command_line' | 'guard' | 'rule';
   action: string;
   kind: string;
   object: string;
@@ -45,6 +46,23 @@ export interface Health {
   missing: string[];
   processes: { id: string; machine: string; alive: boolean; load: number }[];
   streams: number;
+}
+
+/** What members may give away, and whose turn comes by itself. */
+export interface Inviting {
+  each: number;
+  more: number;
+  days: number;
+  more_at_most: number;
+  life_days: number;
+  waitlist_a_day: number;
+  waitlist_days: number;
+}
+
+export interface Inviters {
+  registration: 'open' | 'invite' | 'closed';
+  version: number;
+  policy: Inviting;
 }
 
 export interface Page<T> {
@@ -76,6 +94,7 @@ export interface Sealed {
 
 const path = (...steps: string[]) => ['/api/admin', ...steps.map(encodeURIComponent)].join('/');
 const get = <T>(where: string) => api.json<T>('GET', where);
+const put = <T>(where: string, body: object) => api.json<T>('PUT', where, body);
 const post = <T>(where: string, body: object) => api.json<T>('POST', where, body);
 
 export const claim = (token: string) => post<undefined>(path('claim'), { token });
@@ -100,12 +119,21 @@ export async function rooms(cursor: string | null): Promise<Page<Live>> {
   return { rows: found.rooms, next: found.next };
 }
 
+export const visit = (id: string, reason: string) => put<unknown>(path('rooms', id, 'visit'), { reason });
 export const endRoom = (id: string, reason: string) => post<unknown>(path('rooms', id, 'end'), { reason });
 
 /** Whom `by` invited; the roots for null. */
 export async function invited(by: string | null): Promise<Node[]> {
   const query = new URLSearchParams(by ? { by } : {});
   return (await get<{ people: Node[] }>(`${path('invitations')}?${query}`)).people;
+}
+
+export const inviting = () => get<Inviters>(path('invitations', 'policy'));
+export const setInviting = (expected: number, policy: Inviting, reason: string) =>
+  put<Inviters>(path('invitations', 'policy'), { expected, policy, reason });
+
+export async function inviteFounders(table: string): Promise<number> {
+  return (await post<{ invited: number }>(path('waitlist', 'founders'), { table })).invited;
 }
 
 export async function waitlist(cursor: string | null): Promise<Page<Waiting> & { count: number }> {
@@ -133,5 +161,8 @@ export async function hearEvidence(report: string, reason: string): Promise<Blob
   const { url } = await post<{ url: string }>(path('evidence', report, 'listen'), { reason });
   return api.blob(url);
 }
+/** `broken_at`: the first entry that does not follow from those before it. */
+export const verifyAudit = () =>
+  get<{ count: number; broken_at: number | null; seal: string }>(path('audit', 'verify'));
 
 export const health = () => get<Health>(path('health'));

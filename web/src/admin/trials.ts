@@ -1,11 +1,35 @@
 /** Staged rollout: its calls, typed, and its figures in words. */
 import { api } from '../account.svelte';
 import { percent } from '../language/say.svelte';
+import type { Access } from '../protocol/types';
 import type { Page } from './calls';
 import type { Key } from './messages';
 import { tell } from './say';
 
 export type Stage = 'off' | 'testers' | 'percent' | 'everyone';
+
+/** How a feature is used in one stage. An empty `access` is any; 0 minutes are any number. */
+export interface Policies {
+  speakers_at_most: number;
+  minutes_at_most: number;
+  access: Access[];
+  guests: boolean;
+  recording: boolean;
+  hands: boolean;
+  cooling_off_minutes: number;
+}
+
+export const accesses: Access[] = ['open', 'link', 'followers', 'mutuals', 'invited'];
+/** What a stage has of which the plan says nothing. */
+export const plain: Policies = {
+  speakers_at_most: 500,
+  minutes_at_most: 0,
+  access: [],
+  guests: true,
+  recording: true,
+  hands: true,
+  cooling_off_minutes: 0,
+};
 
 /** People by their handles; what else there is comes back as it came. */
 export interface Plan {
@@ -14,6 +38,8 @@ export interface Plan {
   testers: string[];
   denied: string[];
   thresholds: { followers: number; age_days: number };
+  policies: Partial<Record<Stage, Partial<Policies>>>;
+  guards: GuardRule[];
 }
 
 export const figures = [
@@ -30,11 +56,19 @@ export const figures = [
 export type Figure = (typeof figures)[number];
 export type Figures = Record<Figure, number | null>;
 
-export interface Guard {
+/** What a guard may watch: rates, whatever the size of a stage. */
+export const watched = figures.slice(3);
+
+/** Trips beyond `bound`, and says nothing before `enough` minutes of listening. */
+export interface GuardRule {
   figure: Figure;
   bound: number;
   side: 'most' | 'least';
   action: 'warn' | 'stop';
+  enough: number;
+}
+
+export interface Guard extends GuardRule {
   measured: number | null;
   trips: boolean;
 }
@@ -61,11 +95,13 @@ export interface Shown extends Figures {
   stage: Stage;
 }
 
-/** How many of all accounts are let in. */
+/** How many of all accounts are let in; `lost` are those who are now, and would not be then. */
 export interface Change {
   accounts: number;
   now: number;
   then: number;
+  gained: number;
+  lost: number;
 }
 
 const at = '/api/admin/rollout/hosting';

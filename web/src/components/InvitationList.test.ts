@@ -26,7 +26,13 @@ const open: Invitation = {
 
 it('makes a link, takes it back, and says who came', async () => {
   const used: Invitation = { ...open, id: 'two', url: null, state: 'used', used_by: person('bob') };
-  let mine: Invitations = { registration: 'invite', left: 1, earned: 0, invitations: [used] };
+  let mine: Invitations = {
+    registration: 'invite',
+    left: 1,
+    earned: 0,
+    earns: { more: 1, days: 3 },
+    invitations: [used],
+  };
   vi.spyOn(api, 'invitations').mockImplementation(async () => mine);
   vi.spyOn(api, 'makeInvitation').mockImplementation(async () => {
     mine = { ...mine, left: 0, invitations: [open, used] };
@@ -53,6 +59,7 @@ it('is not there where nobody needs an invitation', async () => {
     registration: 'open',
     left: 5,
     earned: 0,
+    earns: { more: 1, days: 3 },
     invitations: [],
   });
   render(InvitationList);

@@ -94,6 +94,8 @@ export class Api {
   refuse = (handle: string) => this.call('DELETE', `/api/me/requests/${encodeURIComponent(handle)}`);
 
   block = (handle: string) => this.call('PUT', person(handle, 'block'));
+  /** One's own, as an administrator. */
+  endVisit = (id: string) => this.call('DELETE', `/api/admin/rooms/${encodeURIComponent(id)}/visit`);
   unblock = (handle: string) => this.call('DELETE', person(handle, 'block'));
   blocks = (cursor?: string | null) => this.people('/api/me/blocks', cursor);
   /** No notices of theirs, and no face; a room's sound is one, and their voice stays in it. */

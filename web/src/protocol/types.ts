@@ -34,6 +34,8 @@ export interface Invitations {
   registration: 'open' | 'invite' | 'closed';
   left: number;
   earned: number;
+  /** `more` for each who comes by one of them and is here on so many days. */
+  earns: { more: number; days: number };
   invitations: Invitation[];
 }
 
@@ -137,6 +139,8 @@ export interface Room {
   successor: string | null;
   /** Who is in the host's place now. */
   acting_host: string | null;
+  /** Administrators who may listen, whoever else may. */
+  visitors: Person[];
   audience: { count: number };
   /** So much of a live room is kept sealed, for reports; null: nothing is. */
   evidence: { minutes: number } | null;

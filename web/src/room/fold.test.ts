@@ -250,3 +250,12 @@ it('moves on where somebody was shut out whom nobody names', () => {
   const folded = fold(room, anEvent(3, 'person.shut_out', undefined, ''), 'eva');
   expect(folded).toEqual({ kind: 'folded', room: { ...room, seq: 3 } });
 });
+
+it('knows which administrators may listen, until their visit, the room or their part in it ends', () => {
+  const visited = fold(aRoom('eva'), anEvent(3, 'visit.began', 'root', ''), 'eva');
+  expect(visited).toMatchObject({ room: { visitors: [{ handle: 'root' }] } });
+  if (visited.kind !== 'folded') return;
+  for (const type of ['visit.ended', 'person.removed', 'room.ended']) {
+    expect(fold(visited.room, anEvent(4, type, 'root'), 'eva')).toMatchObject({ room: { visitors: [] } });
+  }
+});

@@ -34,7 +34,7 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'room.closing':
       return { ...room, ends_at: event.ends_at ?? null };
     case 'room.ended':
-      return { ...room, state: 'ended', ended_at: event.at, ends_at: null };
+      return { ...room, state: 'ended', ended_at: event.at, ends_at: null, visitors: [] };
     case 'hand.raised':
       return {
         ...withoutHand(room, handle),
@@ -77,7 +77,7 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'speaker.unmuted':
       return withMute(room, handle, false);
     case 'person.removed':
-      return withoutEverything(room, handle);
+      return withoutVisit(withoutEverything(room, handle), handle);
     // Taking back an invitation acts like a removal where an invitation is what one enters by.
     case 'person.uninvited':
       return asksNobody(room.access) ? room : withoutEverything(room, handle);
@@ -97,6 +97,10 @@ function evolve(room: Room, event: RoomEvent): Room {
       return { ...room, acting_host: handle };
     case 'host.returned':
       return { ...room, acting_host: null };
+    case 'visit.began':
+      return { ...room, visitors: [...withoutVisit(room, handle).visitors, { handle, name }] };
+    case 'visit.ended':
+      return withoutVisit(room, handle);
     case 'listeners.limited':
       return { ...room, listeners_at_most: event.listeners_at_most ?? null };
     // Whom a block keeps out is nobody else's business: what they held was taken by events before.
@@ -206,6 +210,10 @@ function withoutOffer(room: Room, handle: string): Room {
 
 function withoutFloor(room: Room, handle: string): Room {
   return { ...room, speakers: room.speakers.filter((one) => one.handle !== handle) };
+}
+
+function withoutVisit(room: Room, handle: string): Room {
+  return { ...room, visitors: room.visitors.filter((one) => one.handle !== handle) };
 }
 
 function withoutEverything(room: Room, handle: string): Room {

@@ -12,6 +12,7 @@ from parola.domain.rooms.commands import (
     DismissHand,
     DropSuccessor,
     End,
+    EndVisit,
     Grant,
     Invite,
     LeaveHost,
@@ -43,6 +44,7 @@ from parola.domain.rooms.commands import (
     UnlockHands,
     Unmute,
     UnslowHands,
+    Visit,
 )
 from parola.domain.rooms.decide import create, decide
 from parola.domain.rooms.events import (
@@ -81,6 +83,8 @@ from parola.domain.rooms.events import (
     SuccessorNamed,
     TurnsLifted,
     TurnsSet,
+    VisitBegan,
+    VisitEnded,
     decode_event,
     encode_event,
     type_name,
@@ -106,6 +110,7 @@ __all__ = [
     "DismissHand",
     "DropSuccessor",
     "End",
+    "EndVisit",
     "Event",
     "FloorDeclined",
     "FloorGranted",
@@ -180,6 +185,9 @@ __all__ = [
     "UnlockHands",
     "Unmute",
     "UnslowHands",
+    "Visit",
+    "VisitBegan",
+    "VisitEnded",
     "check_entry",
     "create",
     "decide",

@@ -23,7 +23,7 @@ NO_TIES = Ties()
 
 
 def may_know(room: Room, account: str | None, ties: Ties) -> bool:
-    if account is not None and account == room.host:
+    if account is not None and (account == room.host or room.is_visited_by(account)):
         return True
     if ties.blocked or account in room.shut_out:
         return False
@@ -42,5 +42,5 @@ def check_entry(room: Room, account: str | None, ties: Ties) -> None:
     """NotFound for whom the room does not exist, Forbidden("removed") for whom it no longer does."""
     if not may_know(room, account, ties):
         raise NotFound()
-    if account is not None and account in room.removed:
+    if account is not None and account in room.removed and not room.is_visited_by(account):
         raise Forbidden("removed", "You were removed from this room.")

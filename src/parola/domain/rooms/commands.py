@@ -55,6 +55,18 @@ class PutOut(TargetedCommand):
     __slots__ = ()
 
 
+class Visit(TargetedCommand):
+    """The administration lets one of its own listen, seen by everybody."""
+
+    __slots__ = ()
+
+
+class EndVisit(TargetedCommand):
+    """By the administration, too."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RaiseHand(Command):
     """With a note, or changing that of a hand that is up; None leaves it as it is."""

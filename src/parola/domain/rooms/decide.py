@@ -142,6 +142,8 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.Uninvite: people.uninvite,
     c.ShutOut: people.shut_out,
     c.LetIn: people.let_in,
+    c.Visit: people.visit,
+    c.EndVisit: people.end_visit,
     c.LimitListeners: people.limit_listeners,
 }
 """Each rule takes the very class it stands beside."""

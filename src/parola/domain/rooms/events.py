@@ -219,6 +219,18 @@ class PersonLetIn(PersonEvent):
     __slots__ = ()
 
 
+class VisitBegan(PersonEvent):
+    """An administrator may listen from now on."""
+
+    __slots__ = ()
+
+
+class VisitEnded(PersonEvent):
+    """What they held was taken by events before this one; whoever may enter without it comes back."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenersLimited(Event):
     """So many listeners at most from now on, None for as many as come. Who is there stays."""
@@ -259,6 +271,8 @@ _NAMES: dict[type[Event], str] = {
     PersonUninvited: "person.uninvited",
     PersonShutOut: "person.shut_out",
     PersonLetIn: "person.let_in",
+    VisitBegan: "visit.began",
+    VisitEnded: "visit.ended",
     ListenersLimited: "listeners.limited",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}

@@ -103,7 +103,8 @@ def _apply_to_person(room: Room, event: e.PersonEvent) -> Room:
         case e.SpeakerMuted() | e.SpeakerUnmuted():
             return _with_speaker(room, account, muted=isinstance(event, e.SpeakerMuted))
         case e.PersonRemoved():
-            return replace(_without_everything(room, account), removed=room.removed | {account})
+            bare = _without_visit(_without_everything(room, account), account)
+            return replace(bare, removed=room.removed | {account})
         case e.PersonRestored():
             return replace(room, removed=room.removed - {account})
         case e.CohostAdded():
@@ -121,9 +122,13 @@ def _apply_to_person(room: Room, event: e.PersonEvent) -> Room:
         case e.PersonUninvited():
             return replace(room, invited=room.invited - {account})
         case e.PersonShutOut():
-            return replace(room, shut_out=room.shut_out | {account})
+            return replace(_without_visit(room, account), shut_out=room.shut_out | {account})
         case e.PersonLetIn():
             return replace(room, shut_out=room.shut_out - {account})
+        case e.VisitBegan():
+            return replace(room, visitors=room.visitors | {account})
+        case e.VisitEnded():
+            return _without_visit(room, account)
     raise AssertionError(f"no rule for {type(event).__name__}")
 
 
@@ -167,6 +172,10 @@ def _without_cohost(room: Room, account: str) -> Room:
         successor=None if room.successor == account else room.successor,
         acting=None if room.acting == account else room.acting,
     )
+
+
+def _without_visit(room: Room, account: str) -> Room:
+    return replace(room, visitors=room.visitors - {account})
 
 
 def _without_everything(room: Room, account: str) -> Room:

@@ -13,6 +13,7 @@ from parola.domain.rooms.rights import (
     above,
     can_be_here,
     each,
+    live,
     moderator,
     not_ended,
     not_shut_out,
@@ -31,7 +32,9 @@ def remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     if command.target == room.host:
         raise Forbidden("not_above", "Nobody removes the host.")
     not_ended(room)
-    return () if command.target in room.removed else one(e.PersonRemoved, room, command, command.target, now)
+    if command.target in room.removed - room.visitors:
+        return ()
+    return one(e.PersonRemoved, room, command, command.target, now)
 
 
 def put_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
@@ -133,7 +136,7 @@ def shut_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     _own_block(room, command)
     not_ended(room)
     target = command.target
-    if target in room.shut_out:
+    if target in room.shut_out - room.visitors:
         return ()
     return each([*_held(room, target), e.PersonShutOut], room, command, target, now)
 
@@ -142,6 +145,24 @@ def let_in(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     _own_block(room, command)
     not_ended(room)
     return one(e.PersonLetIn, room, command, command.target, now) if command.target in room.shut_out else ()
+
+
+def visit(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """The host needs none."""
+    only_administration(command)
+    live(room)
+    if command.target == room.host or command.target in room.visitors:
+        return ()
+    return one(e.VisitBegan, room, command, command.target, now)
+
+
+def end_visit(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """Takes what they hold where entering rested on the visit, as taking back an invitation does."""
+    only_administration(command)
+    if not room.is_visited_by(command.target):
+        return ()
+    held = [] if room.access.asks_nobody else _held(room, command.target)
+    return each([*held, e.VisitEnded], room, command, command.target, now)
 
 
 def limit_listeners(room: Room, command: c.LimitListeners, now: datetime) -> Decided:

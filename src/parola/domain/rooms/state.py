@@ -143,6 +143,8 @@ class Room:
     acting: str | None = None
     shut_out: frozenset[str] = frozenset()
     """Between whom and the host a block came while this room was there; those from before are the gate's to know."""
+    visitors: frozenset[str] = frozenset()
+    """Administrators who may listen while it is live, whoever else may, and whom everybody sees."""
     listeners_at_most: int | None = None
     """So many listeners at most; None for as many as come."""
     terms: Terms | None = None
@@ -180,6 +182,14 @@ class Room:
             and account not in self.removed
             and account not in self.shut_out
         )
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Who may not come in to listen."""
+        return (self.removed | self.shut_out) - self.visitors
+
+    def is_visited_by(self, account: str) -> bool:
+        return self.state is Lifecycle.LIVE and account in self.visitors
 
     def is_moderator(self, account: str) -> bool:
         return account == self.host or account in self.cohosts
