@@ -55,7 +55,8 @@ export const confirmAddress = (token: string) =>
 export const ways = () => api.json<SignInWays>('GET', '/api/me/sign_in');
 export const addPasskey = (ticket: string, credential: unknown, name: string) =>
   api.json<Passkey>('POST', '/api/me/passkeys', { ticket, credential, name });
-export const renamePasskey = (id: string, name: string) => api.json<undefined>('PATCH', passkey(id), { name });
+export const renamePasskey = (id: string, name: string) =>
+  api.json<undefined>('PATCH', passkey(id), { name });
 export const deletePasskey = (id: string) => api.json<undefined>('DELETE', passkey(id));
 export const setPassword = (password: string, old?: string) =>
   api.json<undefined>('PUT', '/api/me/password', { password, ...given({ old }) });
