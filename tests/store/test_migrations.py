@@ -58,6 +58,9 @@ def empty_url(tmp_path: Path) -> Iterator[str]:
     DATABASES.drop(url)
 
 
+@pytest.mark.timeout(
+    180
+)  # each version reflects all of its tables, which a shared PostgreSQL takes its time for
 async def test_rows_of_every_version_are_there_at_the_end(empty_url: str) -> None:
     written: Rows = {}
     for revision in reversed(revisions()):
