@@ -30,6 +30,7 @@ async def test_a_report_from_room_to_resolution(web: WebProcess) -> None:
     room = await ada.opens(title="A room")
     await bob.put(f"/api/rooms/{room}/hands/me")
     await ada.put(f"/api/rooms/{room}/floor/bob")
+    await bob.connects(room, "whip")
     about = {"handle": "bob", "room": room, "at_ms": 10**8}
     answer = await lia.post("/api/reports", json={"about": about, **SPAM})
     assert answer.status == 201
@@ -73,9 +74,9 @@ async def test_reports_come_in_pages(web: WebProcess) -> None:
     for path, who in (("/api/admin/reports?", root), ("/api/me/reports?", lia)):
         seen, cursor = [], ""
         while cursor is not None:
-            page = (await who.get(f"{path}limit=2&cursor={cursor}")).json
+            page = (await who.get(f"{path}limit=2{cursor}")).json
             seen += [one["about"]["handle"] for one in page["reports"]]
-            cursor = page["next"]
+            cursor = page["next"] and f"&cursor={page['next']}"
         assert sorted(seen) == ["one", "three", "two"]
         assert (await who.get(f"{path}cursor=nonsense")).said == (422, "invalid")
 
@@ -133,13 +134,21 @@ async def test_row_24_to_the_suspended_nothing_but_notices_and_appeals_is_there(
         assert answer.status in (200, 204)
     elif call.path.startswith("/api/me/notices/"):
         assert answer.status in (404, 422)
-    elif call.path.startswith("/api/admin"):
+    elif call.path.startswith("/api/admin") and call.path != "/api/admin/claim":
         assert answer.said == (404, "not_found")
     elif answer.status != 422 and call.path not in ASK_NOBODY:
         assert answer.said == (403, "suspended")
 
 
-ASK_NOBODY = ("/api/waitlist/{token}", "/api/invitations/{code}", "/healthz", "/readyz", "/metrics")
+ASK_NOBODY = (
+    "/api/waitlist/{token}",
+    "/api/invitations/{code}",
+    "/api/rooms/{room_id}/card.png",
+    "/api/accounts/{handle}/card.png",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 """Which nobody signs in for."""
 
 
@@ -189,7 +198,7 @@ async def test_words(web: WebProcess) -> None:
 async def test_kept_out_of_all_rooms(web: WebProcess) -> None:
     ada, bob = await web.members("ada", "bob")
     room = await ada.opens()
-    await bob.connects(room)
+    await ada.connects(room, "whip")
     assert (await ada.put("/api/me/removed/bob")).status == 204
     assert web.media.settled()
     assert (await bob.get(f"/api/rooms/{room}")).said == (403, "removed")
