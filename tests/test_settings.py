@@ -54,6 +54,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "LIMITS": "off",
         "STAGE_CAPACITY": "7",
         "HOST_AWAY_S": "0",
+        "EVIDENCE_AFTER_S": "60",
+        "EVIDENCE_DAYS": "7",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"PAROLA_{name}", value)
@@ -68,6 +70,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.database_url == "postgresql+asyncpg://parola@db/parola"
     assert not settings.embedded_nats
     assert (settings.stage_capacity, settings.host_away_s) == (7, 0)
+    assert (settings.evidence_minutes, settings.evidence_after_s, settings.evidence_days) == (5, 60, 7)
     assert (settings.blob_url, settings.registration, settings.limits) == ("s3://sounds", "invite", "off")
 
 
@@ -101,6 +104,11 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ("STAGE_CAPACITY", "501"),
         ("HOST_AWAY_S", "14"),
         ("HOST_AWAY_S", "-1"),
+        ("EVIDENCE", "maybe"),
+        ("EVIDENCE_AFTER_S", "601"),
+        ("EVIDENCE_AFTER_S", "-1"),
+        ("EVIDENCE_DAYS", "31"),
+        ("EVIDENCE_DAYS", "0"),
     ],
 )
 def test_what_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

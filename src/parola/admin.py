@@ -23,6 +23,7 @@ from parola.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from parola.api.app import Services
     from parola.services.actor import Actor
+    from parola.services.evidence_keys import EvidenceKeys
     from parola.store import KeptPolicy
 
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
@@ -31,13 +32,13 @@ rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
 invitations = typer.Typer(help="How many invitations there are, and what earns more.", no_args_is_help=True)
 waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
 audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
-evidence = typer.Typer(help="What reports have sealed, and the keys that open it.", no_args_is_help=True)
+evidence_key = typer.Typer(help="The keys that open what reports have sealed.", no_args_is_help=True)
 app.add_typer(people, name="people")
 app.add_typer(rooms, name="rooms")
 app.add_typer(invitations, name="invitations")
 app.add_typer(waitlist, name="waitlist")
 app.add_typer(audit, name="audit")
-app.add_typer(evidence, name="evidence")
+app.add_typer(evidence_key, name="evidence-key")
 
 _DEEPEST = 100
 
@@ -174,21 +175,27 @@ def verify(
     run(work)
 
 
-@evidence.command()
-def listen(
+@app.command()
+def evidence(
     report: Annotated[str, typer.Argument(help="The report's id")],
-    out: Annotated[Path, typer.Option(help="An Ogg file to write", dir_okay=False)],
+    out: Annotated[Path, typer.Option(help="An Ogg file that is not there yet", dir_okay=False)],
     reason: Why,
 ) -> None:
-    """Writes what a report has sealed to a file, for its owner's eyes, and says who spoke when."""
+    """Writes what a report has sealed to a file for its owner alone, and says who spoke when, in seconds."""
 
     async def work(here: Services) -> None:
         about = await here.evidence.about(me(), report)
-        ticket = await here.evidence.listen(me(), report, reason)
-        sound = await here.evidence.redeem(me(), report, ticket.token)
-        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(sound)
+        try:
+            fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            fail(f"{out}: {error.strerror}")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                ticket = await here.evidence.listen(me(), report, reason)
+                file.write(await here.evidence.redeem(me(), report, ticket.token))
+        except BaseException:
+            out.unlink()
+            raise
         named = await here.administering.names({span.account for span in about.spans})
         for span in about.spans:
             handle = f"@{named[span.account].handle}" if span.account in named else span.account
@@ -197,30 +204,16 @@ def listen(
     run(work)
 
 
-@evidence.command("new-key")
+@evidence_key.command("new")
 def new_evidence_key() -> None:
     """Adds a key to the file of keys: rooms are sealed to it after the next start, older ones open what they sealed."""
-    from parola.rtp.hpke import HpkeError
-    from parola.services.evidence_keys import EvidenceKeys
-
-    settings = _settings()
-    try:
-        typer.echo(f"key {EvidenceKeys(settings.evidence_key, settings.evidence_file).rotate()}")
-    except (OSError, HpkeError) as error:
-        fail(str(error))
+    _with_keys(lambda keys: f"key {keys.rotate()}")
 
 
-@evidence.command("public-key")
+@evidence_key.command("public")
 def public_evidence_key() -> None:
     """Prints what machines without a web process are given as PAROLA_EVIDENCE_KEY."""
-    from parola.rtp.hpke import HpkeError
-    from parola.services.evidence_keys import EvidenceKeys
-
-    settings = _settings()
-    try:
-        typer.echo(str(EvidenceKeys(settings.evidence_key, settings.evidence_file).public()))
-    except (OSError, HpkeError) as error:
-        fail(str(error))
+    _with_keys(lambda keys: str(keys.public()))
 
 
 @app.command()
@@ -372,6 +365,17 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
         fail(refusal.detail if refusal.code != "not_found" else "there is no such thing")
     except StoreUnavailable as error:
         fail(f"the database cannot be used: {error}")
+
+
+def _with_keys(work: Callable[[EvidenceKeys], str]) -> None:
+    from parola.rtp.hpke import HpkeError
+    from parola.services.evidence_keys import EvidenceKeys
+
+    settings = _settings()
+    try:
+        typer.echo(work(EvidenceKeys(settings.evidence_key, settings.evidence_file)))
+    except (OSError, HpkeError) as error:
+        fail(str(error))
 
 
 def me() -> Actor:
