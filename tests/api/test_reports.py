@@ -20,7 +20,7 @@ async def suspended(web: WebProcess, person: Person) -> Person:
     account = await web.store.accounts.by_handle(person.handle)
     assert account is not None
     assert account.suspended
-    token = (await web.services.sessions._begin(account)).token
+    token = (await web.services.sessions.begin(account)).token
     return Person(web, person.handle, person.name, person.id, token)
 
 
@@ -174,7 +174,7 @@ async def test_the_suspended_appeal_and_come_back(web: WebProcess) -> None:
     assert (await narrow.get("/api/me/notices")).said == (401, "not_signed_in")
     account = await web.store.accounts.by_handle("bob")
     assert account is not None
-    again = Person(web, token=(await web.services.sessions._begin(account)).token)
+    again = Person(web, token=(await web.services.sessions.begin(account)).token)
     told = (await again.get("/api/me/notices")).json
     assert told["suspended"] is False
     assert told["notices"][0]["appeal"]["decision"] == "lifted"
