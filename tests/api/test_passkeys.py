@@ -313,14 +313,18 @@ async def test_what_is_sensitive_wants_a_recent_sign_in(web: WebProcess, store: 
     assert (await ada.put("/api/me/password", json={"password": "correct horse"})).status == 204
 
 
-async def test_somebody_suspended_signs_in_in_no_way(web: WebProcess, store: Store) -> None:
+async def test_somebody_suspended_signs_in_for_notices_alone(web: WebProcess, store: Store) -> None:
     phone = Authenticator()
     await sign_up(web, "ada", phone)
     root = await web.member("root")
     await web.services.administering.set_role(AT_THE_MACHINE, "root", "administrator", "because")
     body = {"reason": "shouts"}
     assert (await root.post("/api/admin/people/ada/suspend", json=body)).status == 200
-    assert (await sign_in(web, phone)).said == (403, "suspended")
+    narrow = await sign_in(web, phone)
+    assert (narrow.status, narrow.json["suspended"]) == (201, True)
+    ada = Person(web, "ada", token=narrow.json["token"])
+    assert (await ada.get("/api/me")).said == (403, "suspended")
+    assert (await ada.get("/api/me/notices")).status == 200
 
 
 async def test_an_invitation_is_wanted_and_used_once(store: Store, tmp_path: Any) -> None:
