@@ -23,6 +23,7 @@ from parola.api.door import Door, Porter
 from parola.api.limiting import OPEN_CONNECTIONS, Limits
 from parola.api.metrics import Metrics
 from parola.api.sharing import Cards
+from parola.blobs import Blobs
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.figures import common
 from parola.bus.memory import MemoryBus
@@ -48,6 +49,7 @@ from parola.services.claims import Claims
 from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
+from parola.services.deletion import Deletion
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
@@ -55,6 +57,7 @@ from parola.services.mail import Mailer, into_the_log, over_smtp
 from parola.services.notices import Notices
 from parola.services.passwords import Passwords
 from parola.services.people import People
+from parola.services.pictures import Pictures
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -171,7 +174,9 @@ def make_services(
     signalling = Signalling(store, bus, gate, projections, audience, days, time.monotonic, tallies)
     registration = settings.registration
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
-    sessions = Sessions(store, bus, Passwords(), clock.now, registration)
+    passwords = Passwords()
+    sessions = Sessions(store, bus, passwords, clock.now, registration)
+    pictures = Pictures(store, Blobs(settings.blob_url), people)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
         store=store,
@@ -186,6 +191,8 @@ def make_services(
         mailer=Mailer(store, clock.now, send, settings.mail_from),
         claims=Claims(store, clock.now, settings.public_url),
         sessions=sessions,
+        deletion=Deletion(store, bus, sessions, passwords, rooms, pictures, clock.now),
+        pictures=pictures,
         people=people,
         blocking=Blocking(store, people, rooms, clock.now),
         rollout=rollout,
@@ -237,6 +244,7 @@ async def _web(settings: Settings, fd: int) -> None:
                 services.deadlines,
                 services.attendance,
                 services.days,
+                services.deletion,
                 services.mailer,
                 services.closing,
                 services.tallies,

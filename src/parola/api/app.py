@@ -19,6 +19,7 @@ from parola.api import (
     health,
     invitations,
     leading,
+    own,
     people,
     problems,
     rollout,
@@ -42,12 +43,14 @@ from parola.services.claims import Claims
 from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
+from parola.services.deletion import Deletion
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
 from parola.services.mail import Mailer
 from parola.services.notices import Notices
 from parola.services.people import People
+from parola.services.pictures import Pictures
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -61,6 +64,7 @@ from parola.store import Store
 ROUTERS = (
     accounts.router,
     people.router,
+    own.router,
     rooms.people,
     rooms.router,
     floor.router,
@@ -97,6 +101,8 @@ class Services:
     days: Days
     mailer: Mailer
     sessions: Sessions
+    deletion: Deletion
+    pictures: Pictures
     people: People
     blocking: Blocking
     rollout: Rollout

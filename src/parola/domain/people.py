@@ -16,6 +16,10 @@ NOTE_LENGTH = 140
 REASON_LENGTH = 300
 EMAIL_LENGTH = 254
 PASSWORD_LENGTHS = (8, 200)
+LANGUAGES = ("en", "it")
+DELETED = "deleted-"
+"""With this begins what stands for the handle of a deleted account; no handle can have a hyphen in it."""
+DELETED_NAME = "Deleted account"
 # As browsers check it (HTML, section 4.10.5.1.5), and with a dot in the domain.
 _EMAIL = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -41,6 +45,16 @@ def parse_new_handle(text: str) -> str:
     if skeleton(handle) in _RESERVED_LOOKS:
         raise Invalid.field("handle", "This handle is reserved.")
     return handle
+
+
+def is_deleted(handle: str) -> bool:
+    return handle.startswith(DELETED)
+
+
+def parse_language(text: str) -> str:
+    if text not in LANGUAGES:
+        raise Invalid.field("language", f"One of {', '.join(LANGUAGES)}.")
+    return text
 
 
 def skeleton(handle: str) -> str:

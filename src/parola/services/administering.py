@@ -88,7 +88,7 @@ class Administering:
         Returns when none of them is heard any more. Raises Unavailable("not_confirmed") where nobody could say so: the
         suspension stands all the same."""
         reason = people.parse_reason(reason)
-        root = await self._find(handle)
+        root = await self._find(handle, also_deleted=True)  # whose branch is still there
         if root.id == actor.id:
             raise Conflict("own_account", "Nobody suspends themselves.")
         met = [root]
@@ -158,7 +158,7 @@ class Administering:
 
     async def invited(self, _: Actor, handle: str | None) -> list[Node]:
         """Whom somebody invited; for None those at the roots of the tree."""
-        account_id = (await self._find(handle)).id if handle is not None else None
+        account_id = (await self._find(handle, also_deleted=True)).id if handle is not None else None
         found = await self._store.administration.invited_by(account_id)
         counts = await self._store.administration.invited_counts(account.id for account in found)
         return [Node(account, counts.get(account.id, 0)) for account in found]
@@ -166,8 +166,8 @@ class Administering:
     async def names(self, ids: set[str]) -> dict[str, Account]:
         return await self._store.accounts.by_ids(ids)
 
-    async def _find(self, handle: str) -> Account:
-        account = await self._store.accounts.by_handle(handle[:_MOST_HANDLE])
+    async def _find(self, handle: str, also_deleted: bool = False) -> Account:
+        account = await self._store.accounts.by_handle(handle[:_MOST_HANDLE], also_deleted)
         if account is None:
             raise NotFound()
         return account

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from parola.domain.errors import NotSignedIn
 from parola.store import Account
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,8 @@ class Member:
 
     account: Account
     session_id: str
+    since: datetime = _EPOCH
+    """When the session began."""
 
 
 @dataclass(frozen=True, slots=True)

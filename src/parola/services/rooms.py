@@ -50,6 +50,7 @@ _SILENCING_COMMANDS = (
     rooms.Silence,
     rooms.Next,
     rooms.ShutOut,
+    rooms.Vanish,
 )
 
 

@@ -42,7 +42,7 @@ class Sessions:
     async def authenticate(self, token: str) -> Caller:
         """A guest for a token that does not hold (any more)."""
         session = await self._store.sessions.by_token_hash(_hash(token))
-        return Caller(Member(session.account, session.id)) if session is not None else GUEST
+        return Caller(Member(session.account, session.id, session.began_at)) if session is not None else GUEST
 
     async def sign_up(self, handle: str, name: str, password: str, invite: str | None) -> SignedIn:
         """Raises Invalid, HandleTaken, Forbidden("invite_required" or "registration_closed"). A

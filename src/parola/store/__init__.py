@@ -7,11 +7,23 @@ import time
 
 from sqlalchemy import text
 
-from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, Accounts, HandleTaken, InviteSpent
+from parola.store.accounts import (
+    ADMINISTRATOR,
+    MEMBER,
+    NO_PASSWORD,
+    Account,
+    Accounts,
+    HandleTaken,
+    Identity,
+    IdentityTaken,
+    InviteSpent,
+)
 from parola.store.administration import Administration, LastAdministrator
 from parola.store.audit import Audit
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.deletions import Deletions
+from parola.store.elsewhere import App, Elsewhere
 from parola.store.invites import Invitation, Invites
 from parola.store.leases import Lease, Leases
 from parola.store.migrate import upgrade
@@ -44,6 +56,8 @@ class Store:
         self.audit = Audit(database)
         self.outbox = Outbox(database)
         self.waitlist = Waitlist(database)
+        self.deletions = Deletions(database)
+        self.elsewhere = Elsewhere(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -65,16 +79,22 @@ class Store:
 __all__ = [
     "ADMINISTRATOR",
     "MEMBER",
+    "NO_PASSWORD",
     "Account",
     "Administration",
+    "App",
     "Audit",
     "BadCursor",
     "Chosen",
     "Counted",
     "Counts",
+    "Deletions",
+    "Elsewhere",
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "Identity",
+    "IdentityTaken",
     "Invitation",
     "InviteSpent",
     "Invites",

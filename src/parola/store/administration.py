@@ -31,7 +31,8 @@ class Administration:
 
     async def people(self, words: str, after: str, limit: int) -> list[Account]:
         """By handle, those behind `after`; whose handle or name has `words`, folded, in it."""
-        query = select(accounts).where(accounts.c.handle > after).order_by(accounts.c.handle).limit(limit)
+        shown = (accounts.c.handle > after) & accounts.c.deleted_at.is_(None)
+        query = select(accounts).where(shown).order_by(accounts.c.handle).limit(limit)
         if words:
             query = query.where(accounts.c.search.contains(words, autoescape=True))
         async with self._database.read() as connection:
@@ -49,10 +50,10 @@ class Administration:
                     update(accounts).where(mine).values(suspended_at=now.isoformat())
                 )
                 if changed.rowcount:
-                    ended[deed.object] = await _end_sessions(connection, deed.object)
+                    ended[deed.object] = await end_sessions(connection, deed.object)
                     await record(connection, deed, now)
             if ended and await _any_administrator(connection, ended):
-                await _check_somebody_left(connection)
+                await check_somebody_left(connection)
         return ended
 
     async def restore(self, deed: Deed, now: datetime) -> None:
@@ -70,10 +71,11 @@ class Administration:
             if (await connection.execute(update(accounts).where(mine).values(role=role))).rowcount:
                 await record(connection, deed, now)
                 if role == MEMBER:
-                    await _check_somebody_left(connection)
+                    await check_somebody_left(connection)
 
     async def has_administrator(self) -> bool:
-        query = select(accounts.c.id).where(accounts.c.role == ADMINISTRATOR).limit(1)
+        there = (accounts.c.role == ADMINISTRATOR) & accounts.c.deleted_at.is_(None)
+        query = select(accounts.c.id).where(there).limit(1)
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
@@ -147,7 +149,7 @@ class Administration:
         return found
 
 
-async def _end_sessions(connection: AsyncConnection, account_id: str) -> list[str]:
+async def end_sessions(connection: AsyncConnection, account_id: str) -> list[str]:
     theirs = sessions.c.account_id == account_id
     ended = [row.id for row in await connection.execute(select(sessions.c.id).where(theirs))]
     await connection.execute(delete(sessions).where(theirs))
@@ -164,9 +166,11 @@ async def _any_administrator(connection: AsyncConnection, ids: Iterable[str]) ->
     return False
 
 
-async def _check_somebody_left(connection: AsyncConnection) -> None:
-    left = (accounts.c.role == ADMINISTRATOR) & accounts.c.suspended_at.is_(None)
-    if (await connection.execute(select(accounts.c.id).where(left).limit(1))).first() is None:
+async def check_somebody_left(connection: AsyncConnection) -> None:
+    """Raises LastAdministrator."""
+    let_in = accounts.c.suspended_at.is_(None) & accounts.c.deleted_at.is_(None)
+    left = select(accounts.c.id).where(accounts.c.role == ADMINISTRATOR, let_in).limit(1)
+    if (await connection.execute(left)).first() is None:
         raise LastAdministrator()
 
 

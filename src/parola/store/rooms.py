@@ -48,6 +48,8 @@ from parola.store.tables import accounts, room_events, room_people, rooms
 from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
+WITHDRAWN = "withdrawn"
+"""In `state`, and not in the snapshot, where the host's account is no more: no list asks for it, no gate lets in."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -148,7 +150,7 @@ class Rooms:
             follows_row(me, host).label("follows"),
             follows_row(host, me).label("followed"),
             _is_private().label("private"),
-        ).where(rooms.c.id == id, _may_know(viewer))
+        ).where(rooms.c.id == id, rooms.c.state != WITHDRAWN, _may_know(viewer))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
@@ -239,6 +241,21 @@ class Rooms:
         query = select(rooms.c.id).where(rooms.c.state == Lifecycle.LIVE.value, named)
         async with self._database.read() as connection:
             return [row.id for row in await connection.execute(query)]
+
+    async def not_over_around(self, account_id: str) -> list[Room]:
+        """Rooms, live or to come, in whose snapshot somebody stands."""
+        named = rooms.c.snapshot.contains(f'"{account_id}"', autoescape=True)
+        states = (Lifecycle.LIVE.value, Lifecycle.SCHEDULED.value)
+        query = select(rooms.c.snapshot).where(rooms.c.state.in_(states), named)
+        async with self._database.read() as connection:
+            return [_room(row.snapshot) for row in await connection.execute(query)]
+
+    async def of_host(self, account_id: str, after: str, limit: int) -> list[Room]:
+        """All of a host's rooms, in the order of their ids, those behind `after`."""
+        these = (rooms.c.host == account_id) & (rooms.c.id > after)
+        query = select(rooms.c.snapshot).where(these).order_by(rooms.c.id).limit(limit)
+        async with self._database.read() as connection:
+            return [_room(row.snapshot) for row in await connection.execute(query)]
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it, and it is listed."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, insert, select
 
 from parola.store.accounts import Account, account_of
 from parola.store.database import Database
@@ -17,6 +17,7 @@ from parola.store.tables import accounts, sessions
 class Session:
     id: str
     account: Account
+    began_at: datetime
 
 
 class Sessions:
@@ -29,18 +30,24 @@ class Sessions:
             await connection.execute(insert(sessions).values(**values))
 
     async def by_token_hash(self, token_hash: str) -> Session | None:
-        """In one query, with the account: this is asked on every call. One that began while its account was suspended
-        is none."""
+        """In one query, with the account: this is asked on every call. One that began while its account was suspended,
+        or deleted, is none."""
         query = (
-            select(sessions.c.id.label("session_id"), accounts)
+            select(sessions.c.id.label("session_id"), sessions.c.created_at.label("began_at"), accounts)
             .join(accounts, accounts.c.id == sessions.c.account_id)
-            .where(sessions.c.token_hash == token_hash, accounts.c.suspended_at.is_(None))
+            .where(sessions.c.token_hash == token_hash, _is_let_in())
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             return None
-        return Session(row.session_id, account_of(row))
+        return Session(row.session_id, account_of(row), datetime.fromisoformat(row.began_at))
+
+    async def begun(self, account_id: str) -> list[str]:
+        """When each session of an account began, ISO 8601, the oldest first."""
+        query = select(sessions.c.created_at).where(sessions.c.account_id == account_id)
+        async with self._database.read() as connection:
+            return [row.created_at for row in await connection.execute(query.order_by(sessions.c.created_at))]
 
     async def end(self, id: str) -> None:
         async with self._database.write() as connection:
@@ -54,7 +61,11 @@ class Sessions:
             for at in range(0, len(wanted), 500):
                 part = wanted[at : at + 500]
                 query = select(sessions.c.id).join(accounts, accounts.c.id == sessions.c.account_id)
-                query = query.where(sessions.c.id.in_(part), accounts.c.suspended_at.is_(None))
+                query = query.where(sessions.c.id.in_(part), _is_let_in())
                 rows = await connection.execute(query)
                 found.update(row.id for row in rows)
         return found
+
+
+def _is_let_in() -> ColumnElement[bool]:
+    return and_(accounts.c.suspended_at.is_(None), accounts.c.deleted_at.is_(None))

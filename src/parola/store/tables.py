@@ -45,9 +45,13 @@ accounts = Table(
     Column("role", String(16), nullable=False, server_default="member", index=True),
     Column("suspended_at", String(40), nullable=True),
     Column("invited_by", _ID, nullable=True, index=True),
+    Column("language", String(8), nullable=True),
+    Column("picture", String(32), nullable=True),
+    Column("deleted_at", String(40), nullable=True),
 )
 """`search` is the handle, and on the next line the name as `domain.search` folds it; `skeleton` is of the handle, as
-`domain.people` makes it, and null only for accounts that looked like older ones before that was refused."""
+`domain.people` makes it, and null only for accounts that looked like older ones before that was refused. `picture` is the version of one's picture, `password_hash` is empty where there is no password. Of a deleted account the
+row stays, with nothing of its person in it, since rooms of others refer to it."""
 
 sessions = Table(
     "sessions",
@@ -57,6 +61,54 @@ sessions = Table(
     Column("account_id", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
     Column("created_at", String(40), nullable=False),
 )
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("provider", String(16), primary_key=True),
+    Column("subject", String(512), primary_key=True),
+    Column("account_id", _ID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", String(255), nullable=False),
+    Column("since", String(40), nullable=False),
+)
+"""Accounts elsewhere by which one signs in. `subject` names the server as well as whom it means."""
+
+elsewhere_apps = Table(
+    "elsewhere_apps",
+    metadata,
+    Column("server", String(255), primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("client_secret", Text, nullable=False),
+)
+"""As what Parola is known to Mastodon servers that people have come from."""
+
+elsewhere_errands = Table(
+    "elsewhere_errands",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("browser_hash", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+"""Who has been sent to sign in elsewhere, and who has come back and is new here; each used once, by one browser."""
+
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("account_id", _ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("began_at", BigInteger, nullable=False),
+)
+"""Accounts whose end has begun and is not through yet."""
+
+resting_handles = Table(
+    "resting_handles",
+    metadata,
+    Column("handle", String(64), primary_key=True),
+    Column("skeleton", String(128), nullable=False, index=True),
+    Column("until", BigInteger, nullable=False),
+)
+"""Of deleted accounts: nobody gets them before `until`."""
 
 invites = Table(
     "invites",

@@ -42,6 +42,7 @@ from parola.domain.rooms.commands import (
     UnlockHands,
     Unmute,
     UnslowHands,
+    Vanish,
 )
 from parola.domain.rooms.decide import create, decide
 from parola.domain.rooms.events import (
@@ -178,6 +179,7 @@ __all__ = [
     "UnlockHands",
     "Unmute",
     "UnslowHands",
+    "Vanish",
     "check_entry",
     "create",
     "decide",
