@@ -37,6 +37,7 @@ from parola.media.orders import OrderDesk
 from parola.media.packet_time import Pace
 from parola.media.process import MediaIdentity, MediaProcess
 from parola.media.transport import Transport
+from parola.outbound import Outbound
 from parola.projection import Projections
 from parola.rtp.dtls import Certificate
 from parola.services import clock
@@ -50,14 +51,19 @@ from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.deletion import Deletion
+from parola.services.elsewhere import Elsewhere
+from parola.services.export import Export
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
 from parola.services.mail import Mailer, into_the_log, over_smtp
+from parola.services.mastodon import Mastodon
 from parola.services.notices import Notices
+from parola.services.openid import Client, OpenId
 from parola.services.passwords import Passwords
 from parola.services.people import People
 from parola.services.pictures import Pictures
+from parola.services.provider import Provider
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -176,6 +182,16 @@ def make_services(
     send = over_smtp(settings.smtp_url) if settings.smtp_url else into_the_log
     passwords = Passwords()
     sessions = Sessions(store, bus, passwords, clock.now, registration)
+    outbound = Outbound(settings.trusted_origins)
+    providers: dict[str, Provider] = {}
+    if settings.oidc_issuer:
+        client = Client(settings.oidc_client_id, settings.oidc_client_secret)
+        known_as = settings.oidc_name
+        providers["oidc"] = OpenId(
+            outbound, settings.oidc_issuer, client, known_as, clock.now, time.monotonic
+        )
+    if settings.mastodon == "on":
+        providers["mastodon"] = Mastodon(store, outbound, settings.public_url)
     pictures = Pictures(store, Blobs(settings.blob_url), people)
     counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
     services = Services(
@@ -193,6 +209,9 @@ def make_services(
         sessions=sessions,
         deletion=Deletion(store, bus, sessions, passwords, rooms, pictures, clock.now),
         pictures=pictures,
+        export=Export(store, views, pictures, clock.now),
+        elsewhere=Elsewhere(store, sessions, providers, settings.public_url, clock.now),
+        outbound=outbound,
         people=people,
         blocking=Blocking(store, people, rooms, clock.now),
         rollout=rollout,
@@ -255,6 +274,7 @@ async def _web(settings: Settings, fd: int) -> None:
             for task in tasks:
                 task.cancel()
             await services.attendance.close()
+            await services.outbound.close()
 
         app = make_app(services, PAGE, run, close)
         most = OPEN_CONNECTIONS if settings.limits != "off" else None

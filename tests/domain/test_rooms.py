@@ -100,7 +100,7 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("run out", r.RunOut, None, dict.fromkeys(ROLES, "house_only")),
     ("close", r.Close, None, dict.fromkeys(ROLES, "administration_only")),
     ("silence", r.Silence, "sam", dict.fromkeys(ROLES, "administration_only")),
-    ("vanish", r.Vanish, "sam", {"host": "oneself_only", "cohost": "oneself_only", "speaker": _Y, "listener": "oneself_only"}),
+    ("vanish", r.Vanish, "sam", {**dict.fromkeys(ROLES, "oneself_only"), "speaker": _Y}),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [

@@ -113,7 +113,7 @@ async def test_a_session_that_begins_during_a_suspension_is_none(house: House) -
     bob = (await house.caller("bob")).signed_in().account
     root = await administrator(house, "root")
     await house.services.administering.suspend(root, "bob", "shouts")
-    late = await house.services.sessions._begin(bob)
+    late = await house.services.sessions.begin(bob)
     assert (await house.services.sessions.authenticate(late.token)).member is None
     session = "late"
     await house.store.sessions.add(session, "hash", bob.id, clock.now())

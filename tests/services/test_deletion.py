@@ -90,7 +90,9 @@ async def test_it_wants_the_handle_and_the_password_or_a_fresh_sign_in(house: Ho
     deletion = house.services.deletion
     assert await refusal_of(deletion.delete(bob, "b0b", PASSWORD)) == "invalid"
     assert await refusal_of(deletion.delete(bob, "bob", "something else")) == "wrong_password"
-    stale = Caller(bob.signed_in().__class__(bob.signed_in().account, "session", clock.now() - timedelta(minutes=11)))
+    stale = Caller(
+        bob.signed_in().__class__(bob.signed_in().account, "session", clock.now() - timedelta(minutes=11))
+    )
     assert await refusal_of(deletion.delete(stale, "bob", None)) == "sign_in_again"
     assert (await house.services.people.find("bob")).handle == "bob", "nothing has begun"
     assert await refusal_of(deletion.delete(bob, "bob", None)) == "yes"
@@ -169,7 +171,10 @@ async def test_the_last_administrator_stays(house: House) -> None:
         await house.caller(handle)
         await house.services.administering.set_role(AT_THE_MACHINE, handle, "administrator", "begins")
     work = [deleting(house, handle) for handle in ("root", "other")]
-    assert sorted([await refusal_of(one) for one in asyncio.as_completed(work)]) == ["last_administrator", "yes"]
+    assert sorted([await refusal_of(one) for one in asyncio.as_completed(work)]) == [
+        "last_administrator",
+        "yes",
+    ]
     left = (await house.services.administering.people(AT_THE_MACHINE, "", None, 10)).people
     assert len(left) == 1
     assert (await house.services.sessions.sign_in(left[0].handle, PASSWORD)).account.role == "administrator"
@@ -227,7 +232,10 @@ async def test_a_start_on_its_way_does_not_bring_a_room_back(house: House) -> No
 async def test_nothing_is_given_to_who_is_going(house: House) -> None:
     bob = (await house.caller("bob")).signed_in().account
     await house.store.deletions.begin(bob.id, clock.now())
-    for asks in (house.services.people.find("bob"), house.services.people.reachable(await house.caller("ada"), "bob")):
+    for asks in (
+        house.services.people.find("bob"),
+        house.services.people.reachable(await house.caller("ada"), "bob"),
+    ):
         with pytest.raises(Refusal):
             await asks
     with pytest.raises(HandleTaken):

@@ -130,7 +130,9 @@ async def me(who: Who) -> MeView:
 @may(MEMBER)
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
     people = services(request).people
-    return me_view(await people.update(who, body.name, body.bio, body.listen_unseen, body.private, body.language))
+    return me_view(
+        await people.update(who, body.name, body.bio, body.listen_unseen, body.private, body.language)
+    )
 
 
 @router.get("/accounts")

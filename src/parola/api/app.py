@@ -14,6 +14,7 @@ from parola.api import (
     administration,
     admission,
     connections,
+    elsewhere,
     events,
     floor,
     health,
@@ -33,6 +34,7 @@ from parola.api.metrics import Metrics
 from parola.api.page import mount_page
 from parola.api.sharing import Cards
 from parola.bus import Bus
+from parola.outbound import Outbound
 from parola.projection import Projections
 from parola.services.access import Gate
 from parola.services.administering import Administering
@@ -44,6 +46,8 @@ from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
 from parola.services.deletion import Deletion
+from parola.services.elsewhere import Elsewhere
+from parola.services.export import Export
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
@@ -65,6 +69,7 @@ ROUTERS = (
     accounts.router,
     people.router,
     own.router,
+    elsewhere.router,
     rooms.people,
     rooms.router,
     floor.router,
@@ -103,6 +108,9 @@ class Services:
     sessions: Sessions
     deletion: Deletion
     pictures: Pictures
+    export: Export
+    elsewhere: Elsewhere
+    outbound: Outbound
     people: People
     blocking: Blocking
     rollout: Rollout

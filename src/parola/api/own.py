@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from parola.api.accounts import Body, MeView, me_view
 from parola.api.caller import address, caller, clear_cookie, commanding, services
 from parola.api.permissions import ANYONE, MEMBER, NOT_THE_LAST, may
 from parola.services.caller import Caller
+from parola.services.clock import now
+from parola.services.export import file_name
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -18,6 +21,7 @@ Who = Annotated[Caller, Depends(caller)]
 Member = Annotated[Caller, Depends(commanding)]
 
 _WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}}
+_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 _FOR_GOOD = {
     "Cache-Control": "private, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -61,7 +65,11 @@ async def delete_picture(request: Request, who: Member) -> None:
 @router.get("/accounts/{handle}/picture/{version}", response_class=Response, responses=_WEBP)
 @may(ANYONE)
 async def picture(
-    request: Request, who: Who, handle: str, version: str, size: Annotated[Literal["96", "400"], Query()] = "400"
+    request: Request,
+    who: Who,
+    handle: str,
+    version: str,
+    size: Annotated[Literal["96", "400"], Query()] = "400",
 ) -> Response:
     found = await services(request).pictures.read(who, handle, version, int(size))
     return Response(found, media_type="image/webp", headers=_FOR_GOOD)
@@ -76,3 +84,14 @@ async def delete_me(request: Request, response: Response, who: Member, body: Far
     await here.deletion.delete(who, body.handle, body.password)
     clear_cookie(response)
     return Silent()
+
+
+@router.get("/me/export", response_class=Response, responses=_ZIP)
+@may(MEMBER)
+async def export(request: Request, who: Member) -> Response:
+    """Everything that is one's own, written while it is read."""
+    here = services(request)
+    pieces = here.export.write(who)
+    name = file_name(who.signed_in().account.handle, now())
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)

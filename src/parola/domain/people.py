@@ -57,6 +57,27 @@ def parse_language(text: str) -> str:
     return text
 
 
+def suggest_handle(text: str) -> str:
+    """One that may be taken, made of what somebody is called elsewhere; empty where nothing of it can stand."""
+    plain = unicodedata.normalize("NFKD", text).lower()
+    made = "".join(c if _HANDLE.fullmatch(c + c) else "_" if c in " .-" else "" for c in plain)
+    try:
+        return parse_new_handle(made.strip("_")[:30])
+    except Invalid:
+        return ""
+
+
+def suggest_name(text: str) -> str:
+    """Likewise a name."""
+    shown = "".join(
+        c for c in text if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn") and c not in _BIDI
+    )
+    try:
+        return parse_name(shown.strip()[:NAME_LENGTH])
+    except Invalid:
+        return ""
+
+
 def skeleton(handle: str) -> str:
     """Handles that are taken for each other at a glance have the same one (docs/adr/0012-handles-that-look-alike.md).
     The store keeps it: a change wants a migration."""

@@ -176,9 +176,11 @@ class Administering:
         """In every room first, and only then complaining of one that did not confirm."""
         unconfirmed: Unavailable | None = None
         for account_id in ids:
-            for room_id in await self._store.rooms.live_around(account_id):
+            for room in await self._store.rooms.not_over_around(account_id):
+                if room.state is not Lifecycle.LIVE:
+                    continue
                 try:
-                    await self._rooms.administer(room_id, rooms.Silence(ADMINISTRATION, account_id))
+                    await self._rooms.administer(room.id, rooms.Silence(ADMINISTRATION, account_id))
                 except Unavailable as error:
                     unconfirmed = error
         if unconfirmed is not None:

@@ -100,7 +100,9 @@ class Deletion:
         try:
             await self._bus.publish(subjects.ACCOUNT_DELETED, AccountDeleted(account_id).to_bytes())
         except BusUnavailable:
-            _log.warning("deletion.not_told", account=account_id)  # what remembers them forgets within seconds
+            _log.warning(
+                "deletion.not_told", account=account_id
+            )  # what remembers them forgets within seconds
         await self._pictures.forget(account_id)
         # Somebody may have given them something while this was going on.
         unconfirmed = await self._leave_rooms(account_id) or unconfirmed

@@ -56,9 +56,21 @@ def redraw(data: bytes, kind: str) -> dict[int, bytes]:
                 raise _broken()  # the bytes said something else
             image.draft("RGB", (max(SIZES), max(SIZES)))
             upright = ImageOps.exif_transpose(image)
-            seen = upright.convert("RGBA") if _is_transparent(upright.mode, upright.info) else upright.convert("RGB")
+            seen = (
+                upright.convert("RGBA")
+                if _is_transparent(upright.mode, upright.info)
+                else upright.convert("RGB")
+            )
             square = ImageOps.fit(seen, (max(SIZES), max(SIZES)), Image.Resampling.LANCZOS)
-    except (OSError, ValueError, SyntaxError, OverflowError, ArithmeticError, LookupError, MemoryError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        OverflowError,
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+    ) as error:
         raise _broken() from error
     # A new picture: Pillow would write what it knows of the old one, such as its colour profile.
     clean = Image.new("RGB", square.size, _PAPER)

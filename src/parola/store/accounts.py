@@ -198,9 +198,7 @@ async def add_identity(connection: AsyncConnection, identity: Identity, id: str,
     """Raises IdentityTaken."""
     values = {"provider": identity.provider, "subject": identity.subject, "name": identity.name}
     try:
-        await connection.execute(
-            insert(identities).values(**values, account_id=id, since=now.isoformat())
-        )
+        await connection.execute(insert(identities).values(**values, account_id=id, since=now.isoformat()))
     except IntegrityError as error:
         raise IdentityTaken(identity.name) from error
 

@@ -91,7 +91,12 @@ class Elsewhere:
         self, kind: str, key: str, browser: str, body: dict[str, str], now: int, expires_at: int
     ) -> None:
         """Keeps what `take` gives back to the same browser; what has expired goes."""
-        values = {"key_hash": _hash(key), "kind": kind, "browser_hash": _hash(browser), "expires_at": expires_at}
+        values = {
+            "key_hash": _hash(key),
+            "kind": kind,
+            "browser_hash": _hash(browser),
+            "expires_at": expires_at,
+        }
         async with self._database.write() as connection:
             await connection.execute(delete(elsewhere_errands).where(elsewhere_errands.c.expires_at <= now))
             await connection.execute(

@@ -235,25 +235,11 @@ class Rooms:
             query = query.where(place < tuple_(*map(literal, parse_cursor(cursor))))
         return await self._page(query.order_by(rooms.c.listed_at.desc(), rooms.c.id.desc()), limit)
 
-    async def live_around(self, account_id: str) -> list[str]:
-        """Ids of live rooms in whose snapshot somebody stands: all in which they could be heard, and a few more."""
-        named = rooms.c.snapshot.contains(f'"{account_id}"', autoescape=True)
-        query = select(rooms.c.id).where(rooms.c.state == Lifecycle.LIVE.value, named)
-        async with self._database.read() as connection:
-            return [row.id for row in await connection.execute(query)]
-
     async def not_over_around(self, account_id: str) -> list[Room]:
         """Rooms, live or to come, in whose snapshot somebody stands."""
         named = rooms.c.snapshot.contains(f'"{account_id}"', autoescape=True)
         states = (Lifecycle.LIVE.value, Lifecycle.SCHEDULED.value)
         query = select(rooms.c.snapshot).where(rooms.c.state.in_(states), named)
-        async with self._database.read() as connection:
-            return [_room(row.snapshot) for row in await connection.execute(query)]
-
-    async def of_host(self, account_id: str, after: str, limit: int) -> list[Room]:
-        """All of a host's rooms, in the order of their ids, those behind `after`."""
-        these = (rooms.c.host == account_id) & (rooms.c.id > after)
-        query = select(rooms.c.snapshot).where(these).order_by(rooms.c.id).limit(limit)
         async with self._database.read() as connection:
             return [_room(row.snapshot) for row in await connection.execute(query)]
 

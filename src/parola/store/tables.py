@@ -50,8 +50,9 @@ accounts = Table(
     Column("deleted_at", String(40), nullable=True),
 )
 """`search` is the handle, and on the next line the name as `domain.search` folds it; `skeleton` is of the handle, as
-`domain.people` makes it, and null only for accounts that looked like older ones before that was refused. `picture` is the version of one's picture, `password_hash` is empty where there is no password. Of a deleted account the
-row stays, with nothing of its person in it, since rooms of others refer to it."""
+`domain.people` makes it, and null only for accounts that looked like older ones before that was refused. `picture` is
+the version of one's picture, `password_hash` is empty where there is no password. Of a deleted account the row stays,
+with nothing of its person in it, since rooms of others refer to it."""
 
 sessions = Table(
     "sessions",
@@ -76,11 +77,11 @@ identities = Table(
 elsewhere_apps = Table(
     "elsewhere_apps",
     metadata,
-    Column("server", String(255), primary_key=True),
+    Column("server", String(512), primary_key=True),
     Column("client_id", Text, nullable=False),
     Column("client_secret", Text, nullable=False),
 )
-"""As what Parola is known to Mastodon servers that people have come from."""
+"""As what Parola, at its public address, is known to Mastodon servers that people have come from."""
 
 elsewhere_errands = Table(
     "elsewhere_errands",

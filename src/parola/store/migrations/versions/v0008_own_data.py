@@ -25,7 +25,7 @@ def upgrade() -> None:
     op.create_index("ix_identities_account_id", "identities", ["account_id"])
     op.create_table(
         "elsewhere_apps",
-        sa.Column("server", sa.String(255), nullable=False),
+        sa.Column("server", sa.String(512), nullable=False),
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("client_secret", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("server", name="pk_elsewhere_apps"),
