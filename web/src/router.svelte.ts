@@ -1,10 +1,13 @@
-/** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`, `/i/{code}`, `/admin/{part}`. */
+/** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`, `/i/{code}`, `/settings`,
+ * `/welcome`, `/admin/{part}`. */
 
 export type Route =
   | { page: 'home' }
   | { page: 'room'; id: string }
   | { page: 'profile'; handle: string }
   | { page: 'invite'; code: string }
+  | { page: 'settings' }
+  | { page: 'welcome' }
   | { page: 'admin'; part: string }
   | { page: 'unknown' };
 
@@ -14,6 +17,7 @@ export function route(path: string): Route {
   if (first === undefined) return { page: 'home' };
   if (first === 'r' && second && steps.length === 2) return { page: 'room', id: second };
   if (first === 'i' && second && steps.length === 2) return { page: 'invite', code: second };
+  if ((first === 'settings' || first === 'welcome') && steps.length === 1) return { page: first };
   if (first === 'admin' && steps.length <= 2) return { page: 'admin', part: second ?? 'people' };
   if (first.startsWith('@') && first.length > 1 && steps.length === 1)
     return { page: 'profile', handle: first.slice(1) };

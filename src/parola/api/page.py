@@ -64,7 +64,16 @@ def mount_page(app: FastAPI, folder: Path, cards: Cards | None = None, public_ur
             raise NotFound()
         return _packed(request, wanted, _FOR_EVER if path.startswith("assets/") else _ALWAYS_ASK)
 
-    for address in ("/", "/r/{room_id}", "/@{handle}", "/i/{code}", "/admin", "/admin/{part}"):
+    for address in (
+        "/",
+        "/r/{room_id}",
+        "/@{handle}",
+        "/i/{code}",
+        "/settings",
+        "/welcome",
+        "/admin",
+        "/admin/{part}",
+    ):
         app.add_api_route(address, page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/{path:beside_the_api}", part, methods=["GET", "HEAD"], include_in_schema=False)
 

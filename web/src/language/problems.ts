@@ -29,6 +29,17 @@ const known: Record<string, Key> = {
   room_full: 'problem_room_full',
   blocked: 'problem_blocked',
   private_account: 'problem_private_account',
+  wrong_password: 'problem_wrong_password',
+  sign_in_again: 'problem_sign_in_again',
+  last_way_in: 'problem_last_way_in',
+  identity_taken: 'problem_identity_taken',
+  elsewhere_away: 'problem_elsewhere_away',
+  sign_in_expired: 'problem_sign_in_expired',
+  sign_in_refused: 'problem_sign_in_refused',
+  wrong_issuer: 'problem_sign_in_refused',
+  pictures_away: 'problem_pictures_away',
+  unsupported_media_type: 'problem_unsupported',
+  too_large: 'problem_too_large',
   already_hosting: 'problem_already_hosting',
 };
 
