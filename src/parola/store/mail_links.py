@@ -42,6 +42,7 @@ class MailLinks:
             select(accounts)
             .join(addresses, addresses.c.account_id == accounts.c.id)
             .where(addresses.c.email == link.email, accounts.c.suspended_at.is_(None))
+            .where(accounts.c.deleted_at.is_(None))
         )
         async with self._database.write() as connection:
             if await _has_enough(connection, link):
@@ -73,6 +74,7 @@ class MailLinks:
             select(accounts, c.email)
             .join(mail_links, c.account_id == accounts.c.id)
             .where(c.token_hash == token_hash, c.purpose == purpose, c.expires_at > now)
+            .where(accounts.c.deleted_at.is_(None))
         )
         async with self._database.write() as connection:
             row = (await connection.execute(query)).first()
