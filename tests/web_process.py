@@ -18,7 +18,6 @@ import httpx2
 from fastapi import FastAPI
 
 from parola.api.app import Services, make_app
-from parola.bootstrap import make_services
 from parola.bus import Message, subjects
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import (
@@ -41,6 +40,7 @@ from parola.services import clock
 from parola.services.rounds import Addresses
 from parola.settings import Settings
 from parola.store import Store
+from parola.wiring import make_services
 
 BASE = "http://localhost:8080"
 OFFER = "v=0\r\n"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,6 @@ from parola.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from parola.api.app import Services
     from parola.services.actor import Actor
-    from parola.services.evidence_keys import EvidenceKeys
     from parola.store import KeptPolicy
 
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
@@ -32,13 +30,11 @@ rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
 invitations = typer.Typer(help="How many invitations there are, and what earns more.", no_args_is_help=True)
 waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
 audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
-evidence_key = typer.Typer(help="The keys that open what reports have sealed.", no_args_is_help=True)
 app.add_typer(people, name="people")
 app.add_typer(rooms, name="rooms")
 app.add_typer(invitations, name="invitations")
 app.add_typer(waitlist, name="waitlist")
 app.add_typer(audit, name="audit")
-app.add_typer(evidence_key, name="evidence-key")
 
 _DEEPEST = 100
 
@@ -176,47 +172,6 @@ def verify(
 
 
 @app.command()
-def evidence(
-    report: Annotated[str, typer.Argument(help="The report's id")],
-    out: Annotated[Path, typer.Option(help="An Ogg file that is not there yet", dir_okay=False)],
-    reason: Why,
-) -> None:
-    """Writes what a report has sealed to a file for its owner alone, and says who spoke when, in seconds."""
-
-    async def work(here: Services) -> None:
-        about = await here.evidence.about(me(), report)
-        try:
-            fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            fail(f"{out}: {error.strerror}")
-        try:
-            with os.fdopen(fd, "wb") as file:
-                ticket = await here.evidence.listen(me(), report, reason)
-                file.write(await here.evidence.redeem(me(), report, ticket.token))
-        except BaseException:
-            out.unlink()
-            raise
-        named = await here.administering.names({span.account for span in about.spans})
-        for span in about.spans:
-            handle = f"@{named[span.account].handle}" if span.account in named else span.account
-            row(f"{span.from_ms / 1000:.1f}", f"{span.to_ms / 1000:.1f}", handle)
-
-    run(work)
-
-
-@evidence_key.command("new")
-def new_evidence_key() -> None:
-    """Adds a key to the file of keys: rooms are sealed to it after the next start, older ones open what they sealed."""
-    _with_keys(lambda keys: f"key {keys.rotate()}")
-
-
-@evidence_key.command("public")
-def public_evidence_key() -> None:
-    """Prints what machines without a web process are given as PAROLA_EVIDENCE_KEY."""
-    _with_keys(lambda keys: str(keys.public()))
-
-
-@app.command()
 def invite(
     table: Annotated[
         Path, typer.Option("--csv", help="Columns: email, and language (en, it)", exists=True, dir_okay=False)
@@ -333,7 +288,7 @@ def health() -> None:
         from parola.api.health import missing
 
         # Where the bus has no address outside of the server's own processes, nobody can look from here.
-        away = [what for what in await missing(here) if what != "bus" or _settings().nats_url]
+        away = [what for what in await missing(here) if what != "bus" or load_settings().nats_url]
         typer.echo(f"missing: {', '.join(away)}" if away else "nothing is missing")
         for lease in here.projections.leases.seen().values():
             row(lease.process_id, lease.machine, f"load {lease.load:.2f}")
@@ -350,7 +305,7 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
     from parola.domain.errors import Invalid, Refusal
     from parola.store import StoreUnavailable
 
-    settings = _settings()
+    settings = load_settings()
 
     async def there() -> None:
         async with bootstrap.at_the_machine(settings) as here:
@@ -367,17 +322,6 @@ def run(work: Callable[[Services], Awaitable[None]]) -> None:
         fail(f"the database cannot be used: {error}")
 
 
-def _with_keys(work: Callable[[EvidenceKeys], str]) -> None:
-    from parola.rtp.hpke import HpkeError
-    from parola.services.evidence_keys import EvidenceKeys
-
-    settings = _settings()
-    try:
-        typer.echo(work(EvidenceKeys(settings.evidence_key, settings.evidence_file)))
-    except (OSError, HpkeError) as error:
-        fail(str(error))
-
-
 def me() -> Actor:
     """Whoever has the machine."""
     from parola.services.actor import AT_THE_MACHINE
@@ -385,7 +329,8 @@ def me() -> Actor:
     return AT_THE_MACHINE
 
 
-def _settings() -> Settings:
+def load_settings() -> Settings:
+    """Complains of what cannot be used, and exits."""
     try:
         return Settings.load()
     except SettingsError as error:

@@ -1,7 +1,8 @@
-"""Calls to servers whose address somebody else has given: never into this network, and with bounds of time and size.
+"""The one way out: calls to servers that somebody else has named, with bounds of time and size.
 
-The address that was looked at is the one that is connected to: the resolver itself leaves out what is not public, so
-that a name which says something else a moment later leads nowhere. Nothing is followed that redirects.
+Invariant: nothing is asked of an address that is not public, whatever name led there. The name is resolved once, by a
+resolver that refuses such addresses, and the connection goes to what it answered; so a name that changes its mind in
+between changes nothing. Redirects are not followed. Only origins that the operator has named are free of this.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from types import TracebackType
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 TIMEOUT_S = 10.0
@@ -23,11 +26,12 @@ TIMEOUT_S = 10.0
 MOST_BYTES = 1 << 20
 _LOOK_UP_S = 2.0
 _CONNECTIONS = 100
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_6TO4, _TEREDO = ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32")
 
 
 class OutboundError(Exception):
-    """No answer, or one that is too long."""
+    """No answer in time, or one that is too long."""
 
 
 class Refused(OutboundError):
@@ -42,10 +46,142 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def json(self) -> dict[str, Any]:
+        """Raises OutboundError where it is no object."""
+        try:
+            found = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise OutboundError("this is no JSON") from error
+        if not isinstance(found, dict):
+            raise OutboundError("this is no JSON object")
+        return found
+
+
+class Outbound:
+    """`trusted` are origins, as http://10.0.0.5:8080, that may be asked whatever their address and scheme."""
+
+    def __init__(self, trusted: Collection[str] = (), resolver: AbstractResolver | None = None) -> None:
+        self._trusted = frozenset(trusted)
+        self._resolver = resolver
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Raises OutboundError."""
+        return await self._ask("GET", url, {"Accept": "application/json", **(headers or {})}, None)
+
+    async def post(
+        self, url: str, body: bytes | Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A mapping goes out as a form, and asks for JSON. Raises OutboundError."""
+        wanted = {} if isinstance(body, bytes) else {"Accept": "application/json"}
+        return await self._ask("POST", url, {**wanted, **(headers or {})}, body)
+
+    def check(self, url: str) -> None:
+        """Raises Refused for what is not called whatever its name leads to."""
+        parts = _split(url)
+        if self._is_trusted(parts):
+            return
+        if parts.scheme != "https":
+            raise Refused("only https is called")
+        if not parts.hostname or parts.username is not None or parts.password is not None:
+            raise Refused("this is no server's address")
+        if parts.port not in (None, 443):
+            raise Refused("only the usual port is called")
+        # A name that is an address is never resolved.
+        literal = _literal(parts.hostname)
+        if literal is not None and not is_public(literal):
+            raise Refused("this address leads into this network")
+
+    async def leads_inside(self, url: str) -> bool:
+        """Whether the name in it leads, as of now, to any address that is not called. A name that nobody knows at the
+        moment is no verdict. Raises Refused."""
+        parts = _split(url)
+        if self._is_trusted(parts):
+            return False
+        with contextlib.suppress(OSError, TimeoutError, UnicodeError):
+            async with asyncio.timeout(_LOOK_UP_S):
+                found = await self._names().resolve(parts.hostname or "", 443, socket.AF_UNSPEC)
+            return not all(is_public(one["host"]) for one in found)
+        return False
+
+    def trusts(self, origin: str) -> bool:
+        return origin in self._trusted
+
+    async def close(self) -> None:
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    async def _ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Mapping[str, str] | None
+    ) -> Answer:
+        self.check(url)
+        session = self._session(self._is_trusted(_split(url)))
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                session.request(method, url, headers=headers, data=body, allow_redirects=False) as answer,
+            ):
+                said = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status, said, await _read(answer.content))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise OutboundError(f"{urlsplit(url).hostname}: {type(error).__name__}: {error}"[:300]) from error
+
+    def _is_trusted(self, parts: SplitResult) -> bool:
+        return self.trusts(f"{parts.scheme}://{parts.netloc}")
+
+    def _names(self) -> AbstractResolver:
+        if self._resolver is None:
+            self._resolver = aiohttp.ThreadedResolver()
+        return self._resolver
+
+    def _session(self, is_trusted: bool) -> aiohttp.ClientSession:
+        if is_trusted not in self._sessions:
+            connector = aiohttp.TCPConnector(
+                resolver=self._names() if is_trusted else PublicOnly(self._names()),
+                use_dns_cache=False,
+                limit=_CONNECTIONS,
+            )
+            self._sessions[is_trusted] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,  # a small body may be a large one in disguise
+                headers={"User-Agent": "Parola", "Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                max_line_size=8190,
+                max_field_size=8190,
+            )
+        return self._sessions[is_trusted]
+
+
+class PublicOnly(AbstractResolver):
+    """Answers with public addresses alone: one that is not, among others, makes the name unknown."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if not all(is_public(one["host"]) for one in found):
+            raise OSError(None, f"{host} leads into this network")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
 
 def is_public(address: str) -> bool:
-    """Whether an IP address, as text, is one that everybody on the internet has the same of. Addresses that carry an
-    IPv4 address in them are judged by that one."""
+    """Whether an IP address, as text, is one that everybody on the internet has the same of: neither loopback nor
+    private, link-local, shared, multicast or reserved. An address that carries an IPv4 address is judged by that one,
+    and none that leads through a tunnel, since nobody here sees where that ends."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -55,122 +191,40 @@ def is_public(address: str) -> bool:
             return is_public(str(ip.ipv4_mapped))
         if ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        if ip.sixtofour is not None or ip.teredo is not None:
-            return False  # tunnels: where they end, nobody here can see
+        # The last: IPv4-compatible, RFC 4291, section 2.5.5.1.
+        if ip in _6TO4 or ip in _TEREDO or ip.is_site_local or int(ip) >> 32 == 0:
+            return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
 
 
-class Outbound:
-    """`loopback` is for tests: servers on this machine, without TLS, may be called as well."""
-
-    def __init__(self, loopback: bool = False, trust: ssl.SSLContext | None = None) -> None:
-        self._loopback = loopback
-        self._trust = trust
-        self._session: aiohttp.ClientSession | None = None
-
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Raises OutboundError."""
-        self.check(url)
-        try:
-            async with self._open().post(
-                url, data=body, headers=headers, allow_redirects=False, raise_for_status=False
-            ) as answer:
-                said = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status, said, await _read(answer))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise OutboundError(f"{type(error).__name__}: {error}"[:300]) from error
-
-    def check(self, url: str) -> None:
-        """Raises Refused for what is not called whatever its name leads to."""
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname or "", parts.port
-        except ValueError as error:
-            raise Refused(str(error)) from error
-        near = self._loopback and _is_loopback(host)
-        if parts.scheme != "https" and not (near and parts.scheme == "http"):
-            raise Refused("only https is called")
-        if not host or parts.username is not None or parts.password is not None:
-            raise Refused("this is no server's address")
-        if _is_numeric(host) and not near and not is_public(host):
-            raise Refused("this address leads into this network")
-
-    async def leads_inside(self, url: str) -> bool:
-        """Whether the name in it leads, as of now, to no address but ones that are not called. A name that nobody knows
-        at the moment is no verdict."""
-        host = urlsplit(url).hostname or ""
-        with contextlib.suppress(OSError, TimeoutError, UnicodeError):
-            async with asyncio.timeout(_LOOK_UP_S):
-                found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-            return not any(self._may_call(str(info[4][0])) for info in found)
-        return False
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    def _may_call(self, address: str) -> bool:
-        return is_public(address) or (self._loopback and _is_loopback(address))
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=_Public(self._may_call),
-                use_dns_cache=False,
-                limit=_CONNECTIONS,
-                ssl=self._trust or True,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # a small body may be a large one in disguise
-                trust_env=False,
-                max_line_size=8190,
-                max_field_size=8190,
-            )
-        return self._session
-
-
-class _Public(AbstractResolver):
-    """Names as the system knows them, without what must not be called."""
-
-    def __init__(self, may_call: Callable[[str], bool]) -> None:
-        self._system = aiohttp.ThreadedResolver()
-        self._may_call = may_call
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._system.resolve(host, port, family)
-        public = [one for one in found if self._may_call(one["host"])]
-        if not public:
-            raise OSError(None, f"{host} leads into this network")
-        return public
-
-    async def close(self) -> None:
-        await self._system.close()
-
-
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for part in answer.content.iter_any():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise OutboundError(f"the answer is longer than {MOST_BYTES} bytes")
-    return bytes(body)
-
-
-def _is_numeric(host: str) -> bool:
+def _split(url: str) -> SplitResult:
+    """Raises Refused."""
     try:
-        ipaddress.ip_address(host.partition("%")[0])
+        parts = urlsplit(url)
+        _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise Refused("this is no address") from error
+    return parts
+
+
+def _literal(host: str) -> str | None:
+    """The address that a host in a URL is, where it is none that wants to be resolved."""
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
-        return False
-    return True
+        pass
+    try:
+        # What C's resolver takes for an address as well: 127.1, 0x7f000001, 2130706433.
+        return str(ipaddress.IPv4Address(socket.inet_aton(host)))
+    except (OSError, UnicodeError):
+        return None
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    return _is_numeric(host) and ipaddress.ip_address(host.partition("%")[0]).is_loopback
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Raises ValueError for what does not end."""
+    found = bytearray()
+    async for part in content.iter_any():
+        found += part
+        if len(found) > MOST_BYTES:
+            raise ValueError(f"the answer is too long: more than {MOST_BYTES} bytes")
+    return bytes(found)

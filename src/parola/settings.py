@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     smtp_url: str = Field("", repr=False)
     mail_from: str = ""
     push_key: str = Field("", repr=False)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field("", repr=False)
+    oidc_name: str = ""
+    mastodon: Literal["on", "off"] = "on"
+    outbound_trusted: Annotated[tuple[str, ...], NoDecode] = ()
     limits: Literal["default", "off"] = "default"
     packet_ms: Literal["auto", "20", "40", "60", "80", "100", "120"] = "auto"
     long_packets_from: Annotated[tuple[PositiveInt, PositiveInt], NoDecode] = (300, 1500)
@@ -136,10 +142,17 @@ class Settings(BaseSettings):
         return self.data_dir / "evidence.key"
 
     @property
+    def trusted_origins(self) -> frozenset[str]:
+        """What the server asks whatever the address: only what the operator has named."""
+        issuer = urlsplit(self.oidc_issuer)
+        mine = {f"{issuer.scheme}://{issuer.netloc}"} if self.oidc_issuer else set()
+        return frozenset({*self.outbound_trusted, *mine})
+
+    @property
     def embedded_nats(self) -> bool:
         return not self.nats_url
 
-    @field_validator("roles", "public_ip", "trusted_proxies", mode="before")
+    @field_validator("roles", "public_ip", "trusted_proxies", "outbound_trusted", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -255,6 +268,23 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, value: str) -> str:
+        parts = _parts(value)
+        if value and (
+            parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
+        ):
+            raise ValueError(
+                "an issuer such as https://accounts.example is wanted, as its discovery document says"
+            )
+        return value
+
+    @field_validator("outbound_trusted")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_origin(origin) for origin in value)
+
     @field_validator("mail_from")
     @classmethod
     def _is_mailbox(cls, value: str) -> str:
@@ -268,6 +298,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"PAROLA_UDP_PORT: {self.media_processes} processes need ports up to {self.udp_ports[-1]}"
             )
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("PAROLA_OIDC_CLIENT_ID: the issuer knows this server by one")
         data = self.data_dir.absolute()
         defaults = {
             "data_dir": data,

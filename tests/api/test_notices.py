@@ -34,15 +34,18 @@ def addresses() -> Addresses:
 
 
 @pytest.fixture
-async def web(store: Store, tmp_path: Path, addresses: Addresses) -> AsyncIterator[WebProcess]:
-    async with WebProcess.go(store, tmp_path, outbound=Outbound(loopback=True), addresses=addresses) as web:
-        yield web
-
-
-@pytest.fixture
 async def service() -> AsyncIterator[PushService]:
     async with PushService.go() as service:
         yield service
+
+
+@pytest.fixture
+async def web(
+    store: Store, tmp_path: Path, addresses: Addresses, service: PushService
+) -> AsyncIterator[WebProcess]:
+    outbound = Outbound({service.origin})
+    async with WebProcess.go(store, tmp_path, outbound=outbound, addresses=addresses) as web:
+        yield web
 
 
 async def subscribed(person: Person, browser: Browser, **more: Any) -> str:
@@ -56,7 +59,8 @@ async def test_from_the_start_of_a_room_to_the_browser(web: WebProcess, service:
     await bob.put("/api/accounts/ada/follow")
     key = (await web.guest.get("/api/push/key")).json["key"]
     browser = service.browser()
-    await subscribed(bob, browser, language="it")
+    await bob.patch("/api/me", json={"language": "it"})
+    await subscribed(bob, browser)
     room_id = await ada.opens(title="Adesso")
     await web.services.rounds.work()
     (got,) = browser.got
@@ -75,7 +79,7 @@ async def test_what_holds_for_who_has_chosen_nothing(web: WebProcess) -> None:
 async def test_choices_are_kept_one_by_one(web: WebProcess, addresses: Addresses) -> None:
     bob = await web.member("bob")
     addresses.of[bob.id] = "bob@rooms.example"
-    answer = await bob.patch("/api/me/notice_settings", json={"email": True, "language": "it"})
+    answer = await bob.patch("/api/me/notice_settings", json={"email": True})
     assert (answer.status, answer.json["email"], answer.json["in_page"]) == (200, True, True)
     answer = await bob.patch("/api/me/notice_settings", json={"in_page": False})
     assert (answer.json["email"], answer.json["in_page"]) == (True, False)
@@ -230,7 +234,8 @@ async def test_who_signs_out_is_told_no_more(web: WebProcess, service: PushServi
 async def test_one_can_try_it_out(web: WebProcess, service: PushService) -> None:
     bob, eve = await web.members("bob", "eve")
     fine, gone, hers = service.browser(), service.browser((410, {})), service.browser()
-    await subscribed(bob, fine, language="it")
+    await bob.patch("/api/me", json={"language": "it"})
+    await subscribed(bob, fine)
     await subscribed(bob, gone)
     await subscribed(eve, hers)
     assert (await bob.post("/api/me/notice_settings/test")).json == {"sent": 1, "failed": 1}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import hypothesis.strategies as st
@@ -21,7 +23,7 @@ SINGLE = (
 )  # fmt: skip
 TARGETED = (
     r.DismissHand, r.Grant, r.Revoke, r.Mute, r.Unmute, r.Remove, r.Restore, r.AddCohost, r.RemoveCohost, r.Invite,
-    r.Uninvite, r.NameSuccessor, r.DropSuccessor, r.ShutOut, r.LetIn,
+    r.Uninvite, r.NameSuccessor, r.DropSuccessor, r.ShutOut, r.LetIn, r.Vanish,
 )  # fmt: skip
 TERMS = r.Terms(1, Stage.TESTERS, Policies(speakers_at_most=2, minutes_at_most=10))
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -109,6 +111,13 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(whom=people, kind=st.sampled_from([r.Visit, r.EndVisit]))
     def visit(self, whom: str, kind: type[r.Visit] | type[r.EndVisit]) -> None:
         self._do(kind(r.ADMINISTRATION, whom))
+
+    @rule(whom=people)
+    def vanish(self, whom: str) -> None:
+        self._do(r.Vanish(whom, whom))
+        if whom != HOST and self.room.state is not r.Lifecycle.ENDED:
+            held = r.encode_room(replace(self.room, removed=frozenset(), shut_out=frozenset(), rests=()))
+            assert f'"{whom}"' not in json.dumps(held, default=str), "nothing is left that names them"
 
     @rule(by=people, dice=st.integers(0, 30))
     def end(self, by: str, dice: int) -> None:

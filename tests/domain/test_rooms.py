@@ -103,6 +103,7 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("put out", r.PutOut, "sam", dict.fromkeys(ROLES, "administration_only")),
     ("visit", r.Visit, "lia", dict.fromkeys(ROLES, "administration_only")),
     ("end a visit", r.EndVisit, "lia", dict.fromkeys(ROLES, "administration_only")),
+    ("vanish", r.Vanish, "sam", {**dict.fromkeys(ROLES, "oneself_only"), "speaker": _Y}),
     ("end", r.End, None, {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
 ]  # fmt: skip
 CELLS = [

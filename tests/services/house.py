@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from parola.api.app import Services
-from parola.bootstrap import make_services
 from parola.bus import Message, subjects
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import Closed, CloseOrder, Connected, Refused, Settled, SettleOrder
@@ -17,6 +16,7 @@ from parola.domain.errors import Refusal
 from parola.services.caller import Caller
 from parola.settings import Settings
 from parola.store import Store
+from parola.wiring import make_services
 from tests.database import DATABASES
 
 PASSWORD = "correct horse battery"

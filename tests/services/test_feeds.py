@@ -61,7 +61,7 @@ def fold(snapshot: dict[str, Any], events: list[tuple[str, Any]]) -> dict[str, A
             continue
         room["seq"] = data["seq"]
         handle = data.get("handle")
-        person = {"handle": handle, "name": data.get("name")}
+        person = {"handle": handle, "name": data.get("name"), "picture": data.get("picture")}
         left = {
             name: [x for x in room[name] if (x if isinstance(x, str) else x["handle"]) != handle]
             for name in ("hands", "offers", "speakers", "cohosts")
@@ -144,6 +144,7 @@ async def test_snapshot_and_events_give_the_next_snapshot(house: House, seed: in
     dice = random.Random(seed)
     people = {handle: await house.caller(handle) for handle in HANDLES}
     ids = {handle: str(caller.account_id) for handle, caller in people.items()}
+    await house.store.accounts.set_picture(ids[HANDLES[-1]], "version")
     room = await house.services.rooms.open(people["ada"], "Converge", access, None, None)
     stream = Stream(house, people["ada"], room)
     kind, snapshot, _ = await stream.next()

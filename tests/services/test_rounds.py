@@ -90,14 +90,20 @@ class Scene:
             browser.endpoint,
             keys["p256dh"],
             keys["auth"],
-            language,
             1,
         )
+        await self._reads(handle, language)
         await self.store.notices.subscribe(given, None)
         return browser
 
     async def wants_mail(self, handle: str, language: str = "en") -> None:
-        await self.store.notices.choose(handle, {"email": True}, language)
+        await self.store.notices.choose(handle, {"email": True})
+        await self._reads(handle, language)
+
+    async def _reads(self, handle: str, language: str) -> None:
+        account = await self.store.accounts.by_handle(handle)
+        assert account is not None
+        await self.store.accounts.update(account, None, None, None, language)
 
     async def starts(self, title: str = "Talk", access: r.Access = r.Access.OPEN, **more: Any) -> r.Room:
         room_id = secrets.token_urlsafe(16)
@@ -124,8 +130,8 @@ class Scene:
 
 @pytest.fixture
 async def scene(store: Store) -> AsyncIterator[Scene]:
-    outbound = Outbound(loopback=True)
     async with PushService.go() as service:
+        outbound = Outbound({service.origin})
         scene = Scene(store, service, outbound)
         await scene.person("ada")
         yield scene

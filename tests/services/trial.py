@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from parola.api.app import Services
-from parola.bootstrap import make_services
 from parola.bus import subjects
 from parola.bus.memory import MemoryBus
 from parola.bus.messages import PresenceChanged, Present
@@ -19,6 +18,7 @@ from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller, Member
 from parola.settings import Settings
 from parola.store import Account, Store
+from parola.wiring import make_services
 from tests.database import DATABASES
 from tests.services.house import MEDIA, FakeMedia
 

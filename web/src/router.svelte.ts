@@ -1,5 +1,6 @@
 /** The addresses of the page: `/`, with `?q=` while one searches, `/r/{id}`, `/@handle`, `/i/{code}`, `/settings`,
- * `/link`, `/confirm` and `/unsubscribe/{token}`, where mailed links lead, `/admin/{part}`. */
+ * `/welcome`, where one comes from elsewhere, `/link`, `/confirm` and `/unsubscribe/{token}`, where mailed links lead,
+ * `/admin/{part}`. */
 
 export type Route =
   | { page: 'home' }
@@ -7,11 +8,18 @@ export type Route =
   | { page: 'profile'; handle: string }
   | { page: 'invite'; code: string }
   | { page: 'settings' }
+  | { page: 'welcome' }
   | { page: 'link' }
   | { page: 'confirm' }
   | { page: 'unsubscribe'; token: string }
   | { page: 'admin'; part: string }
   | { page: 'unknown' };
+
+const ALONE = ['settings', 'welcome', 'link', 'confirm'] as const;
+
+function isAlone(step: string): step is (typeof ALONE)[number] {
+  return (ALONE as readonly string[]).includes(step);
+}
 
 export function route(path: string): Route {
   const steps = path.split('/').filter(Boolean).map(decode);
@@ -19,8 +27,7 @@ export function route(path: string): Route {
   if (first === undefined) return { page: 'home' };
   if (first === 'r' && second && steps.length === 2) return { page: 'room', id: second };
   if (first === 'i' && second && steps.length === 2) return { page: 'invite', code: second };
-  if ((first === 'settings' || first === 'link' || first === 'confirm') && steps.length === 1)
-    return { page: first };
+  if (isAlone(first) && steps.length === 1) return { page: first };
   if (first === 'unsubscribe' && second && steps.length === 2) return { page: 'unsubscribe', token: second };
   if (first === 'admin' && steps.length <= 2) return { page: 'admin', part: second ?? 'people' };
   if (first.startsWith('@') && first.length > 1 && steps.length === 1)

@@ -20,6 +20,7 @@ from parola.api.caller import (
 )
 from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
+from parola.services.pictures import picture_of
 from parola.services.sessions import SignedIn
 from parola.store import ADMINISTRATOR, Account
 
@@ -53,12 +54,19 @@ class MeChange(Body):
     bio: str | None = None
     listen_unseen: bool | None = None
     private: bool | None = None
+    language: str | None = None
 
 
-class AccountView(BaseModel):
-    id: str
+class PersonView(BaseModel):
+    """`picture` is an address on this server, null where there is none."""
+
     handle: str
     name: str
+    picture: str | None
+
+
+class AccountView(PersonView):
+    id: str
 
 
 class SessionView(BaseModel):
@@ -72,11 +80,7 @@ class MeView(AccountView):
     listen_unseen: bool
     private: bool
     role: Literal["member", "administrator"]
-
-
-class PersonView(BaseModel):
-    handle: str
-    name: str
+    language: Literal["en", "it"] | None
 
 
 class FoundView(PersonView):
@@ -134,14 +138,16 @@ async def sign_out(request: Request, response: Response, who: Known) -> None:
 @router.get("/me")
 @may(MEMBER)
 async def me(who: Who) -> MeView:
-    return _me(who.signed_in().account)
+    return me_view(who.signed_in().account)
 
 
 @router.patch("/me")
 @may(MEMBER)
 async def change_me(request: Request, who: Member, body: MeChange) -> MeView:
     people = services(request).people
-    return _me(await people.update(who, body.name, body.bio, body.listen_unseen, body.private))
+    return me_view(
+        await people.update(who, body.name, body.bio, body.listen_unseen, body.private, body.language)
+    )
 
 
 @router.get("/accounts")
@@ -165,6 +171,7 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         id=account.id,
         handle=account.handle,
         name=account.name,
+        picture=picture_of(account),
         bio=account.bio,
         followers=found.counts.followers,
         following=found.counts.following,
@@ -176,30 +183,36 @@ async def profile(request: Request, who: Who, handle: str) -> ProfileView:
         blocked=standing.blocked,
         hushed=standing.hushed,
         bell=standing.follows and not standing.quiet,
-        invited_by=PersonView(handle=by.handle, name=by.name) if by is not None else None,
+        invited_by=person_view(by) if by is not None else None,
     )
 
 
 async def found_views(request: Request, who: Caller, found: Sequence[Account]) -> list[FoundView]:
     live = await services(request).people.live_rooms(who, found)
-    return [FoundView(handle=one.handle, name=one.name, live_room=live.get(one.id)) for one in found]
+    return [FoundView(**person_view(one).model_dump(), live_room=live.get(one.id)) for one in found]
+
+
+def person_view(account: Account) -> PersonView:
+    return PersonView(handle=account.handle, name=account.name, picture=picture_of(account))
 
 
 def begun(response: Response, signed_in: SignedIn, public_url: str) -> SessionView:
     """The answer to who has just signed in, and the cookie of the session."""
     set_cookie(response, signed_in.token, public_url)
     account = signed_in.account
-    view = AccountView(id=account.id, handle=account.handle, name=account.name)
+    view = AccountView(id=account.id, **person_view(account).model_dump())
     return SessionView(account=view, token=signed_in.token, suspended=account.suspended)
 
 
-def _me(account: Account) -> MeView:
+def me_view(account: Account) -> MeView:
     return MeView(
         id=account.id,
         handle=account.handle,
         name=account.name,
+        picture=picture_of(account),
         bio=account.bio,
         listen_unseen=account.listen_unseen,
         private=account.private,
         role="administrator" if account.role == ADMINISTRATOR else "member",
+        language="it" if account.language == "it" else "en" if account.language == "en" else None,
     )

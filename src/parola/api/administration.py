@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from parola.api import health
-from parola.api.accounts import Body, PersonView
+from parola.api.accounts import Body, PersonView, person_view
 from parola.api.caller import address, caller, services
 from parola.api.permissions import ADMINISTRATOR, WITH_LINK, may
 from parola.domain.audit import COMMAND_LINE, GUARD, RULE
@@ -299,8 +299,7 @@ async def show_health(request: Request, _: Admin) -> HealthView:
 
 def administered(account: Account) -> AdministeredView:
     return AdministeredView(
-        handle=account.handle,
-        name=account.name,
+        **person_view(account).model_dump(),
         role=account.role,
         suspended=account.suspended,
         created_at=account.created_at,
@@ -308,7 +307,7 @@ def administered(account: Account) -> AdministeredView:
 
 
 def _person(account: Account | None) -> PersonView:
-    return PersonView(handle=account.handle if account else "", name=account.name if account else "")
+    return person_view(account) if account else PersonView(handle="", name="", picture=None)
 
 
 def _handle(named: dict[str, Account], id: str) -> str:

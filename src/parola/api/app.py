@@ -16,6 +16,7 @@ from parola.api import (
     connections,
     credentials,
     devices,
+    elsewhere,
     events,
     evidence,
     floor,
@@ -24,6 +25,7 @@ from parola.api import (
     leading,
     moderation,
     notices,
+    own,
     people,
     problems,
     reports,
@@ -50,7 +52,10 @@ from parola.services.claims import Claims
 from parola.services.closing import Closing
 from parola.services.days import Days
 from parola.services.deadlines import Deadlines
+from parola.services.deletion import Deletion
+from parola.services.elsewhere import Elsewhere
 from parola.services.evidence import Evidence
+from parola.services.export import Export
 from parola.services.feeds import Feeds
 from parola.services.hosting import Hosting
 from parola.services.invitations import Invitations
@@ -63,6 +68,7 @@ from parola.services.moderating import Moderating
 from parola.services.notices import Notices
 from parola.services.passkeys import Passkeys
 from parola.services.people import People
+from parola.services.pictures import Pictures
 from parola.services.reports import Reports
 from parola.services.rollout import Rollout
 from parola.services.rooms import Rooms
@@ -84,6 +90,8 @@ ROUTERS = (
     credentials.router,
     devices.router,
     people.router,
+    own.router,
+    elsewhere.router,
     rooms.people,
     rooms.router,
     floor.router,
@@ -134,6 +142,10 @@ class Services:
     keyring: Keyring
     mailing: Mailing
     tidying: Tidying
+    deletion: Deletion
+    pictures: Pictures
+    export: Export
+    elsewhere: Elsewhere
     people: People
     blocking: Blocking
     rollout: Rollout

@@ -24,6 +24,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from parola.api.bodies import LARGEST_BODY, largest
 from parola.api.limiting import OPEN_CONNECTIONS, counted_as
 from parola.api.problems import problem
 from parola.api.streams import UNREAD_S, OpenStream
@@ -36,8 +37,9 @@ RESERVED = 64
 REQUEST_S = 20.0
 """From its first byte to its last a call takes no longer, nor does anybody stay who never calls."""
 LARGEST_HEAD = 64 << 10
-LARGEST_CALL = 512 << 10
-"""Bytes on the wire: the largest body in small chunks, with all that may stand between and behind them."""
+_ON_THE_WIRE = 8
+"""So many times its bytes a body may be in small chunks, with all that may stand between and behind them."""
+LARGEST_CALL = _ON_THE_WIRE * LARGEST_BODY
 SHOWN_OUT_S = 1.0
 _OVER_AFTER_S = 3.0
 """At the edge each one that leaves makes room for one; that is not worth a line each."""
@@ -140,6 +142,7 @@ class Door(HttpToolsProtocol):
         """Nothing is missing of the call that came last."""
         self._in_head = True
         self._call_bytes = 0
+        self._most_bytes = LARGEST_CALL
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -173,7 +176,7 @@ class Door(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._call_bytes += len(data)
         super().data_received(data)
-        if not self._is_whole and self._call_bytes > (LARGEST_HEAD if self._in_head else LARGEST_CALL):
+        if not self._is_whole and self._call_bytes > (LARGEST_HEAD if self._in_head else self._most_bytes):
             self.show_out()
 
     def become_stream(self, on_gone: Callable[[], None]) -> OpenStream | None:
@@ -210,6 +213,8 @@ class Door(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        body = largest(self.scope["method"], self.scope.get("path", ""))
+        self._most_bytes = LARGEST_CALL if body == LARGEST_BODY else LARGEST_CALL + body
 
     def on_message_complete(self) -> None:
         self._is_whole = True

@@ -13,6 +13,7 @@ from parola.api.accounts import PersonView
 from parola.api.administration import Admin, Gated, Reason
 from parola.api.caller import services
 from parola.api.permissions import ADMINISTRATOR, may
+from parola.services.pictures import picture_of
 from parola.services.views import instant
 
 router = APIRouter(prefix="/api/admin/evidence", tags=["administration"], route_class=Gated)
@@ -51,6 +52,7 @@ async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
         SpanView(
             handle=named[span.account].handle if span.account in named else "",
             name=named[span.account].name if span.account in named else "",
+            picture=picture_of(named[span.account]) if span.account in named else None,
             from_ms=span.from_ms,
             to_ms=span.to_ms,
         )

@@ -13,13 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from parola.api import bodies
 from parola.api.caller import COOKIE, is_foreign
 from parola.api.problems import problem
 
 if TYPE_CHECKING:
     from parola.api.app import Services
 
-LARGEST_BODY = 64 << 10
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SDP_CALLS = ("/whep", "/whip")
 
@@ -60,7 +60,8 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, dressed)
             return
-        await self._app(scope, _Body(receive).receive, dressed)
+        body = _Body(receive, bodies.largest(scope["method"], path))
+        await self._app(scope, body.receive, dressed)
 
     def _preflight(self, scope: Scope, path: str) -> Response | None:
         if scope["method"] != "OPTIONS" or not path.startswith("/api/"):
@@ -76,8 +77,9 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers, path: str) -> Response | None:
         length = headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length[:12]) > LARGEST_BODY:
-            return problem(413, "too_large", f"At most {LARGEST_BODY} bytes.")
+        most = bodies.largest(scope["method"], path)
+        if length.isascii() and length.isdigit() and int(length[:12]) > most:
+            return problem(413, "too_large", f"At most {most} bytes.")
         if headers.get("content-encoding", "identity") != "identity":
             return problem(415, "unsupported_media_type", "Compressed bodies are not taken.")
         if scope["method"] in _SAFE or not path.startswith("/api/"):
@@ -87,10 +89,12 @@ class Guard:
         if brings_cookie and is_foreign(headers, own.netloc):
             return problem(403, "foreign_origin", "This call comes from another site.")
         has_body = length not in ("", "0") or "transfer-encoding" in headers
-        if has_body and not path.rpartition("/rooms/")[2].partition("/")[2].startswith(("whep", "whip")):
+        taken = bodies.types(scope["method"], path)
+        if has_body and taken is not None:
             media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                return problem(415, "unsupported_media_type", "The body must be application/json.")
+            if media_type not in taken:
+                named = ", ".join(sorted(taken))
+                return problem(415, "unsupported_media_type", f"The body must be {named}.")
         return None
 
     def _dressed(
@@ -124,14 +128,15 @@ class _Body:
     """Counts what is read of a body whose length nobody announced, and reads no further than allowed. What it raises
     is an HTTPException, since FastAPI takes anything else for a body that is not JSON."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, most: int) -> None:
         self._receive = receive
+        self._most = most
         self._read = 0
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
-            if self._read > LARGEST_BODY:
+            if self._read > self._most:
                 raise HTTPException(413)
         return message

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from parola.api.accounts import PersonView
+from parola.api.accounts import PersonView, person_view
 from parola.api.caller import address, caller, commanding, services
 from parola.api.permissions import ANYONE, MEMBER, may
 from parola.services.caller import Caller
@@ -86,13 +86,13 @@ async def inviter(request: Request, code: str) -> InviterView:
     here = services(request)
     here.limits.guess(address(request))
     by = await here.invitations.inviter(code)
-    return InviterView(by=PersonView(handle=by.handle, name=by.name) if by is not None else None)
+    return InviterView(by=person_view(by) if by is not None else None)
 
 
 def _view(one: Invitation, public_url: str) -> InvitationView:
     ends = datetime.fromtimestamp(one.expires_at / 1000, UTC) if one.expires_at is not None else None
     expired = ends is not None and ends <= datetime.now(UTC)
-    used = PersonView(handle=one.used_by.handle, name=one.used_by.name) if one.used_by is not None else None
+    used = person_view(one.used_by) if one.used_by is not None else None
     is_open = one.code is not None and not expired
     return InvitationView(
         id=one.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
@@ -20,7 +20,6 @@ by_mail = APIRouter(tags=["notices"])
 
 Who = Annotated[Caller, Depends(caller)]
 Member = Annotated[Caller, Depends(commanding)]
-Language = Literal["en", "it"]
 
 
 class KeyView(BaseModel):
@@ -48,7 +47,6 @@ class WishView(BaseModel):
 class WishChange(Body):
     in_page: bool | None = None
     email: bool | None = None
-    language: Language = "en"
 
 
 class Keys(Body):
@@ -59,7 +57,6 @@ class Keys(Body):
 class NewBrowser(Body):
     endpoint: str
     keys: Keys
-    language: Language = "en"
     replaces: str | None = None
 
 
@@ -83,7 +80,7 @@ async def wishes(request: Request, who: Who) -> WishView:
 @router.patch("/me/notice_settings")
 @may(MEMBER)
 async def choose(request: Request, who: Member, body: WishChange) -> WishView:
-    return _view(await services(request).wishes.choose(who, body.in_page, body.email, body.language))
+    return _view(await services(request).wishes.choose(who, body.in_page, body.email))
 
 
 @router.post("/me/notice_settings/test")
@@ -101,7 +98,7 @@ async def try_out(request: Request, who: Member) -> TriedView:
 async def subscribe(request: Request, who: Member, body: NewBrowser) -> BrowserView:
     """Until the session ends in which this is called."""
     made = await services(request).wishes.subscribe(
-        who, body.endpoint, body.keys.p256dh, body.keys.auth, body.language, body.replaces
+        who, body.endpoint, body.keys.p256dh, body.keys.auth, body.replaces
     )
     return BrowserView(id=made.id, since=instant_of_ms(made.created_at))
 

@@ -20,6 +20,7 @@ _ADDRESSES = (
     "/@{handle}",
     "/i/{code}",
     "/settings",
+    "/welcome",
     "/link",
     "/confirm",
     "/unsubscribe/{token}",

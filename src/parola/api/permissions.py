@@ -50,6 +50,15 @@ HOST = _rule("host", "403 host_only", host=YES)
 GRANTING = Rule("host, or who is in the host's place", HOST.cells)
 WITH_FLOOR = _rule("who has the floor", "403 floor_required", host=YES, speaker=YES)
 WHOSE_IT_IS = Rule("whose connection it is", WHO_MAY_ENTER.cells)
+NOT_THE_LAST = _rule(
+    "whoever is signed in, but for the last administrator",
+    YES,
+    removed=YES,
+    administrator="409 last_administrator",
+)
+LATELY_NOT_THE_LAST = Rule(
+    "whoever has lately shown who they are, but for the last administrator", NOT_THE_LAST.cells
+)
 WITH_LINK = _rule("a member with a link that holds", YES, guest="404 not_found", removed=YES)
 ADMINISTRATOR = _rule(
     "administrator", "404 not_found", guest="404 not_found", removed="404 not_found", administrator=YES

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from parola.api.accounts import Body, PersonView
+from parola.api.accounts import Body, PersonView, person_view
 from parola.api.caller import address, caller, commanding, known, services
 from parola.api.permissions import KNOWN, MEMBER, may
 from parola.domain.moderation import Measure, Reason
@@ -125,7 +125,7 @@ async def my_notices(request: Request, who: Known) -> NoticesView:
     account = who.known().account
     found = await services(request).moderating.notices(who)
     return NoticesView(
-        me=PersonView(handle=account.handle, name=account.name),
+        me=person_view(account),
         suspended=who.suspended is not None,
         notices=[notice_of(one) for one in found],
     )
@@ -160,7 +160,7 @@ def state_of(report: Report) -> Literal["open", "resolved", "dismissed"]:
 
 def person_of(people: dict[str, Account], id: str | None) -> PersonView | None:
     found = people.get(id) if id is not None else None
-    return PersonView(handle=found.handle, name=found.name) if found is not None else None
+    return person_view(found) if found is not None else None
 
 
 def _count(request: Request, who: Caller) -> None:

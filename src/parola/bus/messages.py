@@ -249,6 +249,13 @@ class SessionEnded(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountDeleted(Body):
+    """Who still has its name in mind forgets it."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutChanged(Body):
     """There is a newer version of a feature's plan."""
 

@@ -3,6 +3,7 @@
 MEDIA_GONE = "media.gone"
 ROOM_STARTED = "rooms.started"
 SESSION_ENDED = "session.ended"
+ACCOUNT_DELETED = "account.deleted"
 ROLLOUT_CHANGED = "rollout.changed"
 ROLLOUT_HEARD = "rollout.heard"
 PRESENCE = "media.presence"

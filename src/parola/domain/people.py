@@ -16,6 +16,10 @@ NOTE_LENGTH = 140
 REASON_LENGTH = 300
 EMAIL_LENGTH = 254
 PASSWORD_LENGTHS = (8, 200)
+LANGUAGES = ("en", "it")
+DELETED = "deleted-"
+"""With this begins what stands for the handle of a deleted account; no handle can have a hyphen in it."""
+DELETED_NAME = "Deleted account"
 # As browsers check it (HTML, section 4.10.5.1.5), and with a dot in the domain.
 _EMAIL = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -41,6 +45,37 @@ def parse_new_handle(text: str) -> str:
     if skeleton(handle) in _RESERVED_LOOKS:
         raise Invalid.field("handle", "This handle is reserved.")
     return handle
+
+
+def is_deleted(handle: str) -> bool:
+    return handle.startswith(DELETED)
+
+
+def parse_language(text: str) -> str:
+    if text not in LANGUAGES:
+        raise Invalid.field("language", f"One of {', '.join(LANGUAGES)}.")
+    return text
+
+
+def suggest_handle(text: str) -> str:
+    """One that may be taken, made of what somebody is called elsewhere; empty where nothing of it can stand."""
+    plain = unicodedata.normalize("NFKD", text).lower()
+    made = "".join(c if _HANDLE.fullmatch(c + c) else "_" if c in " .-" else "" for c in plain)
+    try:
+        return parse_new_handle(made.strip("_")[:30])
+    except Invalid:
+        return ""
+
+
+def suggest_name(text: str) -> str:
+    """Likewise a name."""
+    shown = "".join(
+        c for c in text if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn") and c not in _BIDI
+    )
+    try:
+        return parse_name(shown.strip()[:NAME_LENGTH])
+    except Invalid:
+        return ""
 
 
 def skeleton(handle: str) -> str:

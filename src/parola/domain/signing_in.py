@@ -29,10 +29,11 @@ class Ways:
     password: bool = False
     passkeys: int = 0
     addresses: int = 0
+    identities: int = 0
 
     @property
     def count(self) -> int:
-        return int(self.password) + self.passkeys + self.addresses
+        return int(self.password) + self.passkeys + self.addresses + self.identities
 
 
 def is_recent(proved_at: int, now: int) -> bool:

@@ -96,7 +96,7 @@ class Administering:
         suspension stands all the same."""
         reason = people.parse_reason(reason)
         check_until(kind, until, self._now())
-        root = await self.find(handle)
+        root = await self.find(handle, also_deleted=True)  # whose branch is still there
         if root.id == actor.id:
             raise Conflict("own_account", "Nobody suspends themselves.")
         met = [root]
@@ -196,7 +196,7 @@ class Administering:
 
     async def invited(self, _: Actor, handle: str | None) -> list[Node]:
         """Whom somebody invited; for None those at the roots of the tree."""
-        account_id = (await self.find(handle)).id if handle is not None else None
+        account_id = (await self.find(handle, also_deleted=True)).id if handle is not None else None
         found = await self._store.administration.invited_by(account_id)
         counts = await self._store.administration.invited_counts(account.id for account in found)
         return [Node(account, counts.get(account.id, 0)) for account in found]
@@ -204,9 +204,9 @@ class Administering:
     async def names(self, ids: set[str]) -> dict[str, Account]:
         return await self._store.accounts.by_ids(ids)
 
-    async def find(self, handle: str) -> Account:
+    async def find(self, handle: str, also_deleted: bool = False) -> Account:
         """Whoever it is. Raises NotFound."""
-        account = await self._store.accounts.by_handle(handle[:_MOST_HANDLE])
+        account = await self._store.accounts.by_handle(handle[:_MOST_HANDLE], also_deleted)
         if account is None:
             raise NotFound()
         return account
@@ -218,10 +218,12 @@ class Administering:
         confirm."""
         unconfirmed: Unavailable | None = None
         for account_id in ids:
-            for room_id in await self._store.rooms.live_around(account_id):
+            for room in await self._store.rooms.not_over_around(account_id):
+                if room.state is not Lifecycle.LIVE:
+                    continue
                 for command in commands:
                     try:
-                        await self._rooms.administer(room_id, command(ADMINISTRATION, account_id))
+                        await self._rooms.administer(room.id, command(ADMINISTRATION, account_id))
                     except Unavailable as error:
                         unconfirmed = error
         if unconfirmed is not None:

@@ -17,8 +17,10 @@ import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, Subscription, subjects
 from parola.bus.messages import Levels, MessageError, Strayed
+from parola.domain.people import is_deleted
 from parola.domain.rooms import (
     Event,
+    Lifecycle,
     PersonRemoved,
     PersonShutOut,
     PersonUninvited,
@@ -121,14 +123,19 @@ class Feed:
         )
         return room, event_text("snapshot", mine, room.seq)
 
-    async def since(self, after: int, until: int) -> list[bytes]:
-        """The lasting events `after` + 1 to `until`. Raises StoreUnavailable."""
+    async def since(self, after: int, until: int) -> list[bytes] | None:
+        """The lasting events `after` + 1 to `until`; None where they would not lead from what a reader has to what is
+        shown now, since somebody in them goes by another handle. Raises StoreUnavailable."""
         now = asyncio.get_running_loop().time()
         texts = self._remembered.between(after, until, now)
         if texts is None:
             room = self.watched.room
             events = [e for e in await self._store.rooms.events_after(room.id, after) if e.seq <= until]
-            told = self._written(room, events, await self._views.events(events))
+            rendered = await self._views.events(events)
+            is_over = room.state is Lifecycle.ENDED
+            if _name_deleted(rendered) or (is_over and await self._views.names_deleted(room)):
+                return None
+            told = self._written(room, events, rendered)
             if until == self.watched.room.seq:
                 self._remembered.replace(told, now)
             texts = [one.text for one in told]
@@ -170,6 +177,15 @@ class Feed:
                 reader.tell(Told(texts[i % _SPREAD]))
             elif named:
                 reader.tell(Told(reconnect_text(named, within_ms)))
+
+    def forget(self) -> None:
+        """Whatever has names in it that were said before now."""
+        self._remembered = Remembered()
+        self._shown = None
+
+    def _end_all(self) -> None:
+        for reader in list(self.readers):
+            reader.end()
 
     def _changed(self, before: Room, events: tuple[Event, ...], after: Room) -> None:
         self._batches.put_nowait((after, events))
@@ -215,12 +231,17 @@ class Feed:
         while (batch := await self._batches.get()) is not None:
             room, events = batch
             try:
-                told = self._written(room, events, await self._rendered(events))
+                rendered = await self._rendered(events)
+                told = self._written(room, events, rendered)
             except Exception:
                 # Nobody may be left with a gap: they come back, and get from SQL what they missed.
                 _log.exception("feed.failed", room=room.id)
-                for reader in list(self.readers):
-                    reader.end()
+                self._end_all()
+                continue
+            if _name_deleted(rendered):
+                # Told late, of somebody whom the readers know by a name that is no more: they come back for a snapshot.
+                self.forget()
+                self._end_all()
                 continue
             now = asyncio.get_running_loop().time()
             for one in told:
@@ -286,6 +307,10 @@ class Feed:
             shown = {handles[a]: round(level, 2) for a, level in levels.items() if a in handles}
             told.append(Told(event_text("levels", shown), may_be_dropped=True))
         await self.tell(told)
+
+
+def _name_deleted(rendered: Iterable[dict[str, Any]]) -> bool:
+    return any(is_deleted(data.get("handle", "")) for data in rendered)
 
 
 def _ends(room: Room, event: Event) -> frozenset[str] | None:

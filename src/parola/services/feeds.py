@@ -11,7 +11,8 @@ import functools
 from collections.abc import AsyncGenerator
 from weakref import WeakValueDictionary
 
-from parola.bus import Bus
+from parola.bus import Bus, Message, subjects
+from parola.bus.messages import AccountDeleted
 from parola.domain.errors import Refusal
 from parola.domain.rooms import Lifecycle, Room, Ties, check_entry
 from parola.projection import Projections
@@ -73,6 +74,7 @@ class Feeds:
         return found
 
     async def run(self) -> None:
+        await self._bus.subscribe(subjects.ACCOUNT_DELETED, self._account_deleted)
         await asyncio.gather(self.streams.run(), self._forget_silent())
 
     def close(self) -> None:
@@ -119,6 +121,8 @@ class Feeds:
         if last_seq is not None and now.seq - MOST_REPLAYED <= last_seq <= now.seq:
             texts = await feed.since(last_seq, now.seq) if _still_enters(now, caller) else []
         else:
+            texts = None
+        if texts is None:
             now, text = await feed.snapshot(caller)
             texts = [text]
         if not _still_enters(now, caller):
@@ -170,6 +174,11 @@ class Feeds:
         while True:
             await asyncio.sleep(_FORGET_EVERY_S)
             self._audience.forget_silent(self._projections.leases.alive())
+
+    async def _account_deleted(self, message: Message) -> None:
+        self._views.forget(AccountDeleted.from_bytes(message.data).account_id)
+        for feed in self._feeds.values():
+            feed.forget()
 
     def _presence_changed(self, room_id: str) -> None:
         if room_id in self._feeds:

@@ -110,6 +110,11 @@ _DAYS = {"en": ("one day", "{} days"), "it": ("un giorno", "{} giorni")}
 LANGUAGES = tuple(_INVITATION)
 
 
+def written_in(language: str | None) -> str:
+    """The language of an account, where it has said one that there is."""
+    return language if language in LANGUAGES else LANGUAGES[0]
+
+
 def invitation(recipient: str, language: str, public_url: str, code: str, days: int) -> Letter:
     """`days`: for how long it holds."""
     one, many = _DAYS.get(language, _DAYS["en"])
@@ -171,7 +176,7 @@ class Start:
 
 def started(start: Start, to: Reader, recipient: str, public_url: str, unsubscribe: str) -> Letter:
     """`unsubscribe` is the address that ends such letters to this reader."""
-    subject, body = _STARTED.get(to.language, _STARTED["en"])
+    subject, body = _STARTED[written_in(to.language)]
     words = {
         "name": start.name,
         "handle": start.handle,

@@ -59,12 +59,14 @@ class Mailing:
         token, link = self._link(SIGN_IN, email, LINK_LIFE)
 
         def letter(account: Account) -> Letter:
-            return letters.sign_in(email, language, self._public_url, account.handle, token)
+            return letters.sign_in(
+                email, account.language or language, self._public_url, account.handle, token
+            )
 
         await self._store.mail_links.ask(link, letter)
 
     async def sign_in(self, token: str, device: Device | None = None) -> SignedIn:
-        """Raises NotFound for a link that does not hold (any more), Forbidden("suspended")."""
+        """Raises NotFound for a link that does not hold (any more)."""
         found = await self._store.mail_links.use(_hash(token), SIGN_IN, milliseconds(self._now()))
         if found is None:
             raise NotFound()
@@ -85,7 +87,9 @@ class Mailing:
         token, link = self._link(CONFIRM, email, CONFIRMING_LIFE)
 
         def letter(account: Account) -> Letter:
-            return letters.confirm_address(email, language, self._public_url, account.handle, token)
+            return letters.confirm_address(
+                email, account.language or language, self._public_url, account.handle, token
+            )
 
         if not await self._store.mail_links.confirm(link, member.account, letter):
             raise TooMany("too_many", "This address has had enough letters for now.", _HOUR_S)

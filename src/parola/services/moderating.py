@@ -186,7 +186,8 @@ class Moderating:
         """Of every live room in which they have anything, or are. They have no floor any more, so whoever gives it to
         them from now on is refused, and what was given before is found. All rooms first, and only then complaining of
         one that did not confirm."""
-        named = await self._store.rooms.live_around(account_id)
+        around = await self._store.rooms.not_over_around(account_id)
+        named = [room.id for room in around if room.state is rooms.Lifecycle.LIVE]
         listens = [id for id in self._audience.rooms() if self._audience.is_here(id, account_id)]
         unconfirmed: Unavailable | None = None
         for room_id in dict.fromkeys([*named, *listens]):

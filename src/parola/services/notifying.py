@@ -27,11 +27,20 @@ class Mailboxes(Protocol):
     async def of(self, account_ids: Iterable[str]) -> dict[str, Mailbox]: ...
 
 
-class NoMailboxes:
-    """Nobody has any."""
+class ConfirmedMailboxes:
+    """As accounts have them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def of(self, account_ids: Iterable[str]) -> dict[str, Mailbox]:
-        return {}
+        addresses = await self._store.credentials.confirmed(list(account_ids))
+        known = await self._store.accounts.by_ids(addresses)
+        return {
+            id: Mailbox(addresses[id], letters.written_in(account.language))
+            for id, account in known.items()
+            if not account.deleted
+        }
 
 
 class FakeMailboxes:

@@ -23,7 +23,7 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
-        """As slow for an account that does not exist (None) as for one that does."""
+        """As slow for an account that does not exist (None), or has no password (empty), as for one that does."""
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, self._verify, password_hash, password
         )
@@ -36,4 +36,4 @@ class Passwords:
             self._hasher.verify(password_hash or self._nobody, password)
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
-        return password_hash is not None
+        return bool(password_hash)

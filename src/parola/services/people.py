@@ -80,7 +80,8 @@ class People:
         by = account.invited_by
         if by is None or (viewer is not None and await self._store.relations.is_blocked(viewer, by)):
             return None
-        return (await self._store.accounts.by_ids([by])).get(by)
+        found = (await self._store.accounts.by_ids([by])).get(by)
+        return found if found is not None and not found.deleted else None
 
     async def search(self, caller: Caller, words: str, limit: int) -> list[Account]:
         """Nobody for no words."""
@@ -98,6 +99,7 @@ class People:
         bio: str | None,
         listen_unseen: bool | None,
         private: bool | None,
+        language: str | None = None,
     ) -> Account:
         """Whoever waits to follow an account that is private no more follows it. Raises NotSignedIn, Invalid."""
         account = caller.signed_in().account
@@ -105,7 +107,8 @@ class People:
         if name is not None and name != account.name:
             await self._words.check(name=name)
         bio = people.parse_bio(bio) if bio is not None else None
-        after = await self._store.accounts.update(account, name, bio, listen_unseen)
+        language = people.parse_language(language) if language is not None else None
+        after = await self._store.accounts.update(account, name, bio, listen_unseen, language)
         if private is None or private == account.private:
             return after
         await self._store.relations.set_private(account.id, private, self._milliseconds())

@@ -54,6 +54,7 @@ _SILENCING_COMMANDS = (
     rooms.Next,
     rooms.ShutOut,
     rooms.EndVisit,
+    rooms.Vanish,
 )
 
 

@@ -16,7 +16,7 @@ import structlog
 from parola.bus import Bus, Message, subjects
 from parola.services import letters
 from parola.services.clock import Clock, milliseconds
-from parola.services.letters import Start
+from parola.services.letters import Start, written_in
 from parola.services.pushing import AT_ONCE, Became, Outcome, Pusher
 from parola.store import MAIL, Failed, Round, Store, StoreUnavailable, Subscription
 
@@ -180,7 +180,7 @@ class Rounds:
     async def _tell(self, subscription: Subscription, start: Start) -> Outcome:
         said = {
             "kind": "room.started",
-            "language": subscription.language,
+            "language": written_in(subscription.language),
             "room": {"id": start.room_id, "title": start.title},
             "host": {"handle": start.handle, "name": start.name},
         }

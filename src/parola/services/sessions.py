@@ -58,7 +58,7 @@ class Sessions:
         self._passwords = passwords
         self._words = words
         self._now = now
-        self._registration = registration
+        self.registration = registration
         self._seen: set[str] = set()
         """Sessions that were used since `tidy`, in an hour of which the store does not know it."""
 
@@ -91,16 +91,16 @@ class Sessions:
 
     async def check_open(self, invite: str | None) -> None:
         """Whether somebody with this code could sign up now. Raises as `sign_up` does."""
-        if self._registration == "closed":
+        if self.registration == "closed":
             raise Forbidden("registration_closed", "This server takes no new accounts.")
-        if self._registration == "invite" and await self._holding(invite) is None:
+        if self.registration == "invite" and await self._holding(invite) is None:
             raise _invite_required()
 
     async def check_new(self, handle: str, name: str, invite: str | None) -> None:
         """Whether such an account could be opened now. Raises what `open_account` does."""
         await self.check_open(invite)
         await self._words.check(handle=handle, name=name)
-        if await self._store.accounts.is_taken(handle):
+        if await self._store.accounts.is_taken(handle, self._now()):
             raise HandleTaken(handle)
 
     async def open_account(
@@ -133,7 +133,10 @@ class Sessions:
 
     async def begin(self, account: Account, device: Device | None = None) -> SignedIn:
         """For who has just shown who they are, in whatever way. Of somebody who is suspended a narrow one: they may
-        read what was decided about them and appeal, and nothing else."""
+        read what was decided about them and appeal, and nothing else. Raises NotSignedIn where the account is being
+        deleted."""
+        if account.deleted:
+            raise wrong_credentials()
         token, session_id = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         await self._store.sessions.add(
             session_id, _hash(token), account.id, self._now(), device, narrow=account.suspended

@@ -22,6 +22,7 @@ from parola.domain.rooms import (
 from parola.domain.rooms.events import PersonEvent
 from parola.services.audience import Audience
 from parola.services.caller import Caller
+from parola.services.pictures import picture_of
 from parola.store import Account, Store
 
 _MOST_HANDLES = 10_000
@@ -119,6 +120,14 @@ class Views:
             self._handles.update({id: account.handle for id, account in accounts.items()})
         return {id: self._handles[id] for id in wanted if id in self._handles}
 
+    def forget(self, account_id: str) -> None:
+        """Handles change only when an account is deleted."""
+        self._handles.pop(account_id, None)
+
+    async def names_deleted(self, room: Room) -> bool:
+        """Whether somebody in the room as it is shown has deleted their account."""
+        return any(account.deleted for account in (await self._people([room])).values())
+
     async def _people(self, rooms: Iterable[Room]) -> dict[str, Account]:
         ids: set[str] = set()
         for room in rooms:
@@ -162,7 +171,7 @@ class Views:
             "ends_at": instant(room.ends_at),
             "offers": [_person(people, o.account)["handle"] for o in room.offers],
             "offers_until": {
-                _person(people, o.account)["handle"]: instant(o.expires_at)
+                str(_person(people, o.account)["handle"]): instant(o.expires_at)
                 for o in room.offers
                 if o.expires_at is not None
             },
@@ -264,7 +273,8 @@ def _handle(people: Mapping[str, Account], account_id: str | None) -> str | None
     return _person(people, account_id)["handle"] if account_id is not None else None
 
 
-def _person(people: Mapping[str, Account], account_id: str) -> dict[str, str]:
+def _person(people: Mapping[str, Account], account_id: str) -> dict[str, str | None]:
     account = people.get(account_id)
-    # Accounts can be deleted one day; rooms that they were in stay readable.
-    return {"handle": account.handle, "name": account.name} if account else {"handle": "", "name": ""}
+    if account is None:  # the house itself, or the administration
+        return {"handle": "", "name": "", "picture": None}
+    return {"handle": account.handle, "name": account.name, "picture": picture_of(account)}

@@ -17,7 +17,7 @@ from parola.outbound import Outbound
 from parola.outbound import Refused as NotCalled
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
-from parola.services.letters import LANGUAGES
+from parola.services.letters import written_in
 from parola.services.people import People
 from parola.services.pushing import Became, Pusher
 from parola.services.rounds import Addresses
@@ -79,18 +79,18 @@ class Wishes:
         browsers = await self._store.notices.subscriptions(me)
         return Wish(choices.in_page, choices.email, await self._has_address(me), tuple(browsers))
 
-    async def choose(self, caller: Caller, in_page: bool | None, email: bool | None, language: str) -> Wish:
+    async def choose(self, caller: Caller, in_page: bool | None, email: bool | None) -> Wish:
         """None leaves it as it is. Raises NotSignedIn, Conflict("no_address")."""
         me = caller.signed_in().account.id
         if email and not await self._has_address(me):
             raise Conflict("no_address", "There is no confirmed address to write to.")
         wanted = {"in_page": in_page, "email": email}
         changes = {name: value for name, value in wanted.items() if value is not None}
-        await self._store.notices.choose(me, changes, _language(language))
+        await self._store.notices.choose(me, changes)
         return await self.read(caller)
 
     async def subscribe(
-        self, caller: Caller, endpoint: str, p256dh: str, auth: str, language: str, replaces: str | None
+        self, caller: Caller, endpoint: str, p256dh: str, auth: str, replaces: str | None
     ) -> Subscription:
         """Until the session ends; `replaces` is the endpoint of one that the browser has given up. Raises NotSignedIn,
         Invalid."""
@@ -104,7 +104,6 @@ class Wishes:
             endpoint,
             p256dh.rstrip("="),
             auth.rstrip("="),
-            _language(language),
             milliseconds(self._now()),
         )
         await self._store.notices.subscribe(given, _id(replaces) if replaces is not None else None)
@@ -118,7 +117,8 @@ class Wishes:
         """One notice to each of the caller's browsers, now. Raises NotSignedIn."""
         browsers = await self._store.notices.subscriptions(caller.signed_in().account.id)
         told = [
-            self._pusher.push(one, {"kind": "test", "language": one.language}, "test") for one in browsers
+            self._pusher.push(one, {"kind": "test", "language": written_in(one.language)}, "test")
+            for one in browsers
         ]
         outcomes = [outcome.became for outcome in await asyncio.gather(*told)]
         gone = [one.id for one, became in zip(browsers, outcomes, strict=True) if became is Became.GONE]
@@ -192,7 +192,3 @@ def _bytes(text: str, count: int) -> bytes:
 
 def _id(endpoint: str) -> str:
     return hashlib.sha256(endpoint.encode("utf-8", "replace")).hexdigest()
-
-
-def _language(language: str) -> str:
-    return language if language in LANGUAGES else LANGUAGES[0]

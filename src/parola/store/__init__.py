@@ -23,6 +23,8 @@ from parola.store.ceremonies import Ceremonies, Ceremony
 from parola.store.credentials import AddressTaken, Credentials, LastWay, Passkey, PasskeyKnown
 from parola.store.cursors import BadCursor
 from parola.store.database import Database, StoreFull, StoreUnavailable
+from parola.store.deletions import Deletions
+from parola.store.elsewhere import App, Elsewhere, Identity, IdentityTaken
 from parola.store.evidence import EvidenceRows, SealedEvidence
 from parola.store.invites import Invitation, Invites
 from parola.store.inviting import Inviting, KeptPolicy
@@ -75,6 +77,8 @@ class Store:
         self.words = Words(database)
         self.kept_out = KeptOut(database)
         self.evidence = EvidenceRows(database)
+        self.deletions = Deletions(database)
+        self.elsewhere = Elsewhere(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -103,6 +107,7 @@ __all__ = [
     "AddressTaken",
     "Administration",
     "Also",
+    "App",
     "Audit",
     "BadCursor",
     "Begun",
@@ -117,12 +122,16 @@ __all__ = [
     "Counted",
     "Counts",
     "Credentials",
+    "Deletions",
+    "Elsewhere",
     "EvidenceRows",
     "Failed",
     "FloorBarred",
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "Identity",
+    "IdentityTaken",
     "Invitation",
     "InviteSpent",
     "Invites",

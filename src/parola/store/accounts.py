@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,13 +15,12 @@ from parola.domain.people import skeleton
 from parola.domain.search import fold
 from parola.store.codes import redeem
 from parola.store.database import Database
-from parola.store.tables import accounts, blocks
+from parola.store.tables import accounts, blocks, resting_handles
 
 _BY_IDS = select(accounts).where(accounts.c.id.in_(bindparam("ids", expanding=True)))
 """Made once: to make it of fifty ids takes longer than to ask."""
 MEMBER, ADMINISTRATOR = "member", "administrator"
 """What a role can be."""
-
 
 Also = Callable[[AsyncConnection], Awaitable[None]]
 """What is written together with something else, in its transaction."""
@@ -50,6 +49,11 @@ class Account:
     role: str = MEMBER
     suspended: bool = False
     invited_by: str | None = None
+    language: str | None = None
+    """In which they are written to; None where they have not said."""
+    picture: str | None = None
+    """The version of their picture."""
+    deleted: bool = False
 
 
 class Accounts:
@@ -77,6 +81,8 @@ class Accounts:
         }
         try:
             async with self._database.write() as connection:
+                if await _is_resting(connection, handle, now):
+                    raise HandleTaken(handle)
                 if code is not None:
                     holds, values["invited_by"] = await redeem(connection, code, id, now)
                     if not holds:
@@ -95,15 +101,20 @@ class Accounts:
             raise HandleTaken(handle) from error
         return Account(**values, created_at=now.isoformat())
 
-    async def is_taken(self, handle: str) -> bool:
+    async def is_taken(self, handle: str, now: datetime) -> bool:
         """Whether `add` would say so."""
         alike = or_(accounts.c.handle == handle, accounts.c.skeleton == skeleton(handle))
         async with self._database.read() as connection:
+            if await _is_resting(connection, handle, now):
+                return True
             return (await connection.execute(select(accounts.c.id).where(alike).limit(1))).first() is not None
 
-    async def by_handle(self, handle: str) -> Account | None:
+    async def by_handle(self, handle: str, also_deleted: bool = False) -> Account | None:
+        there = accounts.c.handle == handle
+        if not also_deleted:
+            there = and_(there, accounts.c.deleted_at.is_(None))
         async with self._database.read() as connection:
-            row = (await connection.execute(select(accounts).where(accounts.c.handle == handle))).first()
+            row = (await connection.execute(select(accounts).where(there))).first()
         return account_of(row) if row is not None else None
 
     async def by_ids(self, ids: Iterable[str]) -> dict[str, Account]:
@@ -115,18 +126,31 @@ class Accounts:
         return {row.id: account_of(row) for row in rows}
 
     async def update(
-        self, account: Account, name: str | None, bio: str | None, listen_unseen: bool | None
+        self,
+        account: Account,
+        name: str | None,
+        bio: str | None,
+        listen_unseen: bool | None,
+        language: str | None = None,
     ) -> Account:
         """The account with what is not None in place of what was."""
-        wanted = {"name": name, "bio": bio, "listen_unseen": listen_unseen}
+        wanted = {"name": name, "bio": bio, "listen_unseen": listen_unseen, "language": language}
         changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
         if not changes:
             return account
         after = replace(account, **changes)
         changes["search"] = _words(after.handle, after.name)
         async with self._database.write() as connection:
-            await connection.execute(update(accounts).where(accounts.c.id == account.id).values(**changes))
+            await connection.execute(update(accounts).where(_is(account.id)).values(**changes))
         return after
+
+    async def set_picture(self, id: str, version: str | None) -> str | None:
+        """The version before."""
+        async with self._database.write() as connection:
+            query = select(accounts.c.picture).where(_is(id)).with_for_update()
+            before = (await connection.execute(query)).scalar()
+            await connection.execute(update(accounts).where(_is(id)).values(picture=version))
+        return before
 
     async def search(self, words: str, limit: int, viewer: str | None = None) -> list[Account]:
         """Whose handle or name has `words`, folded, in it; those first where one of the two begins with them. A block
@@ -162,7 +186,26 @@ def account_of(row: Row[Any]) -> Account:
         row.role,
         row.suspended_at is not None,
         row.invited_by,
+        row.language,
+        row.picture,
+        row.deleted_at is not None,
     )
+
+
+async def _is_resting(connection: AsyncConnection, handle: str, now: datetime) -> bool:
+    """Whether it, or what looks like it, was a deleted account's not long ago."""
+    rests = or_(resting_handles.c.handle == handle, resting_handles.c.skeleton == skeleton(handle))
+    query = select(resting_handles.c.handle).where(rests, resting_handles.c.until > milliseconds(now))
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
+def milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _is(id: str) -> ColumnElement[bool]:
+    """What is being deleted is not changed any more."""
+    return and_(accounts.c.id == id, accounts.c.deleted_at.is_(None))
 
 
 def _words(handle: str, name: str) -> str:

@@ -33,7 +33,8 @@ class Administration:
 
     async def people(self, words: str, after: str, limit: int) -> list[Account]:
         """By handle, those behind `after`; whose handle or name has `words`, folded, in it."""
-        query = select(accounts).where(accounts.c.handle > after).order_by(accounts.c.handle).limit(limit)
+        shown = (accounts.c.handle > after) & accounts.c.deleted_at.is_(None)
+        query = select(accounts).where(shown).order_by(accounts.c.handle).limit(limit)
         if words:
             query = query.where(accounts.c.search.contains(words, autoescape=True))
         async with self._database.read() as connection:
@@ -58,9 +59,9 @@ class Administration:
                 if await measures.suspend(connection, deed, kind, now, until, report_id):
                     await record(connection, deed, now)
                 if was_free:
-                    ended[deed.object] = await _end_sessions(connection, deed.object)
+                    ended[deed.object] = await end_sessions(connection, deed.object)
             if ended and await _any_administrator(connection, ended):
-                await _check_somebody_left(connection)
+                await check_somebody_left(connection)
         return ended
 
     async def restore(self, deed: Deed, now: datetime) -> bool:
@@ -69,7 +70,7 @@ class Administration:
             await alone(connection)
             held = await measures.restore(connection, deed, now)
             if held:
-                await _end_sessions(connection, deed.object, narrow=True)
+                await end_sessions(connection, deed.object, narrow=True)
                 await record(connection, deed, now)
         return held
 
@@ -81,10 +82,11 @@ class Administration:
             if (await connection.execute(update(accounts).where(mine).values(role=role))).rowcount:
                 await record(connection, deed, now)
                 if role == MEMBER:
-                    await _check_somebody_left(connection)
+                    await check_somebody_left(connection)
 
     async def has_administrator(self) -> bool:
-        query = select(accounts.c.id).where(accounts.c.role == ADMINISTRATOR).limit(1)
+        there = (accounts.c.role == ADMINISTRATOR) & accounts.c.deleted_at.is_(None)
+        query = select(accounts.c.id).where(there).limit(1)
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
@@ -158,7 +160,7 @@ class Administration:
         return found
 
 
-async def _end_sessions(connection: AsyncConnection, account_id: str, narrow: bool = False) -> list[str]:
+async def end_sessions(connection: AsyncConnection, account_id: str, narrow: bool = False) -> list[str]:
     """All, or the narrow ones alone."""
     theirs = sessions.c.account_id == account_id
     if narrow:
@@ -178,9 +180,11 @@ async def _any_administrator(connection: AsyncConnection, ids: Iterable[str]) ->
     return False
 
 
-async def _check_somebody_left(connection: AsyncConnection) -> None:
-    left = (accounts.c.role == ADMINISTRATOR) & accounts.c.suspended_at.is_(None)
-    if (await connection.execute(select(accounts.c.id).where(left).limit(1))).first() is None:
+async def check_somebody_left(connection: AsyncConnection) -> None:
+    """Raises LastAdministrator."""
+    let_in = accounts.c.suspended_at.is_(None) & accounts.c.deleted_at.is_(None)
+    left = select(accounts.c.id).where(accounts.c.role == ADMINISTRATOR, let_in).limit(1)
+    if (await connection.execute(left)).first() is None:
         raise LastAdministrator()
 
 

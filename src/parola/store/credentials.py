@@ -1,4 +1,5 @@
-"""By what somebody signs in: passkeys, a password, an address, recovery codes; and that there is always one left.
+"""By what somebody signs in: passkeys, a password, an address, recovery codes; and that there is always one way left,
+an account elsewhere included.
 
 Invariant: what takes a way away counts those that are left in the same transaction, with the account's row locked: of
 two who take away at once, one leaves the last.
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from parola.domain.signing_in import Ways, hour_of
 from parola.store.accounts import Account, Also, account_of
 from parola.store.database import Database
-from parola.store.tables import accounts, addresses, passkeys, recovery_codes
+from parola.store.tables import accounts, addresses, identities, passkeys, recovery_codes
 
 _AT_ONCE = 500
 
@@ -89,8 +90,9 @@ class Credentials:
             row = (await connection.execute(query)).first()
             if row is None:
                 return None
-            query = select(accounts).where(accounts.c.id == row.account_id)
-            return _passkey(row), account_of((await connection.execute(query)).one())
+            query = select(accounts).where(accounts.c.id == row.account_id, accounts.c.deleted_at.is_(None))
+            account = (await connection.execute(query)).first()
+        return (_passkey(row), account_of(account)) if account is not None else None
 
     async def passkey_used(self, passkey: Passkey, sign_count: int, now: int) -> bool:
         """False where it was used by somebody else in between, or is gone."""
@@ -109,26 +111,27 @@ class Credentials:
         """False where it is not theirs. Raises LastWay."""
         this = (passkeys.c.id == id) & (passkeys.c.account_id == account_id)
         async with self._database.write() as connection:
-            await _lock(connection, account_id)
+            await lock(connection, account_id)
             if not (await connection.execute(delete(passkeys).where(this))).rowcount:
                 return False
-            await _check_left(connection, account_id)
+            await check_left(connection, account_id)
         return True
 
     # Password
 
     async def set_password(self, account_id: str, password_hash: str) -> None:
-        this = accounts.c.id == account_id
+        """Nothing where the account is being deleted."""
+        this = (accounts.c.id == account_id) & accounts.c.deleted_at.is_(None)
         async with self._database.write() as connection:
             await connection.execute(update(accounts).where(this).values(password_hash=password_hash))
 
     async def remove_password(self, account_id: str) -> None:
         """Raises LastWay."""
         async with self._database.write() as connection:
-            await _lock(connection, account_id)
+            await lock(connection, account_id)
             this = accounts.c.id == account_id
             await connection.execute(update(accounts).where(this).values(password_hash=None))
-            await _check_left(connection, account_id)
+            await check_left(connection, account_id)
 
     # Address
 
@@ -155,7 +158,7 @@ class Credentials:
         """Raises AddressTaken."""
         try:
             async with self._database.write() as connection:
-                await _lock(connection, account_id)
+                await lock(connection, account_id)
                 await connection.execute(delete(addresses).where(addresses.c.account_id == account_id))
                 values = {"account_id": account_id, "email": email, "confirmed_at": now.isoformat()}
                 await connection.execute(insert(addresses).values(**values))
@@ -165,9 +168,9 @@ class Credentials:
     async def remove_address(self, account_id: str) -> None:
         """Raises LastWay."""
         async with self._database.write() as connection:
-            await _lock(connection, account_id)
+            await lock(connection, account_id)
             await connection.execute(delete(addresses).where(addresses.c.account_id == account_id))
-            await _check_left(connection, account_id)
+            await check_left(connection, account_id)
 
     # Recovery codes
 
@@ -175,7 +178,7 @@ class Credentials:
         """In place of those that there were."""
         rows = [{"code_hash": one, "account_id": account_id} for one in hashes]
         async with self._database.write() as connection:
-            await _lock(connection, account_id)
+            await lock(connection, account_id)
             await connection.execute(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
             await connection.execute(insert(recovery_codes), rows)
 
@@ -185,11 +188,10 @@ class Credentials:
             return int((await connection.execute(query)).scalar_one())
 
     async def use_code(self, account_id: str, code_hash: str) -> bool:
-        """Once. Not that of somebody who is suspended: it is left for when they are back."""
-        suspended = exists().where(accounts.c.id == account_id, accounts.c.suspended_at.is_not(None))
+        """Once."""
         this = (recovery_codes.c.code_hash == code_hash) & (recovery_codes.c.account_id == account_id)
         async with self._database.write() as connection:
-            used = await connection.execute(delete(recovery_codes).where(this, ~suspended))
+            used = await connection.execute(delete(recovery_codes).where(this))
             return bool(used.rowcount)
 
 
@@ -198,18 +200,19 @@ async def ways_of(connection: AsyncConnection, account_id: str) -> Ways:
     password = exists().where(accounts.c.id == account_id, accounts.c.password_hash.is_not(None))
     counted = (
         select(func.count()).where(table.c.account_id == account_id).scalar_subquery()
-        for table in (passkeys, addresses)
+        for table in (passkeys, addresses, identities)
     )
     row = (await connection.execute(select(password, *counted))).one()
-    return Ways(bool(row[0]), int(row[1]), int(row[2]))
+    return Ways(bool(row[0]), *map(int, row[1:]))
 
 
-async def _check_left(connection: AsyncConnection, account_id: str) -> None:
+async def check_left(connection: AsyncConnection, account_id: str) -> None:
+    """Raises LastWay."""
     if not (await ways_of(connection, account_id)).count:
         raise LastWay()
 
 
-async def _lock(connection: AsyncConnection, account_id: str) -> None:
+async def lock(connection: AsyncConnection, account_id: str) -> None:
     """One after the other for each account: on SQLite all who write are."""
     await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
 

@@ -148,6 +148,7 @@ class Measures:
     async def another_administrator(self, than: str) -> bool:
         """Whether somebody else could decide."""
         others = (accounts.c.role == ADMINISTRATOR) & accounts.c.suspended_at.is_(None)
+        others &= accounts.c.deleted_at.is_(None)
         query = select(accounts.c.id).where(others, accounts.c.id != than).limit(1)
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None

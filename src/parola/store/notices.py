@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.store.database import Database
-from parola.store.tables import notice_choices, push_subscriptions
+from parola.store.tables import accounts, notice_choices, push_subscriptions
 
 MOST_SUBSCRIPTIONS = 10
 """Of one account; the oldest goes for the one after that."""
@@ -30,7 +30,7 @@ class Choices:
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A browser that a push service reaches for us (RFC 8030): keys as RFC 8291 wants them, in base64url. `created_at`
-    is milliseconds since 1970."""
+    is milliseconds since 1970, `language` the account's."""
 
     id: str
     account_id: str
@@ -38,8 +38,11 @@ class Subscription:
     endpoint: str
     p256dh: str
     auth: str
-    language: str
     created_at: int
+    language: str | None = None
+
+
+_COLUMNS = tuple(name for name in Subscription.__slots__ if name != "language")
 
 
 class NoticeChoices:
@@ -52,13 +55,14 @@ class NoticeChoices:
             row = (await connection.execute(query)).first()
         return Choices(row.in_page, row.email) if row is not None else Choices()
 
-    async def choose(self, account_id: str, changes: dict[str, bool], language: str) -> None:
-        """`changes` are fields of Choices; `language` is what mail will be in."""
-        values = {**changes, "language": language}
+    async def choose(self, account_id: str, changes: dict[str, bool]) -> None:
+        """`changes` are fields of Choices."""
+        if not changes:
+            return
         async with self._database.write() as connection:
             make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-            put = make(notice_choices).values(account_id=account_id, **values)
-            await connection.execute(put.on_conflict_do_update(index_elements=["account_id"], set_=values))
+            put = make(notice_choices).values(account_id=account_id, **changes)
+            await connection.execute(put.on_conflict_do_update(index_elements=["account_id"], set_=changes))
 
     async def subscribe(self, given: Subscription, replaces: str | None) -> None:
         """Takes the place of what was there of the same endpoint, whoever's it was; `replaces` is the id of one of the
@@ -67,7 +71,7 @@ class NoticeChoices:
         gone = push_subscriptions.c.id == given.id
         if replaces is not None:
             gone |= mine & (push_subscriptions.c.id == replaces)
-        values = {name: getattr(given, name) for name in Subscription.__slots__}
+        values = {name: getattr(given, name) for name in _COLUMNS}
         try:
             async with self._database.write() as connection:
                 await connection.execute(delete(push_subscriptions).where(gone))
@@ -86,7 +90,7 @@ class NoticeChoices:
             await connection.execute(delete(push_subscriptions).where(which))
 
     async def subscriptions(self, account_id: str) -> list[Subscription]:
-        query = select(push_subscriptions).where(push_subscriptions.c.account_id == account_id)
+        query = subscribed().where(push_subscriptions.c.account_id == account_id)
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(push_subscriptions.c.created_at))
             return [subscription_of(row) for row in rows]
@@ -105,8 +109,14 @@ class NoticeChoices:
             )
 
 
+def subscribed() -> Select[Any]:
+    """What `subscription_of` wants: all columns of the table, and the language of the account."""
+    query = select(push_subscriptions, accounts.c.language)
+    return query.join(accounts, accounts.c.id == push_subscriptions.c.account_id)
+
+
 def subscription_of(row: Row[Any]) -> Subscription:
-    """From a row that has all columns of the table."""
+    """From a row of `subscribed`."""
     return Subscription(*(getattr(row, name) for name in Subscription.__slots__))
 
 

@@ -85,7 +85,7 @@ class Relations:
 
     async def visible(self, handle: str, viewer: str | None) -> Account | None:
         """The account, but for whom it has blocked: one query whatever the answer, so that the time tells nothing."""
-        query = select(accounts).where(accounts.c.handle == handle)
+        query = select(accounts).where(accounts.c.handle == handle, accounts.c.deleted_at.is_(None))
         if viewer is not None:
             query = query.where(~_row(blocks, accounts.c.id, viewer))
         async with self._database.read() as connection:

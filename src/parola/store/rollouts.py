@@ -97,6 +97,7 @@ class Rollouts:
                 accounts.c.id, accounts.c.created_at, func.coalesce(counted.c.followers, 0).label("followers")
             )
             .outerjoin(counted, counted.c.followed == accounts.c.id)
+            .where(accounts.c.deleted_at.is_(None))
             .order_by(accounts.c.id)
             .limit(_AT_ONCE)
         )

@@ -48,6 +48,8 @@ from parola.store.tables import room_events, room_people, rooms
 from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
+WITHDRAWN = "withdrawn"
+"""In `state`, and not in the snapshot, where the host's account is no more: no list asks for it, no gate lets in."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -155,7 +157,7 @@ class Rooms:
             follows_row(me, host).label("follows"),
             follows_row(host, me).label("followed"),
             is_private().label("private"),
-        ).where(rooms.c.id == id, may_know(viewer))
+        ).where(rooms.c.id == id, rooms.c.state != WITHDRAWN, may_know(viewer))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
@@ -254,12 +256,13 @@ class Rooms:
             query = query.where(place < tuple_(*map(literal, parse_cursor(cursor))))
         return await self._page(query.order_by(rooms.c.listed_at.desc(), rooms.c.id.desc()), limit)
 
-    async def live_around(self, account_id: str) -> list[str]:
-        """Ids of live rooms in whose snapshot somebody stands: all in which they could be heard, and a few more."""
+    async def not_over_around(self, account_id: str) -> list[Room]:
+        """Rooms, live or to come, in whose snapshot somebody stands."""
         named = rooms.c.snapshot.contains(f'"{account_id}"', autoescape=True)
-        query = select(rooms.c.id).where(rooms.c.state == Lifecycle.LIVE.value, named)
+        states = (Lifecycle.LIVE.value, Lifecycle.SCHEDULED.value)
+        query = select(rooms.c.snapshot).where(rooms.c.state.in_(states), named)
         async with self._database.read() as connection:
-            return [row.id for row in await connection.execute(query)]
+            return [_room(row.snapshot) for row in await connection.execute(query)]
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it, and it is listed."""

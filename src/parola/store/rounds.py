@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.rooms import Access, Event, Lifecycle, Room, RoomStarted
 from parola.store.database import Database
-from parola.store.notices import Subscription, subscription_of
+from parola.store.notices import Subscription, subscribed, subscription_of
 from parola.store.outbox import Letter, put_letters
 from parola.store.relations import tellable
 from parola.store.tables import (
@@ -76,7 +76,7 @@ class Reader:
     """Who wants to be told by mail."""
 
     account_id: str
-    language: str
+    language: str | None
     place: Place
 
 
@@ -134,7 +134,7 @@ class Rounds:
         if wants is None:
             return []
         query = (
-            select(push_subscriptions)
+            subscribed()
             .join(follows, follows.c.follower == push_subscriptions.c.account_id)
             .where(_behind(round), _up_to(end), wants)
         )
@@ -147,11 +147,12 @@ class Rounds:
         if wants is None:
             return []
         query = (
-            select(notice_choices.c.account_id, notice_choices.c.language, follows.c.since)
+            select(notice_choices.c.account_id, accounts.c.language, follows.c.since)
             .join(follows, follows.c.follower == notice_choices.c.account_id)
             .join(accounts, accounts.c.id == notice_choices.c.account_id)
             .where(_behind(round), _up_to(end), wants)
             .where(notice_choices.c.email.is_(True), accounts.c.suspended_at.is_(None))
+            .where(accounts.c.deleted_at.is_(None))
             .order_by(follows.c.since, follows.c.follower)
         )
         async with self._database.read() as connection:
@@ -238,7 +239,7 @@ class Rounds:
         if round is None or wants is None:
             return None
         query = (
-            select(push_subscriptions)
+            subscribed()
             .join(follows, follows.c.follower == push_subscriptions.c.account_id)
             .where(follows.c.followed == round.host, push_subscriptions.c.id == failed.subscription_id, wants)
         )

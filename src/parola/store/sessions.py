@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from parola.domain.devices import Device
 from parola.domain.signing_in import UNUSED, hour_of
@@ -69,7 +69,8 @@ class Sessions:
 
     async def by_token_hash(self, token_hash: str, now: datetime) -> Session | None:
         """In one query, with the account: this is asked on every call. Of somebody who is suspended only a narrow one
-        is any, of everybody else only one that is not; and one that nobody has used for too long is none."""
+        is any, of everybody else only one that is not, and of a deleted account none; nor is one that nobody has used
+        for too long."""
         query = (
             select(
                 sessions.c.id.label("session_id"),
@@ -80,7 +81,7 @@ class Sessions:
             )
             .join(accounts, accounts.c.id == sessions.c.account_id)
             .where(sessions.c.token_hash == token_hash)
-            .where(sessions.c.narrow == accounts.c.suspended_at.is_not(None))
+            .where(_holds())
             .where(sessions.c.seen_at > _milliseconds(now - UNUSED))
         )
         async with self._database.read() as connection:
@@ -145,10 +146,14 @@ class Sessions:
             for at in range(0, len(wanted), _AT_ONCE):
                 part = wanted[at : at + _AT_ONCE]
                 query = select(sessions.c.id).join(accounts, accounts.c.id == sessions.c.account_id)
-                query = query.where(sessions.c.id.in_(part), accounts.c.suspended_at.is_(None))
+                query = query.where(sessions.c.id.in_(part), _holds())
                 rows = await connection.execute(query)
                 found.update(row.id for row in rows)
         return found
+
+
+def _holds() -> ColumnElement[bool]:
+    return and_(sessions.c.narrow == accounts.c.suspended_at.is_not(None), accounts.c.deleted_at.is_(None))
 
 
 def _milliseconds(at: datetime) -> int:

@@ -1,7 +1,7 @@
 """How people stand to a room, written with its events: who may have the floor at all, and whom it keeps, or keeps out.
 
-Invariant: whoever has no floor by an administrator's measure gets none by an event that is written after it, whichever
-of the two transactions began first.
+Invariant: whoever has no floor by an administrator's measure, or whose account is being deleted, gets none by an event
+that is written after it, whichever of the two transactions began first.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> N
     wanted |= {e.by for e in events if isinstance(e, RoomStarted)}
     if not wanted:
         return
-    query = select(accounts.c.id, accounts.c.no_floor).where(accounts.c.id.in_(sorted(wanted)))
+    query = select(accounts.c.id, accounts.c.no_floor, accounts.c.deleted_at).where(
+        accounts.c.id.in_(sorted(wanted))
+    )
     rows = (await connection.execute(query.order_by(accounts.c.id).with_for_update(read=True))).all()
     for row in rows:
-        if row.no_floor:
+        if row.no_floor or row.deleted_at is not None:
             raise FloorBarred(row.id)
 
 

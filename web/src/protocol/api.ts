@@ -26,7 +26,7 @@ import type {
   Turns,
 } from './types';
 
-export type Change = Partial<Pick<Account, 'name' | 'bio' | 'listen_unseen' | 'private'>>;
+export type Change = Partial<Pick<Account, 'name' | 'bio' | 'listen_unseen' | 'private' | 'language'>>;
 
 export interface Connection {
   answer: string;
@@ -75,6 +75,14 @@ export class Api {
 
   /** Changes what is given of oneself, and leaves the rest. */
   update = (change: Change) => this.json<Account>('PATCH', '/api/me', change);
+
+  /** JPEG, PNG or WebP; what is shown is drawn anew from it. */
+  async setPicture(picture: Blob): Promise<Account> {
+    const init = { method: 'PUT', headers: { 'Content-Type': picture.type }, body: picture };
+    return (await (await this.send('/api/me/picture', init)).json()) as Account;
+  }
+
+  removePicture = () => this.call('DELETE', '/api/me/picture');
 
   profile = (handle: string) => this.json<Profile>('GET', person(handle));
   /** A private account is asked first. */

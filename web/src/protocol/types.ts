@@ -7,6 +7,8 @@ export type Role = 'host' | 'cohost' | 'speaker' | 'listener' | 'guest';
 export interface Person {
   handle: string;
   name: string;
+  /** An address on this server; null where there is none. */
+  picture?: string | null;
 }
 
 export interface Account extends Person {
@@ -18,6 +20,8 @@ export interface Account extends Person {
   private?: boolean;
   /** Likewise. */
   role?: 'member' | 'administrator';
+  /** Likewise; null where they have not said. */
+  language?: 'en' | 'it' | null;
 }
 
 /** `url` is null once it opens nothing any more. */
@@ -195,6 +199,7 @@ export interface RoomEvent {
   by?: string;
   handle?: string;
   name?: string;
+  picture?: string | null;
   raised_at?: string;
   listeners_at_most?: number | null;
   note?: string;

@@ -27,7 +27,7 @@ function isVeiled(room: Room, event: RoomEvent): boolean {
 
 function evolve(room: Room, event: RoomEvent): Room {
   const handle = event.handle ?? '';
-  const name = event.name ?? handle;
+  const who = { handle, name: event.name ?? handle, picture: event.picture ?? null };
   switch (event.type) {
     case 'room.started':
       return begun(room, event);
@@ -38,10 +38,7 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'hand.raised':
       return {
         ...withoutHand(room, handle),
-        hands: [
-          ...room.hands,
-          { handle, name, raised_at: event.raised_at ?? event.at, note: event.note ?? '' },
-        ],
+        hands: [...room.hands, { ...who, raised_at: event.raised_at ?? event.at, note: event.note ?? '' }],
       };
     case 'hand.noted':
       return {
@@ -69,7 +66,7 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'floor.declined':
       return withoutOffer(room, handle);
     case 'floor.granted':
-      return withFloor(withoutHand(withoutOffer(room, handle), handle), { handle, name }, event.turn ?? null);
+      return withFloor(withoutHand(withoutOffer(room, handle), handle), who, event.turn ?? null);
     case 'floor.revoked':
       return withoutFloor(withoutOffer(room, handle), handle);
     case 'speaker.muted':

@@ -1,4 +1,4 @@
-/** The calls of signing in and of one's own settings, typed. */
+/** The calls of signing in, here and elsewhere, and of one's own settings, typed. */
 import { api } from '../account.svelte';
 import type { Account } from '../protocol/types';
 
@@ -74,6 +74,60 @@ export const signOutDevice = (id: string) =>
   api.json<undefined>('DELETE', `/api/me/devices/${encodeURIComponent(id)}`);
 export const signOutOthers = async () =>
   (await api.json<{ ended: number }>('DELETE', '/api/me/devices')).ended;
+
+// Accounts elsewhere, a copy of what is one's own, and its end
+
+export interface Provider {
+  id: 'oidc' | 'mastodon';
+  name: string;
+}
+
+export interface Identity {
+  provider: string;
+  subject: string;
+  name: string;
+}
+
+export interface Arrival {
+  provider: string;
+  known_as: string;
+  handle: string;
+  name: string;
+  registration: 'open' | 'invite' | 'closed';
+}
+
+export const EXPORT = '/api/me/export';
+
+export async function providers(): Promise<Provider[]> {
+  return (await api.json<{ providers: Provider[] }>('GET', '/api/elsewhere')).providers;
+}
+
+/** Leaves this page for the other side's: to sign in, to `link` an account there, or to `prove` by one who one is. */
+export async function leaveFor(provider: string, server: string, why?: 'link' | 'prove'): Promise<void> {
+  const body = { server, ...(why ? { [why]: true } : {}) };
+  const sent = await api.json<{ url: string }>('POST', `/api/elsewhere/${provider}`, body);
+  window.location.assign(sent.url);
+}
+
+export const arrival = (token: string) => api.json<Arrival>('GET', arrivals(token));
+
+export async function arrive(token: string, handle: string, name: string, invite: string): Promise<Account> {
+  const body = { handle, name, ...(invite ? { invite } : {}) };
+  return (await api.json<{ account: Account }>('POST', arrivals(token), body)).account;
+}
+
+export async function identities(): Promise<Identity[]> {
+  return (await api.json<{ identities: Identity[] }>('GET', '/api/me/identities')).identities;
+}
+
+export const unlink = (one: Identity) =>
+  api.json<unknown>('DELETE', `/api/me/identities/${one.provider}`, { subject: one.subject });
+
+export const deleteAccount = (handle: string) => api.json<unknown>('POST', '/api/me/deletion', { handle });
+
+function arrivals(token: string): string {
+  return `/api/elsewhere/arrivals/${encodeURIComponent(token)}`;
+}
 
 function passkey(id: string): string {
   return `/api/me/passkeys/${encodeURIComponent(id)}`;

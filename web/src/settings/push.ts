@@ -1,6 +1,5 @@
 /** This browser as one that is told where no page is open (Push API). Nothing is asked of anybody but at a tap. */
 import { forget, keep, recallKept } from '../kept';
-import type { Language } from '../language/messages';
 import { wishes } from './wishes';
 
 /** `refused`: by the person, to the browser, which will not ask again. */
@@ -21,7 +20,7 @@ export async function standing(known: readonly { id: string }[]): Promise<Standi
 }
 
 /** To be called from a tap: browsers ask only then. Throws where the browser cannot reach its push service. */
-export async function turnOn(handle: string, language: Language): Promise<Standing> {
+export async function turnOn(handle: string): Promise<Standing> {
   const registration = await registered();
   if (!registration) return 'cannot';
   const said = await Notification.requestPermission();
@@ -31,7 +30,7 @@ export async function turnOn(handle: string, language: Language): Promise<Standi
   // One that was made for another key of this server would bring nothing.
   if (before && keyOf(before) !== key) await before.unsubscribe();
   const options = { userVisibleOnly: true, applicationServerKey: key };
-  await tell(await registration.pushManager.subscribe(options), language);
+  await tell(await registration.pushManager.subscribe(options));
   keep(KEPT, handle);
   return 'on';
 }
@@ -44,13 +43,13 @@ export async function turnOff(): Promise<void> {
   await subscription.unsubscribe();
 }
 
-/** Says again that this browser is to be told, in this language, where the same person wanted it before. */
-export async function renew(handle: string, language: Language): Promise<void> {
+/** Says again that this browser is to be told, where the same person wanted it before. */
+export async function renew(handle: string): Promise<void> {
   if (recallKept(KEPT) !== handle) return;
   const registration = await registered();
   if (!registration || Notification.permission !== 'granted') return;
   const subscription = await registration.pushManager.getSubscription();
-  if (subscription) await tell(subscription, language);
+  if (subscription) await tell(subscription);
 }
 
 async function registered(): Promise<ServiceWorkerRegistration | undefined> {
@@ -59,12 +58,11 @@ async function registered(): Promise<ServiceWorkerRegistration | undefined> {
   return navigator.serviceWorker.getRegistration();
 }
 
-async function tell(subscription: PushSubscription, language: Language): Promise<void> {
+async function tell(subscription: PushSubscription): Promise<void> {
   const { endpoint, keys } = subscription.toJSON();
   await wishes.subscribe({
     endpoint: endpoint ?? '',
     keys: { p256dh: keys?.['p256dh'] ?? '', auth: keys?.['auth'] ?? '' },
-    language,
   });
 }
 

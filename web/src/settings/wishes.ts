@@ -1,6 +1,5 @@
 /** The calls for how one is told that a room has started. */
 import { api } from '../account.svelte';
-import type { Language } from '../language/messages';
 
 export interface Wish {
   in_page: boolean;
@@ -14,12 +13,11 @@ export interface Wish {
 export interface NewBrowser {
   endpoint: string;
   keys: { p256dh: string; auth: string };
-  language: Language;
 }
 
 export const wishes = {
   read: () => api.json<Wish>('GET', '/api/me/notice_settings'),
-  choose: (change: Partial<Pick<Wish, 'in_page' | 'email'>> & { language: Language }) =>
+  choose: (change: Partial<Pick<Wish, 'in_page' | 'email'>>) =>
     api.json<Wish>('PATCH', '/api/me/notice_settings', change),
   test: () => api.json<{ sent: number; failed: number }>('POST', '/api/me/notice_settings/test'),
   key: async () => (await api.json<{ key: string }>('GET', '/api/push/key')).key,

@@ -44,6 +44,7 @@ from parola.domain.rooms.commands import (
     UnlockHands,
     Unmute,
     UnslowHands,
+    Vanish,
     Visit,
 )
 from parola.domain.rooms.decide import create, decide
@@ -185,6 +186,7 @@ __all__ = [
     "UnlockHands",
     "Unmute",
     "UnslowHands",
+    "Vanish",
     "Visit",
     "VisitBegan",
     "VisitEnded",

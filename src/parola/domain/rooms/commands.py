@@ -211,6 +211,12 @@ class LetIn(TargetedCommand):
     __slots__ = ()
 
 
+class Vanish(TargetedCommand):
+    """The account is deleted: by itself, it gives back all that it holds here."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class LimitListeners(Command):
     """None: as many listeners as come."""

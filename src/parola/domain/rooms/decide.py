@@ -63,7 +63,7 @@ def create(
 
 def decide(room: Room, command: c.Command, now: datetime) -> Decided:
     """Raises Forbidden, NotFound, Conflict or Invalid; () when the effect already holds."""
-    if isinstance(command, c.ShutOut | c.LetIn):
+    if isinstance(command, c.ShutOut | c.LetIn | c.Vanish):
         return _RULES[type(command)](
             room, command, now
         )  # also by those to whom the room does not exist any more
@@ -144,6 +144,7 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.LetIn: people.let_in,
     c.Visit: people.visit,
     c.EndVisit: people.end_visit,
+    c.Vanish: people.vanish,
     c.LimitListeners: people.limit_listeners,
 }
 """Each rule takes the very class it stands beside."""

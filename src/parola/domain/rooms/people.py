@@ -165,6 +165,22 @@ def end_visit(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     return each([*held, e.VisitEnded], room, command, command.target, now)
 
 
+def vanish(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
+    """By events that everybody knows already: whoever folds them need not know what an account is. The host's room
+    goes another way: it ends."""
+    if command.by != command.target:
+        raise Forbidden("oneself_only", "Nobody deletes somebody else's account.")
+    not_ended(room)
+    if command.target == room.host:
+        raise Conflict("host_floor", "The host always has the floor.")
+    held = _held(room, command.target)
+    if command.target in room.invited:
+        held.append(e.PersonUninvited)
+    if command.target in room.visitors:
+        held.append(e.VisitEnded)
+    return each(held, room, command, command.target, now)
+
+
 def limit_listeners(room: Room, command: c.LimitListeners, now: datetime) -> Decided:
     only_host(room, command)
     not_ended(room)

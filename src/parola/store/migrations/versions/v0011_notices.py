@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(64), nullable=False),
         sa.Column("in_page", sa.Boolean(), nullable=False, server_default=sa.true()),
         sa.Column("email", sa.Boolean(), nullable=False, server_default=sa.false()),
-        sa.Column("language", sa.String(8), nullable=False),
         sa.Column("mails_since", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("mails", sa.Integer(), nullable=False, server_default="0"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_notice_choices_account_id"),
@@ -37,7 +36,6 @@ def _subscriptions() -> None:
         sa.Column("endpoint", sa.Text(), nullable=False),
         sa.Column("p256dh", sa.String(100), nullable=False),
         sa.Column("auth", sa.String(40), nullable=False),
-        sa.Column("language", sa.String(8), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_push_subscriptions_account_id"),
         sa.ForeignKeyConstraint(
