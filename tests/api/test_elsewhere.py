@@ -335,7 +335,12 @@ async def test_nobody_is_left_without_a_way_in(here: Place) -> None:
     await browser.signs_up(here)
     (mine,) = (await browser.call("GET", "/api/me/identities")).json["identities"]
     refused = await browser.call("DELETE", "/api/me/identities/oidc", json={"subject": mine["subject"]})
-    assert refused.said == (409, "last_way_in")
+    assert refused.said == (409, "last_way")
+    password = {"password": "correct horse battery"}
+    assert (await browser.call("PUT", "/api/me/password", json=password)).status == 204
+    unlinked = await browser.call("DELETE", "/api/me/identities/oidc", json={"subject": mine["subject"]})
+    assert unlinked.status == 204
+    assert (await browser.call("DELETE", "/api/me/password")).said == (409, "last_way")
 
 
 async def test_nothing_is_linked_to_who_has_signed_out(here: Place) -> None:
@@ -352,7 +357,7 @@ async def test_who_is_suspended_or_gone_does_not_get_in_by_it(here: Place) -> No
     browser = Browser(here.web)
     ada = (await browser.signs_up(here)).json["account"]["id"]
     await here.web.services.deletion.delete(
-        await here.web.services.sessions.authenticate(browser.cookies["parola_session"]), "ada_lovelace", None
+        await here.web.services.sessions.authenticate(browser.cookies["parola_session"]), "ada_lovelace"
     )
     assert (await Browser(here.web).signs_in(here)).startswith("/welcome#"), "somebody new"
     assert (await here.web.store.accounts.by_ids([ada]))[ada].deleted
