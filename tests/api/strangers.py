@@ -1,4 +1,4 @@
-"""Servers elsewhere, small and real: an issuer of OpenID Connect, and a Mastodon. Both say what a test wants of them."""
+"""Servers elsewhere, small and real: an issuer of OpenID Connect, and a Mastodon. Both say what a test wants."""
 
 from __future__ import annotations
 
