@@ -138,7 +138,7 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_issuer_wants_to_know_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAROLA_OIDC_ISSUER", "https://accounts.example")
-    with pytest.raises(SettingsError, match="^PAROLA_OIDC_CLIENT_ID: "):
+    with pytest.raises(SettingsError, match=r"^PAROLA_OIDC_CLIENT_ID: "):
         Settings.load()
 
 
