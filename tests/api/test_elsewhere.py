@@ -216,7 +216,7 @@ NOW = int(time.time())
         {"iat": NOW + 3600}, {"iat": None}, {"nbf": NOW + 3600}, {"sub": None}, {"sub": ""}, {"sub": 5},
         {"sub": "x" * 256},
     ],
-    ids=str,
+    ids=lambda claims: "".join(c if c.isalpha() else "-" for c in str(claims)),
 )  # fmt: skip
 async def test_a_token_that_does_not_say_the_right_things_proves_nothing(
     here: Place, claims: dict[str, Any]
@@ -289,8 +289,7 @@ async def test_a_document_that_leads_elsewhere_leads_nowhere(here: Place, docume
 @pytest.mark.parametrize(
     "server",
     [
-        "", "localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "metadata", "a..b",
-        "x" * 300 + ".example",
+        "", "localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "metadata", "a..b", "x" * 300 + ".org",
         "mastodon.example:22", "mastodon.example?x=.y", "mastodon.example#", "user:pw@", "\u2100.example", "-.example",
     ],
 )  # fmt: skip
