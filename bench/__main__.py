@@ -13,11 +13,11 @@ from pathlib import Path
 
 from bench.figures import Figure, table
 from bench.guessing import private_rooms
-from bench.home import following
 from bench.idle import silent_room
 from bench.joining import join_to_sound
 from bench.latency import added_latency, grant_to_sound
 from bench.machine import describe
+from bench.people import following, signing_in
 from bench.quality import intelligibility_over_network
 from bench.revoking import revoke_while_talking
 from tests.e2e.house import House, opened
@@ -29,8 +29,9 @@ MEASUREMENTS: dict[str, Callable[[House], Awaitable[list[Figure]]]] = {
     "quality": intelligibility_over_network,
     "idle": silent_room,
     "join": join_to_sound,
-    "home": following,
     "guess": private_rooms,
+    "people": following,
+    "sign-in": signing_in,
 }
 
 

@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parola.cli import app
+from parola.domain.evidence import Growing, context, packed
 from parola.domain.moderation import About, Reason
+from parola.rtp.hpke import PublicKey
 from parola.services import clock
-from parola.store import Store
+from parola.store import Blobs, SealedEvidence, Store
 
 pytestmark = pytest.mark.any_database
 
@@ -198,3 +200,43 @@ def test_a_trial_is_led_by_the_command_line(folder: Path) -> None:
         2,
         "parola: stage: One of off, testers, percent, everyone.",
     )
+
+
+def test_evidence_is_written_to_a_file_once_and_that_is_written_down(folder: Path) -> None:
+    assert do("evidence-key", "public").exit_code == 2, "no server has made a key yet"
+    assert do("evidence-key", "new").stdout.startswith("key ")
+    public = do("evidence-key", "public").stdout
+    assert public.startswith("public:")
+    asyncio.run(_sealed(folder, public))
+    out = folder / "heard.ogg"
+    result = do("evidence", "report", "--out", str(out), "--reason", "a court asks")
+    assert result.stdout == "0.0\t1.0\t@ada\n", result.stderr
+    assert out.read_bytes()[:4] == b"OggS"
+    assert out.stat().st_mode & 0o777 == 0o600
+    last = do("audit", "list").stdout.splitlines()[0].split("\t")
+    assert last[2:] == ["command line", "listen", "evidence report", "a court asks"]
+    again = do("evidence", "report", "--out", str(out), "--reason", "a court asks")
+    assert (again.exit_code, again.stderr) == (2, f"parola: {out}: File exists\n")
+    missing = do("evidence", "none", "--out", str(folder / "none.ogg"), "--reason", "x")
+    assert (missing.exit_code, missing.stderr) == (2, "parola: there is no such thing\n")
+    empty = do("evidence", "report", "--out", str(folder / "none.ogg"), "--reason", " ")
+    assert (empty.exit_code, empty.stderr) == (2, "parola: This must not be empty.\n")
+    assert not (folder / "none.ogg").exists()
+    assert len(do("audit", "list").stdout.splitlines()) == 1
+    assert do("evidence-key", "new").exit_code == 0
+    assert do("evidence", "report", "--out", str(folder / "2.ogg"), "--reason", "x").exit_code == 0
+
+
+async def _sealed(folder: Path, public: str) -> None:
+    """A second of silence for "report", as a server would have sealed it."""
+    growing = Growing("room", 1, 0, 1_700_000_000_000, 0.0)
+    for tick in range(50):
+        growing.add(tick, ("ada",), bytes.fromhex("f8fffe"))
+    data = packed([(1, PublicKey.parse(public).seal(growing.closed(), context("room", 1)))])
+    await Blobs((folder / "blobs").as_uri()).put("evidence/x", data)
+    store = Store.open(f"sqlite+aiosqlite:///{folder / 'parola.db'}")
+    now = clock.milliseconds(clock.now())
+    await store.evidence.add(
+        SealedEvidence("report", "room", "evidence/x", "", len(data), now, now + 86_400_000)
+    )
+    await store.close()

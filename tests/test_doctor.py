@@ -196,6 +196,26 @@ def test_a_machine_with_one_role_needs_what_the_others_have() -> None:
     assert levels(neighbours.shared_database(False, True, ("web",))) == [PROBLEM]
 
 
+@pytest.mark.parametrize(
+    ("found", "level", "word"),
+    [
+        ((False, "", True, False), OK, "nothing"),
+        ((True, "", False, True), OK, "first start"),
+        ((True, "0a1b", False, True), OK, "0a1b"),
+        ((True, OSError("Permission denied"), False, True), PROBLEM, "Permission denied"),
+        ((True, "0a1b", True, True), WARNING, "own"),
+        ((True, "", True, False), WARNING, "keeps nothing"),
+        ((True, "0a1b", False, False), OK, "0a1b"),
+    ],
+)
+def test_the_key_of_evidence(
+    found: tuple[bool, str | Exception, bool, bool], level: Level, word: str
+) -> None:
+    finding = neighbours.evidence(*found)
+    assert said(finding) == level
+    assert word in finding.words
+
+
 def test_a_running_server() -> None:
     url, holder = "http://127.0.0.1:8080", "process 7 (parola serve)"
     assert said(neighbours.running(url, "", None)) == OK

@@ -60,6 +60,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "OIDC_NAME": "The School",
         "MASTODON": "off",
         "OUTBOUND_TRUSTED": "http://10.0.0.5:3000, https://Social.Example/",
+        "EVIDENCE_AFTER_S": "60",
+        "EVIDENCE_DAYS": "7",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"PAROLA_{name}", value)
@@ -78,6 +80,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     trusted = {"http://10.0.0.5:3000", "https://social.example", "https://accounts.example"}
     assert settings.trusted_origins == trusted
     assert "s3cret" not in repr(settings)
+    assert (settings.evidence_minutes, settings.evidence_after_s, settings.evidence_days) == (5, 60, 7)
     assert (settings.blob_url, settings.registration, settings.limits) == ("s3://sounds", "invite", "off")
 
 
@@ -116,6 +119,11 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ("OUTBOUND_TRUSTED", "https://social.example/path"),
         ("HOST_AWAY_S", "14"),
         ("HOST_AWAY_S", "-1"),
+        ("EVIDENCE", "maybe"),
+        ("EVIDENCE_AFTER_S", "601"),
+        ("EVIDENCE_AFTER_S", "-1"),
+        ("EVIDENCE_DAYS", "31"),
+        ("EVIDENCE_DAYS", "0"),
     ],
 )
 def test_what_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -1,36 +1,47 @@
-"""`parola admin evidence …`: what reports have sealed, and the keys that open it."""
+"""`parola admin evidence` and `evidence-key …`: what reports have sealed, and the keys that open it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parola.admin import Why, fail, load_settings, me, row, run
+from parola.admin import Why, app, fail, load_settings, me, row, run
 
 if TYPE_CHECKING:
     from parola.api.app import Services
+    from parola.services.evidence_keys import EvidenceKeys
 
-app = typer.Typer(help="What reports have sealed, and the keys that open it.", no_args_is_help=True)
+__all__ = ["app"]
+
+keys = typer.Typer(help="The keys that open what reports have sealed.", no_args_is_help=True)
+app.add_typer(keys, name="evidence-key")
 
 
 @app.command()
-def listen(
+def evidence(
     report: Annotated[str, typer.Argument(help="The report's id")],
-    out: Annotated[Path, typer.Option(help="An Ogg file to write", dir_okay=False)],
+    out: Annotated[Path, typer.Option(help="An Ogg file that is not there yet", dir_okay=False)],
     reason: Why,
 ) -> None:
-    """Writes what a report has sealed to a file, for its owner's eyes, and says who spoke when."""
+    """Writes what a report has sealed to a file for its owner alone, and says who spoke when, in seconds."""
 
     async def work(here: Services) -> None:
         about = await here.evidence.about(me(), report)
-        ticket = await here.evidence.listen(me(), report, reason)
-        sound = await here.evidence.redeem(me(), report, ticket.token)
-        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(sound)
+        try:
+            fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            fail(f"{out}: {error.strerror}")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                ticket = await here.evidence.listen(me(), report, reason)
+                file.write(await here.evidence.redeem(me(), report, ticket.token))
+        except BaseException:
+            out.unlink()
+            raise
         named = await here.administering.names({span.account for span in about.spans})
         for span in about.spans:
             handle = f"@{named[span.account].handle}" if span.account in named else span.account
@@ -39,27 +50,24 @@ def listen(
     run(work)
 
 
-@app.command("new-key")
+@keys.command("new")
 def new_evidence_key() -> None:
     """Adds a key to the file of keys: rooms are sealed to it after the next start, older ones open what they sealed."""
-    from parola.rtp.hpke import HpkeError
-    from parola.services.evidence_keys import EvidenceKeys
-
-    settings = load_settings()
-    try:
-        typer.echo(f"key {EvidenceKeys(settings.evidence_key, settings.evidence_file).rotate()}")
-    except (OSError, HpkeError) as error:
-        fail(str(error))
+    _with_keys(lambda keys: f"key {keys.rotate()}")
 
 
-@app.command("public-key")
+@keys.command("public")
 def public_evidence_key() -> None:
     """Prints what machines without a web process are given as PAROLA_EVIDENCE_KEY."""
+    _with_keys(lambda keys: str(keys.public()))
+
+
+def _with_keys(work: Callable[[EvidenceKeys], str]) -> None:
     from parola.rtp.hpke import HpkeError
     from parola.services.evidence_keys import EvidenceKeys
 
     settings = load_settings()
     try:
-        typer.echo(str(EvidenceKeys(settings.evidence_key, settings.evidence_file).public()))
+        typer.echo(work(EvidenceKeys(settings.evidence_key, settings.evidence_file)))
     except (OSError, HpkeError) as error:
         fail(str(error))

@@ -57,6 +57,16 @@ async def test_an_account_without_a_password(web: WebProcess) -> None:
     assert wrong.said == (401, "wrong_credentials")
 
 
+async def test_the_first_passkey_is_called_after_where_it_was_made(web: WebProcess) -> None:
+    ticket, options = await begin(web.guest, "sign_up", handle="ada", name="Ada")
+    body = {"ticket": ticket, "credential": Authenticator().make(options)}
+    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    answer = await web.guest.post("/api/accounts/by_passkey", json=body, headers=agent)
+    ada = Person(web, "ada", token=answer.json["token"])
+    (passkey,) = (await ada.get("/api/me/sign_in")).json["passkeys"]
+    assert passkey["name"] == "Firefox, Linux"
+
+
 async def test_what_is_asked_of_an_authenticator(web: WebProcess) -> None:
     _, options = await begin(web.guest, "sign_up", handle="ada", name="Ada")
     assert options["rp"] == {"id": "localhost", "name": "Parola"}
@@ -267,7 +277,7 @@ async def test_further_passkeys_names_and_the_last_way(web: WebProcess) -> None:
     id = added.json["id"]
     assert (await ada.patch(f"/api/me/passkeys/{id}", json={"name": "Blue"})).status == 204
     held = (await ada.get("/api/me/sign_in")).json["passkeys"]
-    assert [one["name"] for one in held] == ["Parola", "Blue"]
+    assert held[1]["name"] == "Blue"
     assert held[1]["used_at"].endswith(":00:00.000Z")
     bob = await web.member("bob")
     assert (await bob.patch(f"/api/me/passkeys/{id}", json={"name": "Mine"})).said == (404, "not_found")
@@ -303,14 +313,18 @@ async def test_what_is_sensitive_wants_a_recent_sign_in(web: WebProcess, store: 
     assert (await ada.put("/api/me/password", json={"password": "correct horse"})).status == 204
 
 
-async def test_somebody_suspended_signs_in_in_no_way(web: WebProcess, store: Store) -> None:
+async def test_somebody_suspended_signs_in_for_notices_alone(web: WebProcess, store: Store) -> None:
     phone = Authenticator()
     await sign_up(web, "ada", phone)
     root = await web.member("root")
     await web.services.administering.set_role(AT_THE_MACHINE, "root", "administrator", "because")
     body = {"reason": "shouts"}
     assert (await root.post("/api/admin/people/ada/suspend", json=body)).status == 200
-    assert (await sign_in(web, phone)).said == (403, "suspended")
+    narrow = await sign_in(web, phone)
+    assert (narrow.status, narrow.json["suspended"]) == (201, True)
+    ada = Person(web, "ada", token=narrow.json["token"])
+    assert (await ada.get("/api/me")).said == (403, "suspended")
+    assert (await ada.get("/api/me/notices")).status == 200
 
 
 async def test_an_invitation_is_wanted_and_used_once(store: Store, tmp_path: Any) -> None:

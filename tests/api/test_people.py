@@ -95,6 +95,7 @@ async def test_following(web: WebProcess) -> None:
         "follows_you": False,
         "blocked": False,
         "hushed": False,
+        "bell": False,
         "invited_by": None,
     }
     assert (await ada.get("/api/accounts/bob")).json["followed"]

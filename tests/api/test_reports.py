@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ async def suspended(web: WebProcess, person: Person) -> Person:
     account = await web.store.accounts.by_handle(person.handle)
     assert account is not None
     assert account.suspended
-    token = (await web.services.sessions._begin(account)).token
+    token = (await web.services.sessions.begin(account)).token
     return Person(web, person.handle, person.name, person.id, token)
 
 
@@ -30,6 +31,7 @@ async def test_a_report_from_room_to_resolution(web: WebProcess) -> None:
     room = await ada.opens(title="A room")
     await bob.put(f"/api/rooms/{room}/hands/me")
     await ada.put(f"/api/rooms/{room}/floor/bob")
+    await bob.connects(room, "whip")
     about = {"handle": "bob", "room": room, "at_ms": 10**8}
     answer = await lia.post("/api/reports", json={"about": about, **SPAM})
     assert answer.status == 201
@@ -73,9 +75,9 @@ async def test_reports_come_in_pages(web: WebProcess) -> None:
     for path, who in (("/api/admin/reports?", root), ("/api/me/reports?", lia)):
         seen, cursor = [], ""
         while cursor is not None:
-            page = (await who.get(f"{path}limit=2&cursor={cursor}")).json
+            page = (await who.get(f"{path}limit=2{cursor}")).json
             seen += [one["about"]["handle"] for one in page["reports"]]
-            cursor = page["next"]
+            cursor = page["next"] and f"&cursor={page['next']}"
         assert sorted(seen) == ["one", "three", "two"]
         assert (await who.get(f"{path}cursor=nonsense")).said == (422, "invalid")
 
@@ -126,20 +128,31 @@ async def test_row_24_to_the_suspended_nothing_but_notices_and_appeals_is_there(
     await web.people["root"].post("/api/admin/people/bob/suspend", json={"reason": "shouts"})
     assert (await bob.get("/api/me")).said == (401, "not_signed_in"), "the session before has ended"
     narrow = await suspended(web, bob)
-    names = ("room_id", "handle", "id", "code", "token", "kind", "connection_id", "feature")
-    path = call.path.format(**dict.fromkeys(names, "none"))
+    path = re.sub(r"\{\w+\}", "none", call.path)
     answer = await narrow.call(call.method, path)
     if call.path in ("/api/me/notices", "/api/sessions/current"):
         assert answer.status in (200, 204)
     elif call.path.startswith("/api/me/notices/"):
         assert answer.status in (404, 422)
-    elif call.path.startswith("/api/admin"):
+    elif call.path.startswith("/api/admin") and call.path != "/api/admin/claim":
         assert answer.said == (404, "not_found")
     elif answer.status != 422 and call.path not in ASK_NOBODY:
         assert answer.said == (403, "suspended")
 
 
-ASK_NOBODY = ("/api/waitlist/{token}", "/api/invitations/{code}", "/healthz", "/readyz", "/metrics")
+ASK_NOBODY = (
+    "/api/ceremonies/sign_in",
+    "/api/push/key",
+    "/api/unsubscribe/{token}",
+    "/unsubscribe/{token}",
+    "/api/waitlist/{token}",
+    "/api/invitations/{code}",
+    "/api/rooms/{room_id}/card.png",
+    "/api/accounts/{handle}/card.png",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 """Which nobody signs in for."""
 
 
@@ -165,7 +178,7 @@ async def test_the_suspended_appeal_and_come_back(web: WebProcess) -> None:
     assert (await narrow.get("/api/me/notices")).said == (401, "not_signed_in")
     account = await web.store.accounts.by_handle("bob")
     assert account is not None
-    again = Person(web, token=(await web.services.sessions._begin(account)).token)
+    again = Person(web, token=(await web.services.sessions.begin(account)).token)
     told = (await again.get("/api/me/notices")).json
     assert told["suspended"] is False
     assert told["notices"][0]["appeal"]["decision"] == "lifted"
@@ -189,7 +202,7 @@ async def test_words(web: WebProcess) -> None:
 async def test_kept_out_of_all_rooms(web: WebProcess) -> None:
     ada, bob = await web.members("ada", "bob")
     room = await ada.opens()
-    await bob.connects(room)
+    await ada.connects(room, "whip")
     assert (await ada.put("/api/me/removed/bob")).status == 204
     assert web.media.settled()
     assert (await bob.get(f"/api/rooms/{room}")).said == (403, "removed")

@@ -62,7 +62,7 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
         runner.run(stack.aclose())
 
 
-@pytest.mark.timeout(300)  # some seventy calls, each of them fifteen times
+@pytest.mark.timeout(400)  # some ninety calls, each of them fifteen times
 def test_the_api_does_what_it_says(running: Running) -> None:
     described = running.call("GET", "/api/openapi.json").json
     schema = schemathesis.openapi.from_dict(described)

@@ -27,6 +27,8 @@ def _example(kind: type[Body]) -> Body:
         "str": "text",
         "str | None": None,
         "int": 7,
+        "int | None": None,
+        "list[tuple[int, str]]": [(7, "text")],
         "list[str]": ["main"],
         "dict[str, float]": {"a": 0.5},
         "dict[str, Any]": {"loss": None, "packets": 7},

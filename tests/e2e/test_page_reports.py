@@ -17,7 +17,7 @@ from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import look, visiting
 from tools.speech import Clip
 
-pytestmark = [pytest.mark.any_database, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.any_database
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ async def measure(root: Visitor, what: str, reason: str) -> None:
     await root.page.get_by_test_id("measure-reason").fill(reason)
 
 
+@pytest.mark.timeout(600)
 async def test_from_a_report_to_an_appeal_that_is_decided(house: House, chrome: Browser) -> None:
     async with people(house, "root", "other", "ada", "bob", "lia") as (root, other, ada, bob, lia):
         await administers(house, root, other)
@@ -115,6 +116,7 @@ async def test_from_a_report_to_an_appeal_that_is_decided(house: House, chrome: 
             assert listener.problems == []
 
 
+@pytest.mark.timeout(600)
 async def test_who_is_suspended_is_silent_at_once_and_can_appeal(house: House, chrome: Browser) -> None:
     async with people(house, "root", "ada", "bob", "lia") as (root, ada, bob, lia):
         await administers(house, root)

@@ -18,6 +18,7 @@ from tests.e2e.looking import look
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery"
+_NO_OFFERS = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ async def next_link(house: House, page: str, seen: set[str]) -> str:
 
 async def test_an_account_by_passkey_and_back_into_it(house: House, chrome: Browser) -> None:
     visitor, authenticator = await arrive(chrome, house)
+    await visitor.page.add_init_script(_NO_OFFERS)
     await sign_up(visitor)
     assert await authenticator.count() == 1
     await visitor.tap("sign-out")
@@ -108,6 +110,16 @@ async def test_an_account_by_passkey_and_back_into_it(house: House, chrome: Brow
     await visitor.tap("signin-passkey")
     await visitor.sees("form-fault", 70)
     await visitor.sees("signin-password")
+    assert visitor.problems == []
+
+
+async def test_the_browser_offers_a_passkey_where_the_handle_is_typed(house: House, chrome: Browser) -> None:
+    visitor, _ = await arrive(chrome, house)
+    handle = await sign_up(visitor)
+    await visitor.tap("sign-out")
+    await visitor.tap("sign-in")  # and nothing else: whoever is asked by the virtual authenticator agrees
+    await visitor.sees("me")
+    assert handle in str(await visitor.page.get_by_test_id("me").get_attribute("href"))
     assert visitor.problems == []
 
 
@@ -240,6 +252,7 @@ async def test_a_device_is_signed_out_and_its_room_page_notices(house: House, ch
             await look(desk.page, "devices")
             await desk.tap("device-out")
             await desk.sees_no("device-out")
+            await phone.page.get_by_test_id("notice").filter(has_text="You are signed out").wait_for()
             await phone.sees("sign-in")
             await phone.sees_no("me")
             assert desk.problems == phone.problems == []

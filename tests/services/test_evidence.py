@@ -348,6 +348,20 @@ async def test_who_dies_while_deleting_leaves_it_to_the_others(scene: Scene, aft
     assert await scene.is_gone()
 
 
+async def test_what_was_half_written_goes_too(scene: Scene) -> None:
+    await scene.sealed()
+    half = scene.objects[0].with_name("f" * 32 + "#1")
+    half.write_bytes(b"half")
+    os.utime(half, (BEGIN.timestamp(), BEGIN.timestamp()))
+    await scene.evidence.sweep()
+    assert half.exists(), "somebody may be writing it now"
+    scene.now += timedelta(hours=1, seconds=1)
+    os.utime(scene.objects[0], (BEGIN.timestamp(), BEGIN.timestamp()))
+    await scene.evidence.sweep()
+    assert not half.exists()
+    assert len(scene.objects) == 1
+
+
 async def test_letting_go_while_the_storage_is_away_is_made_good_later(scene: Scene) -> None:
     await scene.sealed()
     away = scene.another(blobs=Dying((scene.folder / "blobs").as_uri(), "delete", False))

@@ -22,6 +22,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from parola.domain import rooms as r
+from parola.domain.moderation import Measure
 from parola.store import HandleTaken, Head, Store, Wanted, upgrade
 from parola.store.codes import is_open
 from parola.store.migrate import revisions
@@ -58,6 +59,9 @@ def empty_url(tmp_path: Path) -> Iterator[str]:
     DATABASES.drop(url)
 
 
+@pytest.mark.timeout(
+    180
+)  # each version reflects all of its tables, which a shared PostgreSQL takes its time for
 async def test_rows_of_every_version_are_there_at_the_end(empty_url: str) -> None:
     written: Rows = {}
     for revision in reversed(revisions()):
@@ -127,6 +131,42 @@ async def test_accounts_that_look_alike_already_keep_their_handles(empty_url: st
     async with opened(empty_url) as engine:
         kept = {row["handle"]: row["skeleton"] for row in (await _read(engine))["accounts"]}
     assert kept == {"paolo": "paolo", "pao1o": None, "ada": "ada"}
+
+
+async def test_who_was_suspended_before_can_appeal(empty_url: str) -> None:
+    await upgrade(empty_url, "0006")
+    at = "2026-01-02T03:04:05+00:00"
+    rows = [
+        {"id": id, "handle": id, "suspended_at": suspended, "created_at": at, "password_hash": "", "bio": ""}
+        for id, suspended in (("bob", at), ("ada", None))
+    ]
+    said = {
+        "action": "suspend",
+        "kind": "account",
+        "object": "bob",
+        "actor": "root",
+        "before": "",
+        "hash": "",
+    }
+    async with opened(empty_url) as engine:
+        tables = {table.name: table for table in await _tables(engine)}
+        async with engine.begin() as connection:
+            await connection.execute(tables["accounts"].insert(), [{**row, "name": ""} for row in rows])
+            for seq, reason in ((1, "at first"), (2, "shouts")):
+                entry = {**said, "seq": seq, "at": at, "reason": reason}
+                await connection.execute(tables["audit"].insert(), [entry])
+    await upgrade(empty_url)
+    store = Store.open(empty_url)
+    (measure,) = await store.measures.of("bob")
+    assert (measure.kind, measure.reason, measure.actor, measure.holds) == (
+        Measure.SUSPEND,
+        "shouts",
+        "root",
+        True,
+    )
+    assert measure.at == 1767323045000
+    assert await store.measures.of("ada") == []
+    await store.close()
 
 
 async def test_the_last_version_is_what_this_version_writes_to(empty_url: str) -> None:

@@ -4,10 +4,10 @@
  */
 import { untrack } from 'svelte';
 
-import { account } from './account.svelte';
+import { account, recognise } from './account.svelte';
 import { say } from './language/say.svelte';
 import { notify } from './notices.svelte';
-import { EventStream } from './protocol/events';
+import { EventStream, type StreamState } from './protocol/events';
 import type { Message } from './protocol/sse';
 import type { RoomStarted } from './protocol/types';
 import { go } from './router.svelte';
@@ -56,6 +56,12 @@ export function hearOfStarts(): void {
   });
 }
 
+/** The session has ended, perhaps from another device: whatever page this is, it is a guest's now. */
+async function turnedOut(): Promise<void> {
+  await recognise();
+  if (account.me === null) notify(say('signed_out'));
+}
+
 /** Until the returned function is called. */
 export function listen(handle: string, hear: (started: RoomStarted) => void): () => void {
   const name = `parola-notices-${handle}`;
@@ -67,7 +73,10 @@ export function listen(handle: string, hear: (started: RoomStarted) => void): ()
     channel?.postMessage(told);
   };
   if (channel) channel.onmessage = (event: MessageEvent<RoomStarted>) => hear(event.data);
-  const stream = new EventStream(URL, { onMessage, onState: () => undefined });
+  const onState = (state: StreamState) => {
+    if (state.kind === 'closed' && state.problem?.status === 401) void turnedOut();
+  };
+  const stream = new EventStream(URL, { onMessage, onState });
   const stop = new AbortController();
   let finish: () => void = () => undefined;
   const over = new Promise<void>((resolve) => (finish = resolve));

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { AT, person } from '../tests/given';
+import { account } from './account.svelte';
 import { dismiss, notices } from './notices.svelte';
 import type { RoomStarted } from './protocol/types';
 import { listen, read, started } from './started.svelte';
@@ -42,6 +43,23 @@ it('says nothing of the room one is in, and keeps the newest', () => {
 
 it('leaves alone what it does not know', () => {
   expect(read({ event: 'something.else', data: 'no JSON', id: null })).toBeNull();
+});
+
+it('takes a session that has ended for what it is', async () => {
+  const answer = () =>
+    new Response('{"code": "not_signed_in"}', {
+      status: 401,
+      headers: { 'Content-Type': 'application/problem+json' },
+    });
+  vi.stubGlobal(
+    'fetch',
+    vi.fn(async () => answer()),
+  );
+  account.me = { id: 'ada', ...person('ada') };
+  const stop = listen('ada', () => undefined);
+  await vi.waitFor(() => expect(account.me).toBeNull());
+  await vi.waitFor(() => expect(notices.shown.map((one) => one.text)).toEqual(['You are signed out.']));
+  stop();
 });
 
 it('is read by one tab and told to the others', async () => {

@@ -62,7 +62,7 @@ class ConfirmedView(BaseModel):
 @may(ANYONE)
 async def begin_sign_up(request: Request, body: SignUpCeremony) -> CeremonyView:
     here = services(request)
-    here.limits.sign_up(address(request))
+    here.limits.ceremony(address(request))
     return ceremony_view(await here.passkeys.begin_sign_up(body.handle, body.name, body.invite))
 
 

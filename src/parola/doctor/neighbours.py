@@ -67,6 +67,30 @@ def bus(where: str, result: str | Exception) -> Finding:
     return ok("bus", f"{where}: {result}")
 
 
+def evidence(is_on: bool, key: str | Exception, is_alone: bool, is_web: bool) -> Finding:
+    """`key` is the id of the key, empty where none was made yet; `is_alone`: it is this machine's own, and there are
+    others, or may be."""
+    if not is_on:
+        return ok("evidence", "nothing is kept of rooms for reports")
+    if isinstance(key, Exception):
+        return problem(
+            "evidence", f"its key cannot be used: {key}", "PAROLA_EVIDENCE_KEY, or the file of that name."
+        )
+    if is_alone and not is_web:
+        return warning(
+            "evidence",
+            "this machine has no key to seal to, and keeps nothing for reports",
+            "PAROLA_EVIDENCE_KEY: what `parola admin evidence-key public` prints on a machine with web processes.",
+        )
+    if is_alone:
+        return warning(
+            "evidence",
+            "the key is this machine's own: what is sealed to it opens nowhere else",
+            "Give all machines of this Parola one PAROLA_EVIDENCE_KEY (docs/operating.md).",
+        )
+    return ok("evidence", f"sealed to key {key}" if key else "the first start makes a key")
+
+
 def running(url: str, holder: str, ready: tuple[int, bytes] | Exception | None) -> Finding:
     """`holder` has the data folder's lock, or nobody; `ready` is what /readyz says, None where it was not asked."""
     about = "running server"

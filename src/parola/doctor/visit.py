@@ -22,6 +22,7 @@ from parola.bus.nats import NatsBus
 from parola.doctor import machine, neighbours, network
 from parola.doctor.finding import Finding
 from parola.media.descriptors import WANTED
+from parola.services.evidence_keys import EvidenceKeys
 from parola.settings import Settings
 from parola.store.examine import Examined, examine, shown
 from parola.supervisor.bus import binary
@@ -48,6 +49,7 @@ def visit(settings: Settings) -> list[Finding]:
         *neighbours.shared_database(
             settings.database_url.startswith("sqlite"), settings.embedded_nats, settings.roles
         ),
+        neighbours.evidence(*_evidence(settings)),
         *machine.clock(time.time(), _drift(), getattr(examined, "ahead_s", None)),
         *_limits(settings),
         *machine.page(_page_is_built(), "web" in settings.roles),
@@ -74,6 +76,16 @@ def _network(settings: Settings, holder: str) -> list[Finding]:
     if "web" in settings.roles:
         findings.append(network.public_url(settings.public_url, settings.bind))
     return findings
+
+
+def _evidence(settings: Settings) -> tuple[bool, str | Exception, bool, bool]:
+    keys = EvidenceKeys(settings.evidence_key, settings.evidence_file)
+    key: str | Exception = ""
+    if settings.evidence_key or settings.evidence_file.exists():
+        key = _tried(lambda: keys.public().id)
+    shared = not (settings.embedded_nats and settings.database_url.startswith("sqlite"))
+    alone = shared and not settings.evidence_key
+    return settings.evidence == "on", key, alone, "web" in settings.roles
 
 
 def _limits(settings: Settings) -> list[Finding]:

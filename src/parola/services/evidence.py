@@ -176,6 +176,7 @@ class Evidence:
         for path in set(old) - await self._store.evidence.paths_among(old):
             await self._blobs.delete(path)
             _log.info("evidence.orphan_deleted", path=path)
+        await self._blobs.forget_unfinished(FOLDER, before)
 
     async def _collect(self, room_id: str) -> list[tuple[int, bytes]]:
         if not self._projections.leases.alive():

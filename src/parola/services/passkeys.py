@@ -83,7 +83,7 @@ class Passkeys:
         """Raises Conflict("ceremony_over"), Forbidden("passkey_refused"), and what signing up raises."""
         ceremony = await self._take(ticket, SIGN_UP, None)
         about = json.loads(ceremony.about)
-        passkey = self._made(ceremony, credential, _NAME)
+        passkey = self._made(ceremony, credential, _called_after(device))
         new = NewAccount(
             passkey.account_id,
             about["handle"],
@@ -270,6 +270,12 @@ class Passkeys:
 
 def last_way() -> Conflict:
     return Conflict("last_way", "Nobody could sign in to this account any more without it.")
+
+
+def _called_after(device: Device | None) -> str:
+    """The first passkey of an account, until somebody gives it a better name."""
+    known = (device.browser, device.system) if device is not None else ()
+    return ", ".join(filter(None, known)) or _NAME
 
 
 def _described(there: list[Passkey]) -> list[PublicKeyCredentialDescriptor]:

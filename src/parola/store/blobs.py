@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -64,6 +64,16 @@ class Blobs:
                 for found in page:
                     yield Blob(found["path"], found["size"], found["last_modified"])
 
+    async def forget_unfinished(self, folder: str, before: datetime) -> None:
+        """What was left lying half written in `folder` by somebody who died: only a folder of files shows that."""
+        parts = urlsplit(self._url)
+        if parts.scheme != "file":
+            return
+        with _translated():
+            for path in (Path(unquote(parts.path)) / folder).glob("*#*"):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink(missing_ok=True)
+
     def _store(self, makes: bool = False) -> Any:
         if self._opened is not None:
             return self._opened
@@ -78,7 +88,11 @@ class Blobs:
                 raise BlobsUnavailable(str(error)) from error
             self._opened = LocalStore(folder, automatic_cleanup=False)
         else:
-            self._opened = S3Store.from_url(self._url, client_options={"allow_http": True, "timeout": "10s"})
+            self._opened = S3Store.from_url(
+                self._url,
+                client_options={"allow_http": True, "timeout": "10s"},
+                retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
+            )
         return self._opened
 
 

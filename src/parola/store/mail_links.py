@@ -18,6 +18,8 @@ SIGN_IN, CONFIRM = "sign_in", "confirm"
 """What a link is for."""
 MOST_AN_HOUR = 5
 """To one address."""
+_LOCK = 0x6D61696C
+"""A namespace of advisory locks: "mail"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class MailLinks:
 
 
 async def _has_enough(connection: AsyncConnection, link: MailLink) -> bool:
+    """Asked one after the other for each address: on SQLite all who write are."""
+    if connection.dialect.name == "postgresql":
+        lock = select(func.pg_advisory_xact_lock(_LOCK, func.hashtext(link.email)))
+        await connection.execute(lock)
     recent = (mail_links.c.email == link.email) & (mail_links.c.created_at > link.created_at - HOUR_MS)
     count = (await connection.execute(select(func.count()).where(recent))).scalar_one()
     return int(count) >= MOST_AN_HOUR

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -273,10 +274,11 @@ class Relations:
     async def _ids(self, query: Select[Any], column: ColumnElement[Any], ids: Collection[str]) -> set[str]:
         wanted = sorted(ids)
         found: set[str] = set()
+        among = query.where(column.in_(bindparam("ids", expanding=True)))
         async with self._database.read() as connection:
             for at in range(0, len(wanted), _MOST_IN_ONE_QUERY):
                 part = wanted[at : at + _MOST_IN_ONE_QUERY]
-                found.update(row[0] for row in await connection.execute(query.where(column.in_(part))))
+                found.update(row[0] for row in await connection.execute(among, {"ids": part}))
         return found
 
     async def _page(

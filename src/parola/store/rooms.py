@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    exists,
     func,
     insert,
     literal,
@@ -29,7 +28,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.rooms import (
-    Access,
     Event,
     Lifecycle,
     Room,
@@ -42,10 +40,11 @@ from parola.domain.rooms import (
 from parola.domain.search import fold
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
-from parola.store.relations import blocked_between, follows_row
+from parola.store.listing import Shape, is_listed_for, is_one_of, is_private, listing, may_know, prepared
+from parola.store.relations import follows_row
 from parola.store.rounds import begin_rounds
 from parola.store.standing import FloorBarred, check_floor, put_removed, update_people
-from parola.store.tables import accounts, room_events, room_people, rooms
+from parola.store.tables import room_events, room_people, rooms
 from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
@@ -97,10 +96,6 @@ class Wanted:
     host: str | None = None
     followed_by: str | None = None
     since: int | None = None
-
-    @property
-    def soonest_first(self) -> bool:
-        return self.state is Lifecycle.SCHEDULED
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +156,8 @@ class Rooms:
             rooms.c.snapshot,
             follows_row(me, host).label("follows"),
             follows_row(host, me).label("followed"),
-            _is_private().label("private"),
-        ).where(rooms.c.id == id, rooms.c.state != WITHDRAWN, _may_know(viewer))
+            is_private().label("private"),
+        ).where(rooms.c.id == id, rooms.c.state != WITHDRAWN, may_know(viewer))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
@@ -173,7 +168,7 @@ class Rooms:
     async def to_shut_out(self, host: str, account_id: str) -> list[str]:
         """A host's rooms in which somebody may be, or hold something: all that are live, and of those to come the ones
         that they are part of."""
-        is_part = and_(rooms.c.state == Lifecycle.SCHEDULED.value, _is(account_id, "invited", "cohost"))
+        is_part = and_(rooms.c.state == Lifecycle.SCHEDULED.value, is_one_of(account_id, "invited", "cohost"))
         return await self._ids(rooms.c.host == host, or_(rooms.c.state == Lifecycle.LIVE.value, is_part))
 
     async def unfinished_of(self, host: str) -> list[str]:
@@ -183,7 +178,7 @@ class Rooms:
     async def shut_out_of(self, host: str, account_id: str) -> list[str]:
         """A host's rooms that somebody was shut out of, and that have not ended."""
         return await self._ids(
-            rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value, _is(account_id, "shut_out")
+            rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value, is_one_of(account_id, "shut_out")
         )
 
     async def events_after(self, id: str, seq: int, limit: int = 1000) -> list[Event]:
@@ -208,19 +203,29 @@ class Rooms:
     async def page(self, wanted: Wanted, viewer: str | None, cursor: str | None, limit: int) -> Page:
         """Rooms that `viewer` (None: a guest) may enter, the newest first; of those to come, the soonest. Raises
         BadCursor."""
-        query = select(rooms.c.id, rooms.c.listed_at, rooms.c.snapshot)
-        query = query.where(_is_wanted(wanted), _is_listed_for(viewer))
-        place = tuple_(rooms.c.listed_at, rooms.c.id)
-        if cursor is not None:
-            last_seen = tuple_(*map(literal, parse_cursor(cursor)))
-            query = query.where(place > last_seen if wanted.soonest_first else place < last_seen)
-        for column in (rooms.c.listed_at, rooms.c.id):
-            query = query.order_by(column if wanted.soonest_first else column.desc())
-        return await self._page(query, limit)
+        shape = Shape(
+            wanted.state,
+            host=wanted.host is not None,
+            followed=wanted.followed_by is not None,
+            since=wanted.since is not None,
+            guest=viewer is None,
+            further=cursor is not None,
+        )
+        query = listing(shape, wanted.words) if wanted.words else prepared(shape)
+        last_at, last_id = parse_cursor(cursor) if cursor is not None else (None, None)
+        given = {
+            "viewer": viewer,
+            "host": wanted.host,
+            "followed_by": wanted.followed_by,
+            "since": wanted.since,
+            "last_at": last_at,
+            "last_id": last_id,
+        }
+        return await self._page(query, limit, given)
 
-    async def _page(self, query: Select[Any], limit: int) -> Page:
+    async def _page(self, query: Select[Any], limit: int, given: dict[str, Any] | None = None) -> Page:
         async with self._database.read() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
+            rows = (await connection.execute(query.limit(limit + 1), given or {})).all()
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
         return Page(
@@ -233,7 +238,7 @@ class Rooms:
         query = (
             select(rooms.c.host, rooms.c.id)
             .where(
-                rooms.c.host.in_(sorted(hosts)), rooms.c.state == Lifecycle.LIVE.value, _is_listed_for(viewer)
+                rooms.c.host.in_(sorted(hosts)), rooms.c.state == Lifecycle.LIVE.value, is_listed_for(viewer)
             )
             .order_by(rooms.c.listed_at)
         )
@@ -328,60 +333,6 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
         for event in events
     ]
     await connection.execute(insert(room_events), rows)
-
-
-def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
-    conditions = [rooms.c.state == wanted.state.value]
-    if wanted.words:
-        by_host = exists().where(
-            accounts.c.id == rooms.c.host, accounts.c.search.contains(wanted.words, autoescape=True)
-        )
-        conditions.append(or_(rooms.c.search.contains(wanted.words, autoescape=True), by_host))
-    if wanted.host is not None:
-        conditions.append(rooms.c.host == wanted.host)
-    if wanted.followed_by is not None:
-        conditions.append(follows_row(wanted.followed_by, rooms.c.host))
-    if wanted.since is not None:
-        conditions.append(rooms.c.listed_at >= wanted.since)
-    return and_(*conditions)
-
-
-def _is_listed_for(viewer: str | None) -> ColumnElement[bool]:
-    """`domain.rooms.check_entry` as a condition over many rooms; those for a link are listed for their hosts."""
-    listed = rooms.c.access != Access.LINK.value
-    if viewer is None:
-        return and_(_may_know(viewer), listed)
-    return and_(_may_know(viewer), ~_is(viewer, "removed"), or_(listed, rooms.c.host == viewer))
-
-
-def _may_know(viewer: str | None) -> ColumnElement[bool]:
-    """`domain.rooms.may_know` as a condition over many rooms. What the snapshot alone says of blocks, `blocks` says
-    too."""
-    asks_nobody = rooms.c.access.in_([access.value for access in Access if access.asks_nobody])
-    is_over = and_(rooms.c.state == Lifecycle.ENDED.value, _is_private())
-    if viewer is None:
-        return and_(asks_nobody, rooms.c.guests.is_(True), ~is_over)
-    follows = follows_row(viewer, rooms.c.host)
-    by_access = or_(
-        asks_nobody,
-        _is(viewer, "invited", "cohost"),
-        and_(rooms.c.access == Access.FOLLOWERS.value, follows),
-        and_(rooms.c.access == Access.MUTUALS.value, follows, follows_row(rooms.c.host, viewer)),
-    )
-    return or_(
-        rooms.c.host == viewer,
-        and_(rooms.c.state == Lifecycle.LIVE.value, _is(viewer, "visitor")),
-        and_(by_access, or_(~is_over, follows), ~blocked_between(viewer, rooms.c.host)),
-    )
-
-
-def _is_private() -> ColumnElement[bool]:
-    return exists().where(accounts.c.id == rooms.c.host, accounts.c.private.is_(True))
-
-
-def _is(viewer: str, *relations: str) -> ColumnElement[bool]:
-    mine = and_(room_people.c.room_id == rooms.c.id, room_people.c.account_id == viewer)
-    return exists().where(mine, room_people.c.relation.in_(relations))
 
 
 def _ms(at: datetime) -> int:

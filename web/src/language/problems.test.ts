@@ -21,3 +21,8 @@ it('reads it off the answer', async () => {
   const problem = await Problem.of(new Response(JSON.stringify(body), { status: 403 }));
   expect([problem.because, problem.wanted]).toEqual(['age', 3]);
 });
+
+it('names a word that is not allowed', () => {
+  const problem = new Problem(422, 'word_blocked', '“idiot” is not allowed here.');
+  expect(explain(problem)).toBe('The word “idiot” is not allowed here.');
+});

@@ -83,7 +83,8 @@ export function explain(error: unknown): string {
   if (error.status === 429) return say('problem_too_many');
   if (error.code === 'slow_hands')
     return say('problem_slow_hands', { count: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
-  if (error.code === 'word_blocked') return say('problem_word_blocked', { detail: error.detail });
+  if (error.code === 'word_blocked')
+    return say('problem_word_blocked', { word: /“(.*)”/.exec(error.detail)?.[1] ?? '' });
   if (error.code === 'not_yet_hosting') return notYet(error);
   const key = known[error.code];
   if (key) return say(key as 'problem_handle_taken');

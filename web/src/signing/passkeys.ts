@@ -36,19 +36,18 @@ export async function prove(): Promise<void> {
 }
 
 /**
- * The browser offers passkeys where one would type the handle, for as long as one likes. Null where it cannot, where
- * another ceremony has begun or `stopOffering` was called.
+ * The browser offers passkeys where one would type the handle, for as long as one likes; what signs in by the one that
+ * was chosen. Null where the browser cannot, where another ceremony has begun or `stopOffering` was called.
  */
-export async function offer(): Promise<Account | null> {
+export async function offer(): Promise<(() => Promise<Account>) | null> {
   if (!(await browserSupportsWebAuthnAutofill())) return null;
   const { ticket, options } = await calls.beginCeremony<Asking>('sign_in');
-  let credential;
   try {
-    credential = await startAuthentication({ optionsJSON: options, useBrowserAutofill: true });
+    const credential = await startAuthentication({ optionsJSON: options, useBrowserAutofill: true });
+    return () => calls.signInByPasskey(ticket, credential);
   } catch {
     return null;
   }
-  return calls.signInByPasskey(ticket, credential);
 }
 
 export function stopOffering(): void {
