@@ -54,6 +54,12 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "LIMITS": "off",
         "STAGE_CAPACITY": "7",
         "HOST_AWAY_S": "0",
+        "OIDC_ISSUER": "https://accounts.example/realms/one",
+        "OIDC_CLIENT_ID": "parola",
+        "OIDC_CLIENT_SECRET": "s3cret",
+        "OIDC_NAME": "The School",
+        "MASTODON": "off",
+        "OUTBOUND_TRUSTED": "http://10.0.0.5:3000, https://Social.Example/",
         "EVIDENCE_AFTER_S": "60",
         "EVIDENCE_DAYS": "7",
     }
@@ -70,6 +76,10 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.database_url == "postgresql+asyncpg://parola@db/parola"
     assert not settings.embedded_nats
     assert (settings.stage_capacity, settings.host_away_s) == (7, 0)
+    assert (settings.oidc_client_id, settings.oidc_name, settings.mastodon) == ("parola", "The School", "off")
+    trusted = {"http://10.0.0.5:3000", "https://social.example", "https://accounts.example"}
+    assert settings.trusted_origins == trusted
+    assert "s3cret" not in repr(settings)
     assert (settings.evidence_minutes, settings.evidence_after_s, settings.evidence_days) == (5, 60, 7)
     assert (settings.blob_url, settings.registration, settings.limits) == ("s3://sounds", "invite", "off")
 
@@ -102,6 +112,11 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ("LIMITS", "on"),
         ("STAGE_CAPACITY", "0"),
         ("STAGE_CAPACITY", "501"),
+        ("OIDC_ISSUER", "accounts.example"),
+        ("OIDC_ISSUER", "https://accounts.example/?realm=one"),
+        ("MASTODON", "maybe"),
+        ("OUTBOUND_TRUSTED", "10.0.0.5"),
+        ("OUTBOUND_TRUSTED", "https://social.example/path"),
         ("HOST_AWAY_S", "14"),
         ("HOST_AWAY_S", "-1"),
         ("EVIDENCE", "maybe"),
@@ -127,6 +142,12 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         "PAROLA_HTTP_PORT",
         "PAROLA_BIND",
     ]
+
+
+def test_an_issuer_wants_to_know_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAROLA_OIDC_ISSUER", "https://accounts.example")
+    with pytest.raises(SettingsError, match=r"^PAROLA_OIDC_CLIENT_ID: "):
+        Settings.load()
 
 
 def test_a_password_in_a_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,7 +216,7 @@ NOW = int(time.time())
         {"iat": NOW + 3600}, {"iat": None}, {"nbf": NOW + 3600}, {"sub": None}, {"sub": ""}, {"sub": 5},
         {"sub": "x" * 256},
     ],
-    ids=str,
+    ids=lambda claims: "".join(c if c.isalpha() else "-" for c in str(claims)),
 )  # fmt: skip
 async def test_a_token_that_does_not_say_the_right_things_proves_nothing(
     here: Place, claims: dict[str, Any]
@@ -289,8 +289,7 @@ async def test_a_document_that_leads_elsewhere_leads_nowhere(here: Place, docume
 @pytest.mark.parametrize(
     "server",
     [
-        "", "localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "metadata", "a..b",
-        "x" * 300 + ".example",
+        "", "localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "metadata", "a..b", "x" * 300 + ".org",
         "mastodon.example:22", "mastodon.example?x=.y", "mastodon.example#", "user:pw@", "\u2100.example", "-.example",
     ],
 )  # fmt: skip
@@ -335,7 +334,12 @@ async def test_nobody_is_left_without_a_way_in(here: Place) -> None:
     await browser.signs_up(here)
     (mine,) = (await browser.call("GET", "/api/me/identities")).json["identities"]
     refused = await browser.call("DELETE", "/api/me/identities/oidc", json={"subject": mine["subject"]})
-    assert refused.said == (409, "last_way_in")
+    assert refused.said == (409, "last_way")
+    password = {"password": "correct horse battery"}
+    assert (await browser.call("PUT", "/api/me/password", json=password)).status == 204
+    unlinked = await browser.call("DELETE", "/api/me/identities/oidc", json={"subject": mine["subject"]})
+    assert unlinked.status == 204
+    assert (await browser.call("DELETE", "/api/me/password")).said == (409, "last_way")
 
 
 async def test_nothing_is_linked_to_who_has_signed_out(here: Place) -> None:
@@ -352,7 +356,7 @@ async def test_who_is_suspended_or_gone_does_not_get_in_by_it(here: Place) -> No
     browser = Browser(here.web)
     ada = (await browser.signs_up(here)).json["account"]["id"]
     await here.web.services.deletion.delete(
-        await here.web.services.sessions.authenticate(browser.cookies["parola_session"]), "ada_lovelace", None
+        await here.web.services.sessions.authenticate(browser.cookies["parola_session"]), "ada_lovelace"
     )
     assert (await Browser(here.web).signs_in(here)).startswith("/welcome#"), "somebody new"
     assert (await here.web.store.accounts.by_ids([ada]))[ada].deleted

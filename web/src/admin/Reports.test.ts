@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { AT, person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
+import { Problem } from '../protocol/problem';
 import AdminPage from './AdminPage.svelte';
 import type { Queued } from './moderation';
 
@@ -47,6 +48,7 @@ function serve(...reports: Queued[]) {
     if (method === 'POST' && report)
       Object.assign(report, { state: 'resolved', closed_by: 'root', outcome: 'warn' });
     if (method !== 'GET') return undefined as never;
+    if (where.startsWith('/api/admin/evidence/')) throw new Problem(404, 'not_found', '');
     if (report)
       return {
         report: { ...report },

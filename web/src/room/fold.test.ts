@@ -26,7 +26,7 @@ describe('fold', () => {
 
     room = after(room, 'bob', anEvent(5, 'floor.granted', 'bob'));
     expect(room.hands.map((one) => one.handle)).toEqual(['carla']);
-    expect(room.speakers[1]).toEqual(aSpeaker('bob', { connected: false }));
+    expect(room.speakers[1]).toEqual(aSpeaker('bob', { picture: null, connected: false }));
     expect(room.you).toMatchObject({ role: 'speaker', hand: false, may_speak: true, muted: false });
 
     room = after(room, 'bob', anEvent(6, 'speaker.muted', 'bob'));

@@ -95,7 +95,7 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'host.returned':
       return { ...room, acting_host: null };
     case 'visit.began':
-      return { ...room, visitors: [...withoutVisit(room, handle).visitors, { handle, name }] };
+      return { ...room, visitors: [...withoutVisit(room, handle).visitors, who] };
     case 'visit.ended':
       return withoutVisit(room, handle);
     case 'listeners.limited':
