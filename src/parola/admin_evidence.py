@@ -1,4 +1,4 @@
-"""`parola admin evidence` and `evidence-key …`: what reports have sealed, and the keys that open it."""
+"""`parola admin evidence` and `evidence-key`: what reports have sealed, and the keys that open it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parola.admin import Why, app, fail, load_settings, me, row, run
+from parola.admin import Why, fail, load_settings, me, row, run
 
 if TYPE_CHECKING:
     from parola.api.app import Services
     from parola.services.evidence_keys import EvidenceKeys
 
-__all__ = ["app"]
-
 keys = typer.Typer(help="The keys that open what reports have sealed.", no_args_is_help=True)
-app.add_typer(keys, name="evidence-key")
 
 
-@app.command()
 def evidence(
     report: Annotated[str, typer.Argument(help="The report's id")],
     out: Annotated[Path, typer.Option(help="An Ogg file that is not there yet", dir_okay=False)],
@@ -50,14 +46,14 @@ def evidence(
     run(work)
 
 
-@keys.command("new")
-def new_evidence_key() -> None:
+@keys.command()
+def new() -> None:
     """Adds a key to the file of keys: rooms are sealed to it after the next start, older ones open what they sealed."""
     _with_keys(lambda keys: f"key {keys.rotate()}")
 
 
-@keys.command("public")
-def public_evidence_key() -> None:
+@keys.command()
+def public() -> None:
     """Prints what machines without a web process are given as PAROLA_EVIDENCE_KEY."""
     _with_keys(lambda keys: str(keys.public()))
 

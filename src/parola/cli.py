@@ -18,7 +18,9 @@ from parola.settings import Settings, SettingsError
 app = typer.Typer(help="Parola: open live audio rooms.", no_args_is_help=True, pretty_exceptions_enable=False)
 
 admin_moderation.app.add_typer(admin_rollout.app, name="rollout")
-app.add_typer(admin_evidence.app, name="admin")  # to which all of these have added theirs
+admin_moderation.app.command()(admin_evidence.evidence)
+admin_moderation.app.add_typer(admin_evidence.keys, name="evidence-key")
+app.add_typer(admin_moderation.app, name="admin")
 
 Port = Annotated[int | None, typer.Option(help="Instead of PAROLA_HTTP_PORT")]
 UdpPort = Annotated[int | None, typer.Option(help="Instead of PAROLA_UDP_PORT")]

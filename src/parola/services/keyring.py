@@ -100,7 +100,7 @@ class Keyring:
         return codes
 
     async def sign_in_by_code(self, handle: str, code: str, device: Device | None = None) -> SignedIn:
-        """Raises NotSignedIn("wrong_credentials"); of somebody suspended no code is used up."""
+        """Raises NotSignedIn("wrong_credentials")."""
         account = await self._sessions.find(handle)
         id = account.id if account is not None else ""
         used = await self._store.credentials.use_code(id, _code_hash(id, code))

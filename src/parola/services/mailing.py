@@ -66,7 +66,7 @@ class Mailing:
         await self._store.mail_links.ask(link, letter)
 
     async def sign_in(self, token: str, device: Device | None = None) -> SignedIn:
-        """Raises NotFound for a link that does not hold (any more), Forbidden("suspended")."""
+        """Raises NotFound for a link that does not hold (any more)."""
         found = await self._store.mail_links.use(_hash(token), SIGN_IN, milliseconds(self._now()))
         if found is None:
             raise NotFound()

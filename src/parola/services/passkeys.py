@@ -100,8 +100,7 @@ class Passkeys:
         return await self._begin(ceremony, self._asking(ceremony, []))
 
     async def sign_in(self, ticket: str, credential: Credential, device: Device | None = None) -> SignedIn:
-        """Raises Conflict("ceremony_over"), NotSignedIn("unknown_passkey"), Forbidden("passkey_refused" or
-        "suspended")."""
+        """Raises Conflict("ceremony_over"), NotSignedIn("unknown_passkey"), Forbidden("passkey_refused")."""
         ceremony = await self._take(ticket, SIGN_IN, None)
         _, account = await self._used(ceremony, credential)
         return await self._sessions.begin(account, device)

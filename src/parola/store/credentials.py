@@ -188,11 +188,10 @@ class Credentials:
             return int((await connection.execute(query)).scalar_one())
 
     async def use_code(self, account_id: str, code_hash: str) -> bool:
-        """Once. Not that of somebody who is suspended: it is left for when they are back."""
-        suspended = exists().where(accounts.c.id == account_id, accounts.c.suspended_at.is_not(None))
+        """Once."""
         this = (recovery_codes.c.code_hash == code_hash) & (recovery_codes.c.account_id == account_id)
         async with self._database.write() as connection:
-            used = await connection.execute(delete(recovery_codes).where(this, ~suspended))
+            used = await connection.execute(delete(recovery_codes).where(this))
             return bool(used.rowcount)
 
 

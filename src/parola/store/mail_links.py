@@ -38,13 +38,11 @@ class MailLinks:
         self._database = database
 
     async def ask(self, link: MailLink, make: Callable[[Account], Letter]) -> None:
-        """A link into the account that has the address. Where nobody has it, or who has it is suspended, as much is
-        written, but no letter."""
+        """A link into the account that has the address. Where nobody has it, as much is written, but no letter."""
         query = (
             select(accounts)
             .join(addresses, addresses.c.account_id == accounts.c.id)
-            .where(addresses.c.email == link.email, accounts.c.suspended_at.is_(None))
-            .where(accounts.c.deleted_at.is_(None))
+            .where(addresses.c.email == link.email, accounts.c.deleted_at.is_(None))
         )
         async with self._database.write() as connection:
             if await _has_enough(connection, link):
@@ -69,8 +67,7 @@ class MailLinks:
         return True
 
     async def use(self, token_hash: str, purpose: str, now: int) -> tuple[Account, str] | None:
-        """Whose it is, and the address it went to; once. With one link of somebody all of its kind end. One of
-        somebody suspended is left as it is."""
+        """Whose it is, and the address it went to; once. With one link of somebody all of its kind end."""
         c = mail_links.c
         query = (
             select(accounts, c.email)
@@ -82,11 +79,10 @@ class MailLinks:
             row = (await connection.execute(query)).first()
             if row is None:
                 return None
-            if row.suspended_at is None:
-                this = update(mail_links).where(c.token_hash == token_hash, c.expires_at > now)
-                if not (await connection.execute(this.values(expires_at=0))).rowcount:
-                    return None
-                await _end(connection, (c.account_id == row.id) & (c.purpose == purpose))
+            this = update(mail_links).where(c.token_hash == token_hash, c.expires_at > now)
+            if not (await connection.execute(this.values(expires_at=0))).rowcount:
+                return None
+            await _end(connection, (c.account_id == row.id) & (c.purpose == purpose))
         return account_of(row), row.email
 
     async def pending(self, account_id: str, now: int) -> str | None:
