@@ -342,6 +342,31 @@ async def test_nobody_is_left_without_a_way_in(here: Place) -> None:
     assert (await browser.call("DELETE", "/api/me/password")).said == (409, "last_way")
 
 
+async def test_who_signs_in_elsewhere_alone_shows_there_who_they_are(here: Place) -> None:
+    ada = Browser(here.web)
+    await ada.signs_up(here)
+    session = await here.web.services.sessions.authenticate(ada.cookies["parola_session"])
+    await here.web.store.sessions.prove(session.signed_in().session_id, clock.now() - timedelta(minutes=11))
+    away = {"json": {"link": True}}
+    assert (await ada.call("POST", "/api/elsewhere/oidc", **away)).said == (403, "sign_in_again")
+    assert (await ada.call("PUT", "/api/me/password", json={"password": "correct horse"})).status == 403
+    url = (await ada.call("POST", "/api/elsewhere/oidc", json={"prove": True})).json["url"]
+    approved = here.issuer.approve(url)
+    assert await ada.comes_back("oidc", **approved) == "/settings"
+    assert (await ada.call("PUT", "/api/me/password", json={"password": "correct horse"})).status == 204
+
+
+async def test_an_account_of_somebody_else_s_proves_nothing(here: Place) -> None:
+    lia = await signed_in(here, await here.web.member("lia"))
+    for known in (False, True):
+        url = (await lia.call("POST", "/api/elsewhere/oidc", json={"prove": True})).json["url"]
+        said = here.issuer.approve(url)
+        assert await lia.comes_back("oidc", **said) == "/welcome?problem=sign_in_refused", known
+        if not known:
+            assert (await Browser(here.web).signs_up(here)).status == 201
+    assert (await lia.call("GET", "/api/me/identities")).json["identities"] == []
+
+
 async def test_nothing_is_linked_to_who_has_signed_out(here: Place) -> None:
     ada = await here.web.member("ada")
     hers = await signed_in(here, ada)

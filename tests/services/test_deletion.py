@@ -16,15 +16,17 @@ import sqlalchemy as sa
 from parola.bus.messages import SettleOrder
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal, Unavailable
+from parola.domain.moderation import Reason
 from parola.services import clock
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.clock import milliseconds
-from parola.store import HandleTaken, Wanted
+from parola.store import Ceremony, HandleTaken, Identity, Passkey, Subscription, Wanted
 from parola.store.deletions import HANDLE_RESTS, PERSONAL
 from parola.store.tables import metadata, rooms
 from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
 
+MAIL = "bob@mail.example"
 KEPT = {
     "deletions": "goes when it is through",
     "rooms": "withdrawn",
@@ -145,6 +147,36 @@ async def test_what_stood_between_them_and_others_is_gone(house: House) -> None:
     assert await people.search(ada, "deleted", 10) == []
     found = await house.services.administering.people(AT_THE_MACHINE, "", None, 10)
     assert [one.handle for one in found.people] == ["ada"]
+
+
+async def test_what_they_signed_in_by_chose_and_were_told_is_gone_and_what_they_reported_stays(
+    house: House,
+) -> None:
+    ada, bob = await house.caller("ada"), await house.caller("bob")
+    me, now, store = bob.signed_in(), clock.now(), house.store
+    id = me.account.id
+    await store.credentials.set_address(id, MAIL, now)
+    await store.credentials.add_passkey(Passkey("key", "key", id, "", 0, "Phone", (), now.isoformat()))
+    await store.credentials.set_codes(id, ["code"])
+    await store.ceremonies.add("ticket", Ceremony("add", "challenge", id, me.session_id), 1 << 60)
+    await store.elsewhere.link(Identity("oidc", "issuer subject", "Bob"), id, now)
+    await house.services.mailing.set_address(bob, "new-" + MAIL, "en")
+    await store.notices.choose(id, {"email": True})
+    subscription = Subscription("browser", id, me.session_id, "https://1.1.1.1/x", "p", "a", 1)
+    await store.notices.subscribe(subscription, None)
+    await store.kept_out.add(id, ada.signed_in().account.id, 10, 1)
+    await store.kept_out.add(ada.signed_in().account.id, id, 10, 1)
+    await house.services.reports.file(bob, "ada", None, None, Reason.SPAM, "again and again")
+    await deleting(house, "bob")
+    kept = {}
+    async with store._database.read() as connection:
+        for table in metadata.sorted_tables:
+            rows = [str(tuple(row)) for row in await connection.execute(sa.select(table))]
+            assert not any(MAIL in row for row in rows), table.name
+            kept[table.name] = [row for row in rows if f"'{id}'" in row]
+    assert {name for name, rows in kept.items() if rows} == {"accounts", "report_voices"}
+    assert "again and again" in kept["report_voices"][0]
+    assert "bob" not in kept["accounts"][0].lower()
 
 
 async def test_every_table_that_names_accounts_is_thought_of() -> None:

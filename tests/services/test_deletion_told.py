@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parola.domain import rooms as r
-from tests.services.house import PASSWORD, House, opened
+from tests.services.house import House, opened
 from tests.services.test_deletion import load, speaking
 from tests.services.test_feeds import Stream, fold, lasting
 
@@ -26,7 +26,7 @@ async def test_who_reads_along_folds_it_as_ever(house: House) -> None:
     ada = await house.caller("ada")
     stream = Stream(house, ada, room)
     _, snapshot, _ = await stream.next()
-    await house.services.deletion.delete(await house.caller("bob"), "bob", PASSWORD)
+    await house.services.deletion.delete(await house.caller("bob"), "bob")
     after = await load(house, room.id)
     events = await stream.until(after.seq)
     assert lasting(fold(snapshot, events)) == lasting(await house.services.views.room(after, ada))
@@ -40,7 +40,7 @@ async def test_who_comes_back_with_the_old_name_in_mind_gets_a_snapshot(house: H
     await kept.next()
     running = asyncio.create_task(house.services.feeds.run())
     await asyncio.sleep(0)
-    await house.services.deletion.delete(await house.caller("bob"), "bob", PASSWORD)
+    await house.services.deletion.delete(await house.caller("bob"), "bob")
     for last_seq in range(room.seq + 1):
         back = Stream(house, ada, await load(house, room.id), last_seq)
         kind, shown, _ = await back.next()
@@ -60,7 +60,7 @@ async def test_an_ended_room_that_shows_them_is_told_as_a_snapshot(house: House)
     room = await load(house, await speaking(house))
     ada = await house.caller("ada")
     await house.services.rooms.command(ada, room.id, r.End)
-    await house.services.deletion.delete(await house.caller("bob"), "bob", PASSWORD)
+    await house.services.deletion.delete(await house.caller("bob"), "bob")
     back = Stream(house, ada, await load(house, room.id), room.seq)
     kind, shown, _ = await back.next()
     assert (kind, shown["state"]) == ("snapshot", "ended")

@@ -115,7 +115,7 @@ async def test_sessions_are_narrow_or_none_while_somebody_is_suspended(people: S
     await people.sessions.add("narrow", "narrow", "bob", NOW, narrow=True)
 
     async def holding() -> set[str]:
-        found = {hash: await people.sessions.by_token_hash(hash) for hash in ("wide", "late", "narrow")}
+        found = {hash: await people.sessions.by_token_hash(hash, NOW) for hash in ("wide", "late", "narrow")}
         return {hash for hash, session in found.items() if session is not None}
 
     assert await holding() == {"narrow"}

@@ -148,7 +148,9 @@ async def _let_rest(connection: AsyncConnection, handle: str, now: datetime) -> 
 async def _forget(connection: AsyncConnection, account_id: str) -> None:
     mine = select(addresses.c.email).where(addresses.c.account_id == account_id)
     await connection.execute(delete(waitlist).where(waitlist.c.email.in_(mine)))
-    await connection.execute(delete(outbox).where(outbox.c.recipient.in_(mine)))
+    asked = select(mail_links.c.email).where(mail_links.c.account_id == account_id)
+    to_them = or_(outbox.c.recipient.in_(mine), outbox.c.recipient.in_(asked))
+    await connection.execute(delete(outbox).where(to_them))
     for table, columns in PERSONAL.items():
         named = or_(*(table.c[column] == account_id for column in columns))
         await connection.execute(delete(table).where(named))

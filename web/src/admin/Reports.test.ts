@@ -40,6 +40,7 @@ function serve(...reports: Queued[]) {
   const done: [string, unknown][] = [];
   vi.spyOn(api, 'json').mockImplementation(async (method, path, body) => {
     const [where = '', query = ''] = path.split('?');
+    if (where.startsWith('/api/admin/evidence/')) throw new Problem(404, 'not_found', '');
     const id = where.split('/')[4] ?? '';
     const report = reports.find((one) => one.id === id);
     if (method !== 'GET') done.push([`${method} ${where}`, body]);
