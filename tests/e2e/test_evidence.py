@@ -28,7 +28,7 @@ from tests.e2e.conftest import as_float
 from tests.e2e.hearing import Sound, intelligibility, trace
 from tests.e2e.house import House, children, claim_link, eventually, give_floor, opened, people
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 AFTER_END_S = 8
 REASON = {"reason": "Somebody was insulted"}

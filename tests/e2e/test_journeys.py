@@ -24,7 +24,7 @@ from tests.e2e.house import House, claim_link, eventually, opened
 from tests.e2e.looking import context, look, visiting
 from tools.speech import Clip
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 PASSWORD = "correct horse battery"
 HOSTING = "/api/admin/rollout/hosting"
