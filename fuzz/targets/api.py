@@ -213,7 +213,7 @@ async def _opened() -> AsyncIterator[Any]:
         events = rooms.create(_ROOM, "ada", "A room", rooms.Access.OPEN, True, None, _NOW)
         await store.rooms.create(rooms.fold(None, events), events)
         services, _, audience, _ = make_services(settings, store, bus)
-        sessions = Sessions(store, bus, _NoPasswords(), clock.now, "open")  # type: ignore[arg-type]
+        sessions = Sessions(store, bus, _NoPasswords(), services.words, clock.now, "open")  # type: ignore[arg-type]
         await audience.start()
         yield make_app(replace(services, sessions=sessions), Path(folder))
         await bus.close()

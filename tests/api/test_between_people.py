@@ -317,7 +317,7 @@ class TestNotices:
             later = await ada.opens(title="Later", starts_at="2999-01-02T03:04:05Z")
             for stream in (one, other):
                 told = (await stream.until("room.started")).data
-                assert told["host"] == {"handle": "ada", "name": "Ada"}
+                assert told["host"] == {"handle": "ada", "name": "Ada", "picture": None}
                 assert told["room"].keys() == {"id", "url", "title", "access", "started_at"}
                 assert (told["room"]["id"], told["room"]["title"]) == (room, "Talk")
                 assert told["room"]["url"].endswith(f"/r/{room}")

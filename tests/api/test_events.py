@@ -22,7 +22,7 @@ async def test_begins_with_a_snapshot_and_goes_on(web: WebProcess) -> None:
         await bob.put(f"/api/rooms/{room}/hands/me")
         raised = await stream.until("hand.raised")
         assert (raised.id, raised.data["seq"]) == (3, 3)
-        assert raised.data.keys() == {"seq", "at", "by", "handle", "name", "raised_at", "note"}
+        assert raised.data.keys() == {"seq", "at", "by", "handle", "name", "picture", "raised_at", "note"}
         assert (raised.data["handle"], raised.data["name"], raised.data["by"]) == ("bob", "Bob", "bob")
         await ada.put(f"/api/rooms/{room}/floor/bob")
         granted = await stream.until("floor.granted")

@@ -29,7 +29,7 @@ async def test_an_administrator_sees_what_is_there_and_hears_it_once(web: WebPro
         "room_id": "room",
         "began_at": "2023-11-14T22:13:20.000Z",
         "length_ms": 1000,
-        "spoke": [{"handle": "ada", "name": "Ada", "from_ms": 0, "to_ms": 1000}],
+        "spoke": [{"handle": "ada", "name": "Ada", "picture": None, "from_ms": 0, "to_ms": 1000}],
     }
     assert (await root.get("/api/admin/audit")).json["entries"][0]["action"] == "claim", "not heard yet"
     hearing = (await root.post(f"/api/admin/evidence/{report}/listen", json=REASON)).json

@@ -29,7 +29,7 @@ async def test_a_link_goes_from_one_to_the_next(closed: WebProcess) -> None:
     code = made["url"].rpartition("/")[2]
     assert (await root.post("/api/me/invitations")).said == (409, "none_left")
     assert (await closed.guest.get(f"/api/invitations/{code}")).json == {
-        "by": {"handle": "root", "name": "Root"}
+        "by": {"handle": "root", "name": "Root", "picture": None}
     }
     assert (await closed.guest.post("/api/accounts", json={**ADA, "invite": code})).status == 201
     assert (await closed.guest.get(f"/api/invitations/{code}")).said == (404, "not_found")

@@ -115,7 +115,7 @@ async def test_a_language_is_kept(web: WebProcess) -> None:
 async def test_deleting_oneself_over_http(web: WebProcess) -> None:
     ada, lia = await web.member("ada"), await web.member("lia")
     room = await lia.opens()
-    await lia.connects(room)
+    await lia.connects(room, "whip")
     await ada.put(f"/api/rooms/{room}/hands/me")
     await lia.put(f"/api/rooms/{room}/floor/ada")
     long_ago = clock.now() - timedelta(minutes=11)

@@ -51,7 +51,7 @@ async def test_an_account_without_a_password(web: WebProcess) -> None:
     assert (held["password"], len(held["passkeys"]), held["email"]) == (False, 1, None)
     answer = await sign_in(web, phone)
     assert answer.status == 201
-    assert answer.json["account"] == {"id": ada.id, "handle": "ada", "name": "Ada"}
+    assert answer.json["account"] == {"id": ada.id, "handle": "ada", "name": "Ada", "picture": None}
     assert f"{COOKIE}={answer.json['token']}" in answer.headers["set-cookie"]
     wrong = await web.guest.post("/api/sessions", json={"handle": "ada", "password": "no password"})
     assert wrong.said == (401, "wrong_credentials")

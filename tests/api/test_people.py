@@ -20,7 +20,7 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
     up = await web.call("POST", "/api/accounts", json=ADA)
     assert up.status == 201
     account = up.json["account"]
-    assert account.keys() == {"id", "handle", "name"}
+    assert account.keys() == {"id", "handle", "name", "picture"}
     assert (account["handle"], account["name"]) == ("ada", "Ada Lovelace")
     credentials = {"handle": "ada", "password": "correct horse"}
     signed_in = await web.call("POST", "/api/sessions", json=credentials)
@@ -85,6 +85,7 @@ async def test_following(web: WebProcess) -> None:
         "id": bob.id,
         "handle": "bob",
         "name": "Bob",
+        "picture": None,
         "bio": "",
         "followers": 1,
         "following": 0,

@@ -171,7 +171,7 @@ class Scene:
 
     async def call(self, call: Call, role: str) -> Answer:
         name = f"{call.method} {call.path}"
-        room = await self.room(role, name)
+        room_id = (await self.room(role, name)).id if "{room_id}" in call.path else "none"
         caller = self.people.get(role, self.web.guest)
         if name == "DELETE /api/rooms/{room_id}/mutes/{handle}":
             about = role if role in self.people else "sam"
@@ -179,11 +179,11 @@ class Scene:
             about = ABOUT.get(name, "lia")
         connection = "media_1.none"
         if "{connection_id}" in call.path and role != "removed":
-            connection = (await caller.connects(room.id)).headers["location"].rpartition("/")[2]
+            connection = (await caller.connects(room_id)).headers["location"].rpartition("/")[2]
         body = BODIES.get(name, {})
         fill = {
             "feature": "hosting",
-            "room_id": room.id,
+            "room_id": room_id,
             "handle": about,
             "kind": "whep",
             "connection_id": connection,
@@ -226,11 +226,10 @@ class Scene:
             more["token"] = url.rpartition("/")[2]
         if call.path.endswith("/bell") and caller.token:
             await self.web.store.relations.follow(caller.id, "lia", 1)
-        path = call.path.format(**{**fill, "id": "none", **more})
+        path = call.path.format(**{**fill, "id": "none", "token": "none", **more})
         if call.path.endswith("/sound"):
             ticket = await self.web.services.evidence.listen(Actor(caller.id), more["report_id"], "because")
             path += f"?ticket={ticket.token}"
-        path = call.path.format(**{**fill, "id": "none", "token": "none", **more})
         if name == "POST /api/admin/claim":
             body = {"json": {"token": (await self.web.services.claims.link()).partition("#")[2]}}
         if name in ("POST /api/accounts", "POST /api/ceremonies/sign_up"):
@@ -242,7 +241,7 @@ class Scene:
             await self.web.store.relations.request("lia", caller.id, 1)
         if call.path.endswith("/events"):
             mine = call.path == "/api/me/events"
-            async with caller.hears() if mine else caller.reads(room.id) as stream:
+            async with caller.hears() if mine else caller.reads(room_id) as stream:
                 if stream.status == 200:
                     return Answer(200, self.web.client.headers, b"")
         return await caller.call(call.method, path + QUERIES.get(name, ""), **body)

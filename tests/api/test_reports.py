@@ -37,7 +37,7 @@ async def test_a_report_from_room_to_resolution(web: WebProcess) -> None:
     assert answer.status == 201
     mine = answer.json
     assert (mine["about"], mine["room"]) == (
-        {"handle": "bob", "name": "Bob"},
+        {"handle": "bob", "name": "Bob", "picture": None},
         {"id": room, "title": "A room"},
     )
     assert (mine["state"], mine["text"], mine["closed_at"]) == ("open", "again and again", None)
@@ -141,6 +141,9 @@ async def test_row_24_to_the_suspended_nothing_but_notices_and_appeals_is_there(
 
 
 ASK_NOBODY = (
+    "/api/elsewhere",
+    "/api/elsewhere/back/{place}",
+    "/api/elsewhere/arrivals/{token}",
     "/api/ceremonies/sign_in",
     "/api/push/key",
     "/api/unsubscribe/{token}",

@@ -28,9 +28,20 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
         "access": "open",
         "guests": True,
         "state": "live",
-        "host": {"handle": "ada", "name": "Ada"},
+        "host": {"handle": "ada", "name": "Ada", "picture": None},
         "seq": 2,
-        "speakers": [{"handle": "ada", "name": "Ada", "muted": False, "connected": False, "turn": None}],
+        "speakers": [
+            {
+                "handle": "ada",
+                "name": "Ada",
+                "picture": None,
+                "muted": False,
+                "connected": False,
+                "turn": None,
+            }
+        ],
+        "visitors": [],
+        "evidence": {"minutes": 5},
         "hands": [],
         "hands_locked": False,
         "hands_pause_s": None,
@@ -478,7 +489,10 @@ class TestAudience:
         assert (await carla.patch("/api/me", json={"listen_unseen": True})).json["listen_unseen"] is True
         assert (await carla.get("/api/me")).json["listen_unseen"] is True
         await web.media.tell_presence(room)
-        bob_and_dan = [{"handle": "bob", "name": "Bob"}, {"handle": "dan", "name": "Dan"}]
+        bob_and_dan = [
+            {"handle": "bob", "name": "Bob", "picture": None},
+            {"handle": "dan", "name": "Dan", "picture": None},
+        ]
         assert (await web.guest.get(path)).json == {"count": 4, "people": bob_and_dan}
         assert (await web.guest.get(path, params={"limit": 1})).json == {
             "count": 4,
