@@ -36,9 +36,13 @@ async def test_a_link_goes_from_one_to_the_next(closed: WebProcess) -> None:
     mine = (await root.get("/api/me/invitations")).json
     assert (mine["registration"], mine["left"], mine["earned"]) == ("invite", 0, 0)
     (used,) = mine["invitations"]
-    assert (used["state"], used["url"], used["used_by"]) == ("used", None, {"handle": "ada", "name": "Ada"})
+    assert (used["state"], used["url"], used["used_by"]) == (
+        "used",
+        None,
+        {"handle": "ada", "name": "Ada", "picture": None},
+    )
     profile = (await closed.guest.get("/api/accounts/ada")).json
-    assert profile["invited_by"] == {"handle": "root", "name": "Root"}
+    assert profile["invited_by"] == {"handle": "root", "name": "Root", "picture": None}
     assert (await root.delete(f"/api/me/invitations/{used['id']}")).said == (404, "not_found")
 
 

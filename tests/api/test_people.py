@@ -28,7 +28,7 @@ async def test_signing_up_in_and_out(web: WebProcess) -> None:
     assert signed_in.json["account"] == account
     assert signed_in.json["token"] != up.json["token"]
     ada = Person(web, token=signed_in.json["token"])
-    me = {**account, "bio": "", "listen_unseen": False, "private": False, "role": "member"}
+    me = {**account, "bio": "", "listen_unseen": False, "private": False, "language": None, "role": "member"}
     assert (await ada.get("/api/me")).json == me
     assert (await ada.delete("/api/sessions/current")).status == 204
     assert (await ada.get("/api/me")).said == (401, "not_signed_in")
