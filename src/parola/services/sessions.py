@@ -111,6 +111,8 @@ class Sessions:
         await self.check_open(invite)
         await self._words.check(handle=new.handle, name=new.name)
         code = await self._holding(invite)
+        if code is None and self.registration == "invite":
+            raise _invite_required()  # somebody else used it up in between
         try:
             account = await self._store.accounts.add(
                 new.id, new.handle, new.name, new.password_hash, self._now(), code, new.also
