@@ -173,8 +173,9 @@ class Sessions:
         await self.tell_ended([id])
 
     async def sign_out_others(self, caller: Caller) -> int:
-        """How many there were."""
+        """How many there were. Links that were mailed for the account end with them: who was in may have asked."""
         member = caller.signed_in()
+        await self._store.mail_links.end_all(member.account.id)
         ended = await self._store.sessions.end_others(member.account.id, member.session_id)
         await self.tell_ended(ended)
         return len(ended)

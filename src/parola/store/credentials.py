@@ -136,10 +136,8 @@ class Credentials:
     # Address
 
     async def address(self, account_id: str) -> str | None:
-        query = select(addresses.c.email).where(addresses.c.account_id == account_id)
         async with self._database.read() as connection:
-            found: str | None = (await connection.execute(query)).scalar()
-            return found
+            return await _address(connection, account_id)
 
     async def confirmed(self, account_ids: Collection[str]) -> dict[str, str]:
         """The addresses of those of them who have one."""
@@ -154,23 +152,29 @@ class Credentials:
                 found.update((row.account_id, row.email) for row in rows)
         return found
 
-    async def set_address(self, account_id: str, email: str, now: datetime) -> None:
-        """Raises AddressTaken."""
+    async def set_address(self, account_id: str, email: str, now: datetime) -> str | None:
+        """The one before. Raises AddressTaken."""
         try:
             async with self._database.write() as connection:
                 await lock(connection, account_id)
+                before = await _address(connection, account_id)
                 await connection.execute(delete(addresses).where(addresses.c.account_id == account_id))
                 values = {"account_id": account_id, "email": email, "confirmed_at": now.isoformat()}
                 await connection.execute(insert(addresses).values(**values))
         except IntegrityError as error:
             raise AddressTaken() from error
+        return before
 
-    async def remove_address(self, account_id: str) -> None:
-        """Raises LastWay."""
+    async def remove_address(self, account_id: str) -> str | None:
+        """The one that was there. Raises LastWay."""
         async with self._database.write() as connection:
             await lock(connection, account_id)
+            before = await _address(connection, account_id)
+            if before is None:
+                return None
             await connection.execute(delete(addresses).where(addresses.c.account_id == account_id))
             await check_left(connection, account_id)
+        return before
 
     # Recovery codes
 
@@ -215,6 +219,12 @@ async def check_left(connection: AsyncConnection, account_id: str) -> None:
 async def lock(connection: AsyncConnection, account_id: str) -> None:
     """One after the other for each account: on SQLite all who write are."""
     await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+
+
+async def _address(connection: AsyncConnection, account_id: str) -> str | None:
+    query = select(addresses.c.email).where(addresses.c.account_id == account_id)
+    found: str | None = (await connection.execute(query)).scalar()
+    return found
 
 
 async def _put_passkey(connection: AsyncConnection, passkey: Passkey) -> None:

@@ -67,7 +67,8 @@ class MailLinks:
         return True
 
     async def use(self, token_hash: str, purpose: str, now: int) -> tuple[Account, str] | None:
-        """Whose it is, and the address it went to; once. With one link of somebody all of its kind end."""
+        """Whose it is, and the address it went to; once, and into an account only while the address is its own. With
+        one link of somebody all of its kind end."""
         c = mail_links.c
         query = (
             select(accounts, c.email)
@@ -75,6 +76,10 @@ class MailLinks:
             .where(c.token_hash == token_hash, c.purpose == purpose, c.expires_at > now)
             .where(accounts.c.deleted_at.is_(None))
         )
+        if purpose == SIGN_IN:
+            query = query.join(
+                addresses, (addresses.c.account_id == accounts.c.id) & (addresses.c.email == c.email)
+            )
         async with self._database.write() as connection:
             row = (await connection.execute(query)).first()
             if row is None:
