@@ -23,7 +23,16 @@ from parola.services.clock import Clock, milliseconds
 from parola.services.passkeys import last_way
 from parola.services.proving import require_recent
 from parola.services.sessions import Sessions, SignedIn
-from parola.store import Account, AddressTaken, LastWay, Letter, MailLink, Store, StoreUnavailable
+from parola.store import (
+    Account,
+    AccountGone,
+    AddressTaken,
+    LastWay,
+    Letter,
+    MailLink,
+    Store,
+    StoreUnavailable,
+)
 from parola.store.mail_links import CONFIRM, SIGN_IN
 
 _log = structlog.get_logger(__name__)
@@ -103,6 +112,8 @@ class Mailing:
         account, email = found
         try:
             before = await self._store.credentials.set_address(account.id, email, self._now())
+        except AccountGone as error:
+            raise NotFound() from error
         except AddressTaken as error:
             raise Conflict("address_taken", "Another account has this address.") from error
         await self._store.mail_links.end_all(account.id)

@@ -2,7 +2,8 @@
 an account elsewhere included.
 
 Invariant: what takes a way away counts those that are left in the same transaction, with the account's row locked: of
-two who take away at once, one leaves the last.
+two who take away at once, one leaves the last. What gives a way locks it, too: who is being
+deleted gets none, and AccountGone is raised.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.signing_in import Ways, hour_of
-from parola.store.accounts import Account, Also, account_of
+from parola.store.accounts import Account, Also, account_of, lock
 from parola.store.database import Database
 from parola.store.tables import accounts, addresses, identities, passkeys, recovery_codes
 
@@ -72,6 +73,7 @@ class Credentials:
         """Raises PasskeyKnown."""
         try:
             async with self._database.write() as connection:
+                await lock(connection, passkey.account_id)
                 await _put_passkey(connection, passkey)
         except IntegrityError as error:
             raise PasskeyKnown() from error
@@ -120,9 +122,9 @@ class Credentials:
     # Password
 
     async def set_password(self, account_id: str, password_hash: str) -> None:
-        """Nothing where the account is being deleted."""
-        this = (accounts.c.id == account_id) & accounts.c.deleted_at.is_(None)
+        this = accounts.c.id == account_id
         async with self._database.write() as connection:
+            await lock(connection, account_id)
             await connection.execute(update(accounts).where(this).values(password_hash=password_hash))
 
     async def remove_password(self, account_id: str) -> None:
@@ -214,11 +216,6 @@ async def check_left(connection: AsyncConnection, account_id: str) -> None:
     """Raises LastWay."""
     if not (await ways_of(connection, account_id)).count:
         raise LastWay()
-
-
-async def lock(connection: AsyncConnection, account_id: str) -> None:
-    """One after the other for each account: on SQLite all who write are."""
-    await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
 
 
 async def _address(connection: AsyncConnection, account_id: str) -> str | None:

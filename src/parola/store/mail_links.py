@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.signing_in import HOUR_MS
-from parola.store.accounts import Account, account_of
+from parola.store.accounts import Account, account_of, lock
 from parola.store.database import Database
 from parola.store.outbox import Letter, put_letters
 from parola.store.tables import accounts, addresses, mail_links
@@ -55,10 +55,11 @@ class MailLinks:
 
     async def confirm(self, link: MailLink, account: Account, make: Callable[[Account], Letter]) -> bool:
         """For an address that is to be the account's, in place of others that it has asked for. False where the
-        address has had enough letters."""
+        address has had enough letters. Raises AccountGone."""
         async with self._database.write() as connection:
             if await _has_enough(connection, link):
                 return False
+            await lock(connection, account.id)
             await _end(
                 connection, (mail_links.c.account_id == account.id) & (mail_links.c.purpose == CONFIRM)
             )
