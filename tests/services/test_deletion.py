@@ -25,6 +25,7 @@ from parola.store import AccountGone, Ceremony, HandleTaken, Identity, Passkey, 
 from parola.store.deletions import HANDLE_RESTS, PERSONAL
 from parola.store.tables import metadata, rooms
 from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
+from tests.services.test_images import drawn
 
 MAIL = "bob@mail.example"
 KEPT = {
@@ -272,6 +273,13 @@ async def test_nothing_is_given_to_who_is_going(house: House) -> None:
             await asks
     with pytest.raises(HandleTaken):
         await house.store.accounts.add("new", "bob", "Another", "-", clock.now())
+
+
+async def test_a_picture_that_is_drawn_while_they_go_does_not_stay(house: House) -> None:
+    bob, pictures = await house.caller("bob"), house.services.pictures
+    await deleting(house, "bob")  # who calls was signed in before
+    assert await refusal_of(pictures.put(bob, drawn("PNG"))) == "not_signed_in"
+    assert [blob async for blob in pictures._blobs.below("pictures")] == []
 
 
 async def test_no_way_of_signing_in_is_given_to_who_is_going(house: House) -> None:

@@ -149,10 +149,12 @@ class Accounts:
         return after
 
     async def set_picture(self, id: str, version: str | None) -> str | None:
-        """The version before."""
+        """The version before. Raises AccountGone."""
         async with self._database.write() as connection:
-            query = select(accounts.c.picture).where(_is(id)).with_for_update()
-            before = (await connection.execute(query)).scalar()
+            await lock(connection, id)
+            before: str | None = (
+                await connection.execute(select(accounts.c.picture).where(_is(id)))
+            ).scalar()
             await connection.execute(update(accounts).where(_is(id)).values(picture=version))
         return before
 
