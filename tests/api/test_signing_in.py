@@ -177,15 +177,25 @@ async def test_as_much_is_written_for_an_unknown_address(web: WebProcess) -> Non
         assert (await connection.execute(select(func.count()).select_from(mail_links))).scalar() == 1
 
 
-async def test_an_address_gets_five_letters_an_hour(web: WebProcess) -> None:
-    await confirmed(web, ada := await web.member("ada"))
+async def test_no_more_than_five_links_lie_in_a_mailbox(web: WebProcess) -> None:
+    await confirmed(web, await web.member("ada"))
     for _ in range(9):
         assert (await ask(web)).status == 202
-    assert len(await letters(web)) == 4  # and the one that confirmed it
-    assert (await ada.put("/api/me/email", json={"email": EMAIL})).said == (429, "too_many")
-    later(web, 3601)
+    assert len(await letters(web)) == 5
+    later(web, 901)  # they hold no longer
     await ask(web)
-    assert len(await letters(web)) == 1
+    (letter,) = await letters(web)
+    assert (await use(web, token_in(letter, "link"))).status == 201
+
+
+async def test_an_address_is_asked_five_times_an_hour_whether_it_is_somebodys(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    for _ in range(5):
+        assert (await ada.put("/api/me/email", json={"email": EMAIL})).status == 202
+    assert (await ada.put("/api/me/email", json={"email": EMAIL})).said == (429, "too_many")
+    later(web, 901)
+    assert (await ada.put("/api/me/email", json={"email": EMAIL})).said == (403, "sign_in_again")
+    assert len(await letters(web)) == 5
 
 
 async def test_who_has_an_address_no_more_has_no_link_to_it(web: WebProcess) -> None:

@@ -16,8 +16,9 @@ from parola.store.tables import accounts, addresses, mail_links
 
 SIGN_IN, CONFIRM = "sign_in", "confirm"
 """What a link is for."""
-MOST_AN_HOUR = 5
-"""To one address."""
+MOST = 5
+"""To one address, of each purpose: links to sign in by that still hold, and links of an hour to confirm it. A stranger
+who asks takes no way from who reads mail there: their links lie in the mailbox."""
 _LOCK = 0x6D61696C
 """A namespace of advisory locks: "mail"."""
 
@@ -115,9 +116,12 @@ async def _has_enough(connection: AsyncConnection, link: MailLink) -> bool:
     if connection.dialect.name == "postgresql":
         lock = select(func.pg_advisory_xact_lock(_LOCK, func.hashtext(link.email)))
         await connection.execute(lock)
-    recent = (mail_links.c.email == link.email) & (mail_links.c.created_at > link.created_at - HOUR_MS)
-    count = (await connection.execute(select(func.count()).where(recent))).scalar_one()
-    return int(count) >= MOST_AN_HOUR
+    c = mail_links.c
+    still_holds, recent = c.expires_at > link.created_at, c.created_at > link.created_at - HOUR_MS
+    counts = still_holds if link.purpose == SIGN_IN else recent
+    these = (c.email == link.email) & (c.purpose == link.purpose) & counts
+    count = (await connection.execute(select(func.count()).where(these))).scalar_one()
+    return int(count) >= MOST
 
 
 async def _put(connection: AsyncConnection, link: MailLink, account_id: str | None) -> None:
