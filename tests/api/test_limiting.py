@@ -15,8 +15,10 @@ from parola.api.limiting import (
     INVITATIONS,
     MESSAGES,
     OPEN_CONNECTIONS,
+    PROOFS,
     REPORTS,
     SIGN_INS,
+    SIGN_INS_OF_A_HANDLE,
     SIGN_UPS,
     Limits,
     counted_as,
@@ -72,12 +74,26 @@ def test_whoever_keeps_asking_waits_no_longer(clock: Clock) -> None:
 
 def test_an_account_that_has_had_enough_costs_its_address_nothing(clock: Clock) -> None:
     limits = Limits(True, clock)
-    for n in range(SIGN_INS):
+    for n in range(SIGN_INS_OF_A_HANDLE):
         limits.sign_in("ada", f"192.0.2.{n}")
     for _ in range(SIGN_INS + 1):
         with pytest.raises(TooMany):
-            limits.sign_in("ada", "192.0.2.100")
-    limits.sign_in("bob", "192.0.2.100")
+            limits.sign_in("ada", "198.51.100.1")
+    limits.sign_in("bob", "198.51.100.1")
+
+
+def test_who_guesses_keeps_the_owner_neither_out_nor_from_proving(clock: Clock) -> None:
+    limits = Limits(True, clock)
+    for _ in range(SIGN_INS):
+        limits.sign_in("ada", "192.0.2.1")
+    with pytest.raises(TooMany):
+        limits.sign_in("ada", "192.0.2.1")
+    limits.sign_in("ada", "198.51.100.1")
+    for _ in range(PROOFS):
+        limits.proof("ada")
+    with pytest.raises(TooMany):
+        limits.proof("ada")
+    limits.sign_in("ada", "198.51.100.1")
 
 
 def test_nobody_is_remembered_for_longer_than_two_minutes(clock: Clock) -> None:

@@ -177,15 +177,25 @@ async def test_as_much_is_written_for_an_unknown_address(web: WebProcess) -> Non
         assert (await connection.execute(select(func.count()).select_from(mail_links))).scalar() == 1
 
 
-async def test_an_address_gets_five_letters_an_hour(web: WebProcess) -> None:
-    await confirmed(web, ada := await web.member("ada"))
+async def test_no_more_than_five_links_lie_in_a_mailbox(web: WebProcess) -> None:
+    await confirmed(web, await web.member("ada"))
     for _ in range(9):
         assert (await ask(web)).status == 202
-    assert len(await letters(web)) == 4  # and the one that confirmed it
-    assert (await ada.put("/api/me/email", json={"email": EMAIL})).said == (429, "too_many")
-    later(web, 3601)
+    assert len(await letters(web)) == 5
+    later(web, 901)  # they hold no longer
     await ask(web)
-    assert len(await letters(web)) == 1
+    (letter,) = await letters(web)
+    assert (await use(web, token_in(letter, "link"))).status == 201
+
+
+async def test_an_address_is_asked_five_times_an_hour_whether_it_is_somebodys(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    for _ in range(5):
+        assert (await ada.put("/api/me/email", json={"email": EMAIL})).status == 202
+    assert (await ada.put("/api/me/email", json={"email": EMAIL})).said == (429, "too_many")
+    later(web, 901)
+    assert (await ada.put("/api/me/email", json={"email": EMAIL})).said == (403, "sign_in_again")
+    assert len(await letters(web)) == 5
 
 
 async def test_who_has_an_address_no_more_has_no_link_to_it(web: WebProcess) -> None:
@@ -195,6 +205,8 @@ async def test_who_has_an_address_no_more_has_no_link_to_it(web: WebProcess) -> 
     (old,) = await letters(web)
     await confirmed(web, ada, "new@rooms.example")
     assert (await use(web, token_in(old, "link"))).status == 404
+    (told,) = await letters(web)
+    assert (told.recipient, told.subject) == (EMAIL, "This is no longer your address at localhost:8080")
     await ask(web)
     assert await letters(web) == []
     await ask(web, "new@rooms.example")
@@ -202,6 +214,51 @@ async def test_who_has_an_address_no_more_has_no_link_to_it(web: WebProcess) -> 
     assert (await ada.delete("/api/me/email")).status == 204
     assert (await use(web, token_in(letter, "link"))).status == 404
     assert (await ada.get("/api/me/sign_in")).json["email"] is None
+    assert [told.recipient for told in await letters(web)] == ["new@rooms.example"]
+
+
+async def test_the_old_address_is_written_to_in_the_accounts_language(web: WebProcess) -> None:
+    ada = await web.member("ada")
+    await confirmed(web, ada)
+    assert (await ada.patch("/api/me", json={"language": "it"})).status == 200
+    await confirmed(web, ada, "new@rooms.example")
+    assert [told.subject for told in await letters(web)] == [
+        "Questo non è più il tuo indirizzo su localhost:8080"
+    ]
+
+
+async def test_a_link_to_an_address_that_is_another_by_now_does_not_hold(web: WebProcess) -> None:
+    """As one that was written while the address was replaced."""
+    ada = await web.member("ada")
+    await confirmed(web, ada)
+    await ask(web)
+    (letter,) = await letters(web)
+    account = await web.store.accounts.by_handle("ada")
+    assert account is not None
+    await web.store.credentials.set_address(account.id, "new@rooms.example", clock.now())
+    assert (await use(web, token_in(letter, "link"))).said == (404, "not_found")
+
+
+@pytest.mark.parametrize("way", ["password", "first password", "no password", "others"])
+async def test_an_address_that_somebody_else_asked_for_ends_with_their_session(
+    web: WebProcess, way: str
+) -> None:
+    ada = await web.member("ada")
+    await confirmed(web, ada)
+    if way == "first password":
+        assert (await ada.delete("/api/me/password")).status == 204
+    assert (await ada.put("/api/me/email", json={"email": "thief@rooms.example"})).status == 202
+    (letter,) = await letters(web)
+    if way in ("password", "first password"):
+        assert (await ada.put("/api/me/password", json={"password": "a new secret"})).status == 204
+    elif way == "no password":
+        assert (await ada.delete("/api/me/password")).status == 204
+    else:
+        assert (await ada.delete("/api/me/devices")).status == 200
+    held = (await ada.get("/api/me/sign_in")).json
+    assert (held["email"], held["pending_email"]) == (EMAIL, None)
+    answer = await web.guest.post("/api/addresses/confirm", json={"token": token_in(letter, "confirm")})
+    assert answer.said == (404, "not_found")
 
 
 async def test_the_last_way_stays(web: WebProcess) -> None:

@@ -21,10 +21,11 @@ from parola.services import clock
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.clock import milliseconds
-from parola.store import Ceremony, HandleTaken, Identity, Passkey, Subscription, Wanted
+from parola.store import AccountGone, Ceremony, HandleTaken, Identity, Passkey, Subscription, Wanted
 from parola.store.deletions import HANDLE_RESTS, PERSONAL
 from parola.store.tables import metadata, rooms
 from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
+from tests.services.test_images import drawn
 
 MAIL = "bob@mail.example"
 KEPT = {
@@ -272,3 +273,30 @@ async def test_nothing_is_given_to_who_is_going(house: House) -> None:
             await asks
     with pytest.raises(HandleTaken):
         await house.store.accounts.add("new", "bob", "Another", "-", clock.now())
+
+
+async def test_a_picture_that_is_drawn_while_they_go_does_not_stay(house: House) -> None:
+    bob, pictures = await house.caller("bob"), house.services.pictures
+    await deleting(house, "bob")  # who calls was signed in before
+    assert await refusal_of(pictures.put(bob, drawn("PNG"))) == "not_signed_in"
+    assert [blob async for blob in pictures._blobs.below("pictures")] == []
+
+
+async def test_no_way_of_signing_in_is_given_to_who_is_going(house: House) -> None:
+    bob, store, now = await house.caller("bob"), house.store, clock.now()
+    id, keyring = bob.signed_in().account.id, house.services.keyring
+    await store.deletions.begin(id, now)
+    passkey = Passkey("key", "credential", id, "public", 0, "A key", (), now.isoformat())
+    for asks in (
+        store.credentials.set_address(id, MAIL, now),
+        store.credentials.add_passkey(passkey),
+        store.elsewhere.link(Identity("oidc", "https://there bob", "bob"), id, now),
+        keyring.make_codes(bob),
+        keyring.set_password(bob, "a new secret", None),
+        house.services.mailing.set_address(bob, MAIL, "en"),
+    ):
+        with pytest.raises(AccountGone):
+            await asks
+    assert await store.credentials.passkeys_of(id) == await store.elsewhere.identities_of(id) == []
+    assert await store.credentials.address(id) is await store.mail_links.pending(id, 0) is None
+    assert await store.credentials.count_codes(id) == 0

@@ -126,6 +126,27 @@ def test_what_claims_little_and_holds_nothing_is_refused_when_it_is_decoded() ->
         images.redraw(data, images.check(data))
 
 
+def test_a_jpeg_with_more_scans_than_any_camera_writes_is_refused_before_it_is_decoded() -> None:
+    whole = drawn("JPEG", progressive=True)
+    first = whole.index(b"\xff\xda")
+    second = whole.index(b"\xff\xda", first + 2)
+    scan, found = whole[first:second], whole.count(b"\xff\xda")
+    most = whole[:first] + scan * (100 - found) + whole[first:]
+    assert images.check(most) == "JPEG"
+    with pytest.raises(Invalid):
+        images.check(most[:first] + scan + most[first:])
+
+
+def test_a_second_frame_that_is_larger_is_refused() -> None:
+    whole = drawn("JPEG")
+    at = whole.index(b"\xff\xc0")
+    frame = whole[at : at + 2 + int.from_bytes(whole[at + 2 : at + 4], "big")]
+    bomb = whole[:at] + frame + frame[:5] + b"\xea\x60\xea\x60" + frame[9:] + whole[at + len(frame) :]
+    assert images.measure(bomb) == ("JPEG", 60, 40)
+    with pytest.raises(Invalid):
+        images.redraw(bomb, images.check(bomb))
+
+
 @given(
     st.binary(max_size=300),
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]),

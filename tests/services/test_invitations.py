@@ -100,6 +100,14 @@ async def test_of_many_who_use_a_code_at_once_one_has_an_account(house: House) -
         await store.close()
 
 
+async def test_of_many_who_sign_up_with_a_code_at_once_one_has_an_account(house: House) -> None:
+    code = await house.services.invitations.of_the_server()
+    sessions = house.services.sessions
+    tried = (sessions.sign_up(f"person{i}", f"Person {i}", PASSWORD, code) for i in range(20))
+    assert sorted(await asyncio.gather(*map(refusal_of, tried))) == ["invite_required"] * 19 + ["yes"]
+    assert len(await house.store.administration.people("", "", 30)) == 1
+
+
 async def test_a_code_runs_out(house: House) -> None:
     root = await founder(house)
     clock = Clock()

@@ -89,7 +89,7 @@ async def begin_proof(request: Request, who: Member) -> CeremonyView:
 async def prove(request: Request, who: Member, body: Proof) -> None:
     """By a password, or by a passkey: for ten minutes after it sensitive things may be changed."""
     here = services(request)
-    here.limits.sign_in(who.signed_in().account.handle, address(request))
+    here.limits.proof(who.signed_in().account.id)
     await here.keyring.prove(who, body.password, body.ticket, body.credential)
 
 
@@ -121,7 +121,7 @@ async def delete_passkey(request: Request, who: Member, id: str) -> None:
 @may(LATELY)
 async def set_password(request: Request, who: Member, body: NewPassword) -> None:
     here = services(request)
-    here.limits.sign_in(who.signed_in().account.handle, address(request))
+    here.limits.proof(who.signed_in().account.id)
     await here.keyring.set_password(who, body.password, body.old)
 
 
@@ -136,7 +136,7 @@ async def remove_password(request: Request, who: Member) -> None:
 async def set_address(request: Request, who: Member, body: Address) -> None:
     """Becomes the account's address when the link that is mailed there is followed."""
     here = services(request)
-    here.limits.letter(body.email, address(request))
+    here.limits.letter(address(request))
     await here.mailing.set_address(who, body.email, language_of(request.headers.get("accept-language", "")))
 
 

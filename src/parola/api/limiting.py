@@ -21,6 +21,9 @@ from parola.domain.errors import TooMany
 # In any sixty seconds.
 SIGN_UPS = 60
 SIGN_INS = 60
+SIGN_INS_OF_A_HANDLE = 600
+"""From all addresses: who guesses from one of them does not keep the owner out."""
+PROOFS = 60
 COMMANDS = 600
 SAYINGS = 300
 GUESSES = 30
@@ -64,6 +67,8 @@ class Limits:
         self._limiter = MovingWindowRateLimiter(self._windows)
         self._sign_ups = RateLimitItemPerMinute(SIGN_UPS, namespace="sign_up")
         self._sign_ins = RateLimitItemPerMinute(SIGN_INS, namespace="sign_in")
+        self._handles = RateLimitItemPerMinute(SIGN_INS_OF_A_HANDLE, namespace="handle")
+        self._proofs = RateLimitItemPerMinute(PROOFS, namespace="proof")
         self._commands = RateLimitItemPerMinute(COMMANDS, namespace="command")
         self._sayings = RateLimitItemPerMinute(SAYINGS, namespace="say")
         self._joins = RateLimitItemPerMinute(JOINS, namespace="join")
@@ -83,7 +88,11 @@ class Limits:
         self._hit(self._sign_ups, ("address", address))
 
     def sign_in(self, handle: str, address: str) -> None:
-        self._hit(self._sign_ins, ("account", handle[:64]), ("address", address))
+        self._count((self._handles, ("handle", handle[:64])), (self._sign_ins, ("address", address)))
+
+    def proof(self, account_id: str) -> None:
+        """Of who is signed in already: apart from whoever guesses at the door."""
+        self._hit(self._proofs, ("account", account_id))
 
     def command(self, account_id: str, address: str) -> None:
         self._hit(self._commands, ("account", account_id), ("address", address))
@@ -92,9 +101,10 @@ class Limits:
         """The waitlist."""
         self._hit(self._joins, ("email", email[:254].lower()), ("address", address))
 
-    def letter(self, email: str, address: str) -> None:
-        """To somebody who may not have asked for it."""
-        self._hit(self._letters, ("email", email[:254].lower()), ("address", address))
+    def letter(self, address: str) -> None:
+        """To somebody who may not have asked for it. How many lie in one mailbox the store knows: whoever asks for
+        another's takes nothing from them."""
+        self._hit(self._letters, ("address", address))
 
     def ceremony(self, address: str) -> None:
         """A challenge for a passkey, which the page asks for before anybody has decided on one."""
@@ -146,15 +156,19 @@ class Limits:
             del self._open[address]
 
     def _hit(self, item: RateLimitItem, *keys: tuple[str, str]) -> None:
-        """Counts for all of `keys` or, where one of them has had enough, for none. Raises TooMany."""
+        """Raises TooMany."""
+        self._count(*((item, key) for key in keys))
+
+    def _count(self, *hits: tuple[RateLimitItem, tuple[str, str]]) -> None:
+        """Counts for all of `hits` or, where one of them has had enough, for none. Raises TooMany."""
         if not self._on:
             return
-        full = [key for key in keys if not self._limiter.test(item, *key)]
+        full = [(item, key) for item, key in hits if not self._limiter.test(item, *key)]
         if not full:
-            for key in keys:
+            for item, key in hits:
                 self._limiter.hit(item, *key)
             return
-        free_at = max(self._limiter.get_window_stats(item, *key).reset_time for key in full)
+        free_at = max(self._limiter.get_window_stats(item, *key).reset_time for item, key in full)
         wait_s = max(1, math.ceil(free_at - self._monotonic()))
         raise TooMany("too_many", "Too many calls; wait a moment.", wait_s)
 

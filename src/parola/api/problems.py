@@ -13,8 +13,17 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from parola.domain.errors import Conflict, Invalid, NotFound, NotYet, Refusal, TooMany, Unavailable
-from parola.store import HandleTaken, StoreFull, StoreUnavailable
+from parola.domain.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    NotSignedIn,
+    NotYet,
+    Refusal,
+    TooMany,
+    Unavailable,
+)
+from parola.store import AccountGone, HandleTaken, StoreFull, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +98,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HandleTaken)
     async def on_taken(_: Request, error: HandleTaken) -> Response:
         return refused(Conflict("handle_taken", "Somebody else has this handle."))
+
+    @app.exception_handler(AccountGone)
+    async def on_gone(_: Request, error: AccountGone) -> Response:
+        return refused(NotSignedIn())  # its sessions have ended meanwhile
 
     @app.exception_handler(StoreFull)
     async def on_full(_: Request, error: StoreFull) -> Response:

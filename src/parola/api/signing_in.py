@@ -97,7 +97,7 @@ async def sign_in(request: Request, response: Response, body: ByPasskey) -> Sess
 async def ask_for_link(request: Request, body: Address) -> None:
     """The same answer, as soon, whether anybody has the address or not."""
     here = services(request)
-    here.limits.letter(body.email, address(request))
+    here.limits.letter(address(request))
     here.mailing.ask_later(body.email, language_of(request.headers.get("accept-language", "")))
 
 

@@ -21,7 +21,7 @@ from parola.services.passkeys import last_way
 from parola.services.provider import Errand, Provider, Stranger
 from parola.services.proving import require_recent
 from parola.services.sessions import NewAccount, Sessions, SignedIn, new_account_id
-from parola.store import Account, Identity, IdentityTaken, LastWay, Store
+from parola.store import Account, AccountGone, Identity, IdentityTaken, LastWay, Store
 
 LIFE = timedelta(minutes=10)
 """For signing in there."""
@@ -170,7 +170,7 @@ class Elsewhere:
     async def _link(self, errand: Errand, identity: Identity, known: Account | None) -> Linked:
         # Whoever has signed out meanwhile, or lost the account, gets nothing linked to it.
         if not await self._store.sessions.alive([errand.session_id]):
-            raise Forbidden("sign_in_expired", "You have signed out meanwhile.")
+            raise _signed_out()
         if known is not None and known.id == errand.account_id:
             await self._store.sessions.prove(errand.session_id, self._now())
             return Linked()
@@ -182,6 +182,8 @@ class Elsewhere:
             await self._store.elsewhere.link(identity, errand.account_id, self._now())
         except IdentityTaken as error:
             raise _taken() from error
+        except AccountGone as error:
+            raise _signed_out() from error
         return Linked()
 
     async def _arrive(self, stranger: Stranger, browser: str) -> Arrived:
@@ -211,6 +213,10 @@ class Elsewhere:
 
     def _ms(self) -> int:
         return milliseconds(self._now())
+
+
+def _signed_out() -> Forbidden:
+    return Forbidden("sign_in_expired", "You have signed out meanwhile.")
 
 
 def _taken() -> Conflict:

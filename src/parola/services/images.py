@@ -11,6 +11,9 @@ from parola.domain.errors import Invalid, TooLarge, Unsupported
 
 LARGEST_BYTES = 5 << 20
 MOST_PIXELS = 25_000_000
+_MOST_SCANS = 100
+"""Of a progressive JPEG: each goes over all of the picture again, however few its bytes. Cameras write about ten."""
+_SCAN = b"\xff\xda"
 SIZES = (96, 400)
 """Of the squares that are kept, in pixels."""
 _QUALITY = 82
@@ -42,6 +45,8 @@ def check(data: bytes) -> str:
         raise _broken()
     if width * height > MOST_PIXELS:
         raise TooLarge("too_large", f"At most {MOST_PIXELS} pixels.")
+    if kind == "JPEG" and data.count(_SCAN) > _MOST_SCANS:
+        raise _broken()
     return kind
 
 
@@ -70,6 +75,7 @@ def redraw(data: bytes, kind: str) -> dict[int, bytes]:
         ArithmeticError,
         LookupError,
         MemoryError,
+        Image.DecompressionBombError,
     ) as error:
         raise _broken() from error
     # A new picture: Pillow would write what it knows of the old one, such as its colour profile.

@@ -69,8 +69,8 @@ class Keyring:
         await self._store.sessions.prove(member.session_id, self._now())
 
     async def set_password(self, caller: Caller, password: str, old: str | None) -> None:
-        """By who knows the old one, or signed in lately. Where there was one, all other sessions end. Raises
-        Forbidden("sign_in_again"), NotSignedIn("wrong_credentials")."""
+        """By who knows the old one, or signed in lately. Links that were mailed end and, where there was one, all other
+        sessions. Raises Forbidden("sign_in_again"), NotSignedIn("wrong_credentials")."""
         member = caller.signed_in()
         password = people.parse_password(password)
         if old is not None:
@@ -78,11 +78,12 @@ class Keyring:
         else:
             require_recent(caller, self._now())
         await self._store.credentials.set_password(member.account.id, await self._passwords.hash(password))
+        await self._store.mail_links.end_all(member.account.id)
         if member.account.password_hash is not None:
             await self._sessions.sign_out_others(caller)
 
     async def remove_password(self, caller: Caller) -> None:
-        """Raises Conflict("last_way"), Forbidden("sign_in_again"). All other sessions end."""
+        """Raises Conflict("last_way"), Forbidden("sign_in_again"). All other sessions and mailed links end."""
         member = require_recent(caller, self._now())
         if member.account.password_hash is None:
             return

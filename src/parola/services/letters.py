@@ -60,6 +60,24 @@ _CONFIRM = {
         "Altrimenti non devi fare nulla.\n",
     ),
 }
+_ADDRESS_GONE = {
+    "en": (
+        "This is no longer your address at {host}",
+        "Hello @{handle},\n\n"
+        "your account at {host} does not use this address any more: it was replaced or removed. If that was you, "
+        "there is nothing to do.\n\n"
+        "If it was not, sign in, set a new password and sign out all other devices:\n\n"
+        "    {link}\n",
+    ),
+    "it": (
+        "Questo non è più il tuo indirizzo su {host}",
+        "Ciao @{handle},\n\n"
+        "il tuo account su {host} non usa più questo indirizzo: è stato sostituito o rimosso. È opera tua? "
+        "Allora non devi fare nulla.\n\n"
+        "Altrimenti accedi, scegli una nuova password e disconnetti tutti gli altri dispositivi:\n\n"
+        "    {link}\n",
+    ),
+}
 _WHAT = {
     "en": {
         "warn": "You were warned by the administration of {host}.",
@@ -131,6 +149,11 @@ def sign_in(recipient: str, language: str, public_url: str, handle: str, token: 
 def confirm_address(recipient: str, language: str, public_url: str, handle: str, token: str) -> Letter:
     link = f"{public_url}/confirm#{token}"
     return _letter(_CONFIRM, language, recipient, public_url, link=link, handle=handle)
+
+
+def address_gone(recipient: str, language: str | None, public_url: str, handle: str) -> Letter:
+    link = f"{public_url}/settings"
+    return _letter(_ADDRESS_GONE, written_in(language), recipient, public_url, link=link, handle=handle)
 
 
 def _letter(

@@ -23,7 +23,16 @@ from parola.services.clock import Clock, milliseconds
 from parola.services.passkeys import last_way
 from parola.services.proving import require_recent
 from parola.services.sessions import Sessions, SignedIn
-from parola.store import Account, AddressTaken, LastWay, Letter, MailLink, Store, StoreUnavailable
+from parola.store import (
+    Account,
+    AccountGone,
+    AddressTaken,
+    LastWay,
+    Letter,
+    MailLink,
+    Store,
+    StoreUnavailable,
+)
 from parola.store.mail_links import CONFIRM, SIGN_IN
 
 _log = structlog.get_logger(__name__)
@@ -102,21 +111,31 @@ class Mailing:
             raise NotFound()
         account, email = found
         try:
-            await self._store.credentials.set_address(account.id, email, self._now())
+            before = await self._store.credentials.set_address(account.id, email, self._now())
+        except AccountGone as error:
+            raise NotFound() from error
         except AddressTaken as error:
             raise Conflict("address_taken", "Another account has this address.") from error
         await self._store.mail_links.end_all(account.id)
+        if before is not None and before != email:
+            await self._tell_the_old(account, before)
         return account, email
 
     async def remove_address(self, caller: Caller) -> None:
         """Also one that is to be confirmed. Raises Conflict("last_way"), Forbidden("sign_in_again")."""
-        id = require_recent(caller, self._now()).account.id
-        if await self._store.credentials.address(id) is not None:
-            try:
-                await self._store.credentials.remove_address(id)
-            except LastWay as error:
-                raise last_way() from error
-        await self._store.mail_links.end_all(id)
+        account = require_recent(caller, self._now()).account
+        try:
+            before = await self._store.credentials.remove_address(account.id)
+        except LastWay as error:
+            raise last_way() from error
+        await self._store.mail_links.end_all(account.id)
+        if before is not None:
+            await self._tell_the_old(account, before)
+
+    async def _tell_the_old(self, account: Account, email: str) -> None:
+        """Whoever did it, who reads mail there hears of it."""
+        letter = letters.address_gone(email, account.language, self._public_url, account.handle)
+        await self._store.outbox.put([letter], milliseconds(self._now()))
 
     async def _ask_quietly(self, email: str, language: str) -> None:
         try:

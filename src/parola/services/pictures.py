@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import structlog
 
-from parola.domain.errors import NotFound, Unavailable
+from parola.domain.errors import NotFound, NotSignedIn, Unavailable
 from parola.services import images
 from parola.services.caller import Caller
 from parola.services.people import People
-from parola.store import Account, Blobs, BlobsUnavailable, Store
+from parola.store import Account, AccountGone, Blobs, BlobsUnavailable, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +60,13 @@ class Pictures:
                 await self._blobs.put(_key(account.id, version, size), picture)
         except BlobsUnavailable as error:
             raise _away() from error
-        await self._change(account.id, version)
+        try:
+            await self._change(account.id, version)
+        except AccountGone as error:
+            await self._delete(
+                account.id, version
+            )  # what ends the account may have looked before it was there
+            raise NotSignedIn() from error
         return replace(account, picture=version)
 
     async def remove(self, caller: Caller) -> None:
@@ -91,11 +97,14 @@ class Pictures:
     async def _change(self, account_id: str, version: str | None) -> None:
         before = await self._store.accounts.set_picture(account_id, version)
         if before is not None:
-            try:
-                for size in images.SIZES:
-                    await self._blobs.delete(_key(account_id, before, size))
-            except BlobsUnavailable:
-                _log.warning("pictures.left_behind", account=account_id)  # nobody finds it any more
+            await self._delete(account_id, before)
+
+    async def _delete(self, account_id: str, version: str) -> None:
+        try:
+            for size in images.SIZES:
+                await self._blobs.delete(_key(account_id, version, size))
+        except BlobsUnavailable:
+            _log.warning("pictures.left_behind", account=account_id)  # nobody finds it any more
 
 
 def _key(account_id: str, version: str, size: int) -> str:

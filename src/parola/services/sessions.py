@@ -111,6 +111,8 @@ class Sessions:
         await self.check_open(invite)
         await self._words.check(handle=new.handle, name=new.name)
         code = await self._holding(invite)
+        if code is None and self.registration == "invite":
+            raise _invite_required()  # somebody else used it up in between
         try:
             account = await self._store.accounts.add(
                 new.id, new.handle, new.name, new.password_hash, self._now(), code, new.also
@@ -171,8 +173,9 @@ class Sessions:
         await self.tell_ended([id])
 
     async def sign_out_others(self, caller: Caller) -> int:
-        """How many there were."""
+        """How many there were. Links that were mailed for the account end with them: who was in may have asked."""
         member = caller.signed_in()
+        await self._store.mail_links.end_all(member.account.id)
         ended = await self._store.sessions.end_others(member.account.id, member.session_id)
         await self.tell_ended(ended)
         return len(ended)

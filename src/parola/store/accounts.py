@@ -30,6 +30,10 @@ class HandleTaken(Exception):
     """Another account has this handle, or one that looks like it."""
 
 
+class AccountGone(Exception):
+    """Nothing is given to an account that is being deleted, and nothing changed of it."""
+
+
 class InviteSpent(Exception):
     """The invitation does not hold, or not any more."""
 
@@ -145,10 +149,12 @@ class Accounts:
         return after
 
     async def set_picture(self, id: str, version: str | None) -> str | None:
-        """The version before."""
+        """The version before. Raises AccountGone."""
         async with self._database.write() as connection:
-            query = select(accounts.c.picture).where(_is(id)).with_for_update()
-            before = (await connection.execute(query)).scalar()
+            await lock(connection, id)
+            before: str | None = (
+                await connection.execute(select(accounts.c.picture).where(_is(id)))
+            ).scalar()
             await connection.execute(update(accounts).where(_is(id)).values(picture=version))
         return before
 
@@ -190,6 +196,13 @@ def account_of(row: Row[Any]) -> Account:
         row.picture,
         row.deleted_at is not None,
     )
+
+
+async def lock(connection: AsyncConnection, id: str) -> None:
+    """One after the other for each account: on SQLite all who write are. Raises AccountGone."""
+    found = await connection.execute(select(accounts.c.id).where(_is(id)).with_for_update())
+    if found.first() is None:
+        raise AccountGone()
 
 
 async def _is_resting(connection: AsyncConnection, handle: str, now: datetime) -> bool:

@@ -2,7 +2,8 @@
 an account elsewhere included.
 
 Invariant: what takes a way away counts those that are left in the same transaction, with the account's row locked: of
-two who take away at once, one leaves the last.
+two who take away at once, one leaves the last. What gives a way locks it, too: who is being
+deleted gets none, and AccountGone is raised.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.signing_in import Ways, hour_of
-from parola.store.accounts import Account, Also, account_of
+from parola.store.accounts import Account, Also, account_of, lock
 from parola.store.database import Database
 from parola.store.tables import accounts, addresses, identities, passkeys, recovery_codes
 
@@ -72,6 +73,7 @@ class Credentials:
         """Raises PasskeyKnown."""
         try:
             async with self._database.write() as connection:
+                await lock(connection, passkey.account_id)
                 await _put_passkey(connection, passkey)
         except IntegrityError as error:
             raise PasskeyKnown() from error
@@ -120,9 +122,9 @@ class Credentials:
     # Password
 
     async def set_password(self, account_id: str, password_hash: str) -> None:
-        """Nothing where the account is being deleted."""
-        this = (accounts.c.id == account_id) & accounts.c.deleted_at.is_(None)
+        this = accounts.c.id == account_id
         async with self._database.write() as connection:
+            await lock(connection, account_id)
             await connection.execute(update(accounts).where(this).values(password_hash=password_hash))
 
     async def remove_password(self, account_id: str) -> None:
@@ -136,10 +138,8 @@ class Credentials:
     # Address
 
     async def address(self, account_id: str) -> str | None:
-        query = select(addresses.c.email).where(addresses.c.account_id == account_id)
         async with self._database.read() as connection:
-            found: str | None = (await connection.execute(query)).scalar()
-            return found
+            return await _address(connection, account_id)
 
     async def confirmed(self, account_ids: Collection[str]) -> dict[str, str]:
         """The addresses of those of them who have one."""
@@ -154,23 +154,29 @@ class Credentials:
                 found.update((row.account_id, row.email) for row in rows)
         return found
 
-    async def set_address(self, account_id: str, email: str, now: datetime) -> None:
-        """Raises AddressTaken."""
+    async def set_address(self, account_id: str, email: str, now: datetime) -> str | None:
+        """The one before. Raises AddressTaken."""
         try:
             async with self._database.write() as connection:
                 await lock(connection, account_id)
+                before = await _address(connection, account_id)
                 await connection.execute(delete(addresses).where(addresses.c.account_id == account_id))
                 values = {"account_id": account_id, "email": email, "confirmed_at": now.isoformat()}
                 await connection.execute(insert(addresses).values(**values))
         except IntegrityError as error:
             raise AddressTaken() from error
+        return before
 
-    async def remove_address(self, account_id: str) -> None:
-        """Raises LastWay."""
+    async def remove_address(self, account_id: str) -> str | None:
+        """The one that was there. Raises LastWay."""
         async with self._database.write() as connection:
             await lock(connection, account_id)
+            before = await _address(connection, account_id)
+            if before is None:
+                return None
             await connection.execute(delete(addresses).where(addresses.c.account_id == account_id))
             await check_left(connection, account_id)
+        return before
 
     # Recovery codes
 
@@ -212,9 +218,10 @@ async def check_left(connection: AsyncConnection, account_id: str) -> None:
         raise LastWay()
 
 
-async def lock(connection: AsyncConnection, account_id: str) -> None:
-    """One after the other for each account: on SQLite all who write are."""
-    await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+async def _address(connection: AsyncConnection, account_id: str) -> str | None:
+    query = select(addresses.c.email).where(addresses.c.account_id == account_id)
+    found: str | None = (await connection.execute(query)).scalar()
+    return found
 
 
 async def _put_passkey(connection: AsyncConnection, passkey: Passkey) -> None:

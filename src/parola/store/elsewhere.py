@@ -11,8 +11,8 @@ from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from parola.store.accounts import Account, Also, account_of
-from parola.store.credentials import check_left, lock
+from parola.store.accounts import Account, Also, account_of, lock
+from parola.store.credentials import check_left
 from parola.store.database import Database
 from parola.store.tables import accounts, elsewhere_apps, elsewhere_errands, identities
 
@@ -73,12 +73,13 @@ class Elsewhere:
         return add
 
     async def link(self, identity: Identity, account_id: str, now: datetime) -> None:
-        """Raises IdentityTaken."""
+        """Raises IdentityTaken, AccountGone."""
         async with self._database.write() as connection:
+            await lock(connection, account_id)
             await _put_identity(connection, identity, account_id, now)
 
     async def unlink(self, provider: str, subject: str, account_id: str) -> None:
-        """Nothing where there is none. Raises LastWay."""
+        """Nothing where there is none. Raises LastWay, AccountGone."""
         this = and_(identities.c.provider == provider, identities.c.subject == subject)
         async with self._database.write() as connection:
             await lock(connection, account_id)

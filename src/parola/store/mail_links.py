@@ -9,15 +9,16 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.signing_in import HOUR_MS
-from parola.store.accounts import Account, account_of
+from parola.store.accounts import Account, account_of, lock
 from parola.store.database import Database
 from parola.store.outbox import Letter, put_letters
 from parola.store.tables import accounts, addresses, mail_links
 
 SIGN_IN, CONFIRM = "sign_in", "confirm"
 """What a link is for."""
-MOST_AN_HOUR = 5
-"""To one address."""
+MOST = 5
+"""To one address, of each purpose: links to sign in by that still hold, and links of an hour to confirm it. A stranger
+who asks takes no way from who reads mail there: their links lie in the mailbox."""
 _LOCK = 0x6D61696C
 """A namespace of advisory locks: "mail"."""
 
@@ -55,10 +56,11 @@ class MailLinks:
 
     async def confirm(self, link: MailLink, account: Account, make: Callable[[Account], Letter]) -> bool:
         """For an address that is to be the account's, in place of others that it has asked for. False where the
-        address has had enough letters."""
+        address has had enough letters. Raises AccountGone."""
         async with self._database.write() as connection:
             if await _has_enough(connection, link):
                 return False
+            await lock(connection, account.id)
             await _end(
                 connection, (mail_links.c.account_id == account.id) & (mail_links.c.purpose == CONFIRM)
             )
@@ -67,7 +69,8 @@ class MailLinks:
         return True
 
     async def use(self, token_hash: str, purpose: str, now: int) -> tuple[Account, str] | None:
-        """Whose it is, and the address it went to; once. With one link of somebody all of its kind end."""
+        """Whose it is, and the address it went to; once, and into an account only while the address is its own. With
+        one link of somebody all of its kind end."""
         c = mail_links.c
         query = (
             select(accounts, c.email)
@@ -75,6 +78,10 @@ class MailLinks:
             .where(c.token_hash == token_hash, c.purpose == purpose, c.expires_at > now)
             .where(accounts.c.deleted_at.is_(None))
         )
+        if purpose == SIGN_IN:
+            query = query.join(
+                addresses, (addresses.c.account_id == accounts.c.id) & (addresses.c.email == c.email)
+            )
         async with self._database.write() as connection:
             row = (await connection.execute(query)).first()
             if row is None:
@@ -109,9 +116,12 @@ async def _has_enough(connection: AsyncConnection, link: MailLink) -> bool:
     if connection.dialect.name == "postgresql":
         lock = select(func.pg_advisory_xact_lock(_LOCK, func.hashtext(link.email)))
         await connection.execute(lock)
-    recent = (mail_links.c.email == link.email) & (mail_links.c.created_at > link.created_at - HOUR_MS)
-    count = (await connection.execute(select(func.count()).where(recent))).scalar_one()
-    return int(count) >= MOST_AN_HOUR
+    c = mail_links.c
+    still_holds, recent = c.expires_at > link.created_at, c.created_at > link.created_at - HOUR_MS
+    counts = still_holds if link.purpose == SIGN_IN else recent
+    these = (c.email == link.email) & (c.purpose == link.purpose) & counts
+    count = (await connection.execute(select(func.count()).where(these))).scalar_one()
+    return int(count) >= MOST
 
 
 async def _put(connection: AsyncConnection, link: MailLink, account_id: str | None) -> None:
