@@ -14,13 +14,14 @@ import structlog
 
 from parola.domain import moderation, people, rooms
 from parola.domain.audit import Deed
-from parola.domain.errors import Conflict, NotFound, Unavailable
+from parola.domain.errors import Conflict, NotFound
 from parola.domain.moderation import Decision, Measure
 from parola.services.actor import Actor
 from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
+from parola.services.everywhere import in_each
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
 from parola.store import Account, Measured, Store, StoreUnavailable
@@ -67,7 +68,8 @@ class Moderating:
         report_id: str | None = None,
     ) -> None:
         """Returns when it is so: they are silent, and out. Raises NotFound, Invalid, Conflict("own_account",
-        "last_administrator", "nothing_holds"); Unavailable("not_confirmed"): then it stands all the same."""
+        "last_administrator", "nothing_holds"); Unavailable("not_confirmed", "not_done"): then it stands all the
+        same, and in the latter case they are not out everywhere yet."""
         reason, now = people.parse_reason(reason), self._now()
         moderation.check_until(measure, until, now)
         if measure in (Measure.SUSPEND, Measure.BAN):
@@ -184,18 +186,9 @@ class Moderating:
 
     async def _put_out(self, account_id: str) -> None:
         """Of every live room in which they have anything, or are. They have no floor any more, so whoever gives it to
-        them from now on is refused, and what was given before is found. All rooms first, and only then complaining of
-        one that did not confirm."""
+        them from now on is refused, and what was given before is found. Raises as `in_each`."""
         around = await self._store.rooms.not_over_around(account_id)
         named = [room.id for room in around if room.state is rooms.Lifecycle.LIVE]
         listens = [id for id in self._audience.rooms() if self._audience.is_here(id, account_id)]
-        unconfirmed: Unavailable | None = None
-        for room_id in dict.fromkeys([*named, *listens]):
-            try:
-                await self._rooms.administer(room_id, rooms.PutOut(rooms.ADMINISTRATION, account_id))
-            except Unavailable as error:
-                unconfirmed = error
-            except NotFound:
-                continue  # presence of a room that is no more
-        if unconfirmed is not None:
-            raise unconfirmed
+        out = rooms.PutOut(rooms.ADMINISTRATION, account_id)
+        await in_each([(id, out) for id in dict.fromkeys([*named, *listens])], self._rooms.administer)
