@@ -33,6 +33,8 @@ BY_ITSELF = ""
 """Who ends a measure whose time is over. No account has this id."""
 _MOST_ID = 64
 _MOST_APPEALS = 200
+_LATE_MS = 600_000
+"""Clocks of machines may differ by as much."""
 
 
 class Moderating:
@@ -57,6 +59,8 @@ class Moderating:
         self._monotonic = monotonic
         self._ends: dict[tuple[str, int], float] = {}
         """In monotonic seconds, reckoned when an end is first seen."""
+        self._silent_until = 0
+        """Whose measure is older than this, in milliseconds since 1970, is silent."""
 
     async def act(
         self,
@@ -165,7 +169,8 @@ class Moderating:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Returns when everything that is over by now has ended. Raises StoreUnavailable."""
+        """Returns when everything that is over by now has ended, and nobody is heard whom a measure bars: not either
+        where the process that took it has died before it came to the rooms. Raises StoreUnavailable."""
         ending = await self._store.measures.ending()
         wall, now = milliseconds(self._now()), self._monotonic()
         self._ends = {
@@ -175,6 +180,19 @@ class Moderating:
         for (id, _), at in list(self._ends.items()):
             if at <= now:
                 await self._end(id)
+        await self._silence_who_is_left(wall)
+
+    async def _silence_who_is_left(self, now: int) -> None:
+        """Once of all, and from then on of those whose measure is new: later ones get no floor any more."""
+        for account_id, room_id in await self._store.rooms.heard_in_spite(self._silent_until):
+            account = (await self._store.accounts.by_ids([account_id])).get(account_id)
+            if account is None or account.suspended:
+                silence = rooms.Silence(rooms.ADMINISTRATION, account_id)
+                await in_each([(room_id, silence)], self._rooms.administer)
+            else:
+                await self._put_out(account_id)
+            _log.warning("moderating.was_still_heard", account=account_id, room=room_id)
+        self._silent_until = now - _LATE_MS
 
     async def _end(self, id: str) -> None:
         found = await self._store.measures.load(id)
