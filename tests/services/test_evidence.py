@@ -19,6 +19,7 @@ from parola.bus import Message, subjects
 from parola.bus.messages import EvidenceOrder, EvidencePart
 from parola.domain.audit import Deed
 from parola.domain.errors import Conflict, Invalid, NotFound
+from parola.domain.moderation import About, Reason
 from parola.media.codec import Encoder
 from parola.media.keeping import Keeping
 from parola.rtp.hpke import HpkeError, PrivateKeys, UnknownKey, new_key
@@ -338,14 +339,54 @@ async def test_who_dies_while_deleting_leaves_it_to_the_others(scene: Scene, aft
     await scene.sealed()
     dying = scene.another(blobs=Dying((scene.folder / "blobs").as_uri(), "delete", after))
     scene.now += 30 * DAY
-    with pytest.raises(BlobsUnavailable):
-        await dying.look()
+    await dying.look()
     assert await scene.house.store.evidence.of(REPORT) is not None
     await scene.evidence.look()
     assert await scene.house.store.evidence.of(REPORT) is not None, "it is the other one's for two minutes"
     scene.now += timedelta(minutes=2)
     await scene.evidence.look()
     assert await scene.is_gone()
+
+
+async def test_one_object_that_cannot_be_deleted_keeps_no_other(scene: Scene) -> None:
+    await scene.sealed()
+    scene.now += timedelta(seconds=1)
+    assert await scene.evidence.seal("room", "other")
+    scene.now += 31 * DAY
+    first = await scene.house.store.evidence.of(REPORT)
+    assert first is not None
+
+    class Stuck(Blobs):
+        async def delete(self, path: str) -> None:
+            if path == first.path:
+                raise BlobsUnavailable("away")
+            await super().delete(path)
+
+    await scene.another(blobs=Stuck((scene.folder / "blobs").as_uri())).look()
+    assert await scene.house.store.evidence.of(REPORT) is not None
+    assert await scene.house.store.evidence.of("other") is None
+
+
+async def test_nothing_outlives_its_report_nor_comes_after_it(scene: Scene) -> None:
+    """Also where the process dies between closing the report and letting go."""
+    scene.media.says(10)
+    reports = scene.house.store.reports
+    ids = []
+    for handle in ("ada", "bob"):
+        account = (await scene.house.caller(handle)).account_id or ""
+        ids.append(
+            (await reports.file(About(account, None), "lia", Reason.SPAM, "", None, scene.now)).report.id
+        )
+        assert await reports.take(ids[-1], "root", False)
+    assert await scene.evidence.seal("room", ids[0])
+    scene.now += timedelta(seconds=1)
+    for id in ids:
+        assert await reports.close(Deed("root", "dismiss", "report", id, "no"), "dismissed", scene.now)
+    with pytest.raises(NotFound):
+        await scene.evidence.about(AT_THE_MACHINE, ids[0])
+    assert not await scene.evidence.seal("room", ids[1]), "it was asked for while the report was open"
+    await scene.evidence.look()
+    assert scene.objects == []
 
 
 async def test_what_was_half_written_goes_too(scene: Scene) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from parola.domain import rooms as r
+from parola.domain.audit import Deed
 from parola.domain.errors import NotSignedIn
 from parola.domain.moderation import Decision, Measure
 from parola.services.actor import AT_THE_MACHINE
@@ -278,3 +279,31 @@ async def test_blocked_words_are_refused_in_titles_and_names(house: House) -> No
     assert await refusal_of(words.remove(root, "idiot")) == "not_found"
     assert (await rooms.open(ada, "You idiot", "open", None, None)).title == "You idiot"
     assert [deed for deed, _ in await deeds(house)][-2:] == ["block", "allow"]
+
+
+async def test_who_is_still_heard_when_a_process_dies_is_silenced_by_the_next_look(house: House) -> None:
+    root = await administrator(house, "root")
+    room_id, bob = await speaking(house), (await house.caller("bob")).account_id or ""
+    await house.services.moderating.look()
+    deed = Deed(root.id, "remove", "account", bob, "shouts")
+    await house.store.measures.silence(deed, None, None, datetime.now(UTC))
+    await house.services.moderating.look()
+    room = await house.store.rooms.load(room_id)
+    assert room is not None
+    assert not room.may_be_heard(bob)
+    assert bob in room.removed
+    assert await house.store.rooms.heard_in_spite(0) == []
+
+
+async def test_who_is_suspended_at_the_moment_of_a_process_death_is_silenced_too(house: House) -> None:
+    root = await administrator(house, "root")
+    room_id, bob = await speaking(house), (await house.caller("bob")).account_id or ""
+    deed = Deed(root.id, "suspend", "account", bob, "shouts")
+    await house.store.administration.suspend([deed], datetime.now(UTC))
+    await house.services.moderating.look()
+    room = await house.store.rooms.load(room_id)
+    assert room is not None
+    assert not room.may_be_heard(bob)
+    ada = await house.caller("ada")
+    giving = house.services.rooms.command(ada, room_id, lambda by: r.Grant(by, bob))
+    assert await refusal_of(giving) == "no_floor"

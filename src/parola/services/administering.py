@@ -12,13 +12,14 @@ from datetime import datetime
 
 from parola.domain import people, rooms
 from parola.domain.audit import Deed, Entry, first_break
-from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from parola.domain.errors import Conflict, Invalid, NotFound
 from parola.domain.moderation import Measure, check_until
 from parola.domain.rooms import ADMINISTRATION, Lifecycle
 from parola.domain.search import fold
 from parola.services.actor import Actor
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.everywhere import in_each
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
@@ -92,8 +93,8 @@ class Administering:
         came by their invitations, and by those of these, but no administrator among them. `until` is when it ends by
         itself. How many it newly met.
 
-        Returns when none of them is heard any more. Raises Unavailable("not_confirmed") where nobody could say so: the
-        suspension stands all the same."""
+        Returns when none of them is heard any more. Raises Unavailable("not_confirmed") where nobody could say so, and
+        Unavailable("not_done") where a room stays busy: the suspension stands all the same."""
         reason = people.parse_reason(reason)
         check_until(kind, until, self._now())
         root = await self.find(handle, also_deleted=True)  # whose branch is still there
@@ -214,17 +215,12 @@ class Administering:
     async def _in_each_room(
         self, ids: Sequence[str], *commands: type[rooms.Silence] | type[rooms.EndVisit]
     ) -> None:
-        """Of those live in which they are; in every room first, and only then complaining of one that did not
-        confirm."""
-        unconfirmed: Unavailable | None = None
-        for account_id in ids:
-            for room in await self._store.rooms.not_over_around(account_id):
-                if room.state is not Lifecycle.LIVE:
-                    continue
-                for command in commands:
-                    try:
-                        await self._rooms.administer(room.id, command(ADMINISTRATION, account_id))
-                    except Unavailable as error:
-                        unconfirmed = error
-        if unconfirmed is not None:
-            raise unconfirmed
+        """Of those live in which they are. Raises as `in_each`."""
+        work = [
+            (room.id, command(ADMINISTRATION, account_id))
+            for account_id in ids
+            for room in await self._store.rooms.not_over_around(account_id)
+            if room.state is Lifecycle.LIVE
+            for command in commands
+        ]
+        await in_each(work, self._rooms.administer)

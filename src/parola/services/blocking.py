@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from parola.domain import rooms
-from parola.domain.errors import Conflict, Invalid, NotFound
-from parola.domain.rooms.commands import TargetedCommand
+from parola.domain.errors import Invalid, NotFound
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
+from parola.services.everywhere import in_each
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.store import PeoplePage, Store
@@ -23,19 +21,20 @@ class Blocking:
 
     async def block(self, caller: Caller, handle: str) -> None:
         """Answers when neither hears the other in the other's rooms any more. Raises NotSignedIn, NotFound, Invalid;
-        Unavailable("not_confirmed") when nobody could say so, and the block stands."""
+        Unavailable("not_confirmed", "not_done") when nobody could say so, and the block stands."""
         me = caller.signed_in().account.id
         other = (await self._people.visible(caller, handle)).id
         if me == other:
             raise Invalid.field("handle", "Nobody blocks themselves.")
         await self._store.relations.block(me, other, milliseconds(self._now()))
         # What lies open from now on is the gate's: it asks SQL, where the block is.
-        await self._carry_out(
+        await in_each(
             [
                 (room_id, rooms.ShutOut(me, whom))
                 for host, whom in ((me, other), (other, me))
                 for room_id in await self._store.rooms.to_shut_out(host, whom)
             ],
+            self._rooms.come_about,
         )
 
     async def unblock(self, caller: Caller, handle: str) -> None:
@@ -51,12 +50,13 @@ class Blocking:
         await self._store.relations.unblock(me, other)
         if await self._store.relations.is_blocked(me, other):
             return
-        await self._carry_out(
+        await in_each(
             [
                 (room_id, rooms.LetIn(me, whom))
                 for host, whom in ((me, other), (other, me))
                 for room_id in await self._store.rooms.shut_out_of(host, whom)
             ],
+            self._rooms.come_about,
         )
 
     async def blocked(self, caller: Caller, cursor: str | None, limit: int) -> PeoplePage:
@@ -84,15 +84,3 @@ class Blocking:
         if me == other:
             raise Invalid.field("handle", "Nobody hushes themselves.")
         return me, other
-
-    async def _carry_out(self, commands: list[tuple[str, TargetedCommand]]) -> None:
-        """All of them, whatever becomes of one; then the first failure is raised."""
-        work = [self._rooms.come_about(room_id, command) for room_id, command in commands]
-        for outcome in await asyncio.gather(*work, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not _is_over(outcome):
-                raise outcome
-
-
-def _is_over(outcome: BaseException) -> bool:
-    """A room that has ended meanwhile holds nobody."""
-    return isinstance(outcome, Conflict) and outcome.code == "not_live"

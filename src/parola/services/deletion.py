@@ -20,6 +20,7 @@ from parola.domain.people import DELETED
 from parola.domain.rooms import Lifecycle
 from parola.services.caller import Caller
 from parola.services.clock import Clock
+from parola.services.everywhere import in_each, is_unconfirmed
 from parola.services.pictures import Pictures
 from parola.services.proving import require_recent
 from parola.services.rooms import Rooms
@@ -53,7 +54,8 @@ class Deletion:
     async def delete(self, caller: Caller, handle: str) -> None:
         """`handle` is their own, typed once more. Returns when they are silent wherever they were heard. Raises
         NotSignedIn, Invalid, Forbidden("sign_in_again"), Conflict("last_administrator"); Unavailable("not_confirmed")
-        when nobody could say that they are silent, and the account is deleted all the same."""
+        when nobody could say that they are silent, and the account is deleted all the same; Unavailable("not_done")
+        when a room stays busy: then `run` goes on with it."""
         account = require_recent(caller, self._now()).account
         if handle != account.handle:
             raise Invalid.field("handle", "This is not your handle.")
@@ -100,18 +102,17 @@ class Deletion:
             raise unconfirmed
 
     async def _leave_rooms(self, account_id: str) -> Unavailable | None:
-        """In every room first; the last that did not confirm."""
-        unconfirmed: Unavailable | None = None
+        """What did not confirm, where that is all. Raises as `in_each`."""
+        work: list[tuple[str, rooms.Command]] = []
         for room in await self._store.rooms.not_over_around(account_id):
-            command: rooms.Command = rooms.Vanish(account_id, account_id)
-            if room.host == account_id:
-                if room.state is not Lifecycle.LIVE:
-                    continue  # it is withdrawn with the account
-                command = rooms.End(account_id)
-            try:
-                await self._rooms.come_about(room.id, command)
-            except Unavailable as error:
-                unconfirmed = error
-            except Conflict:
-                continue  # it has ended meanwhile
-        return unconfirmed
+            if room.host != account_id:
+                work.append((room.id, rooms.Vanish(account_id, account_id)))
+            elif room.state is Lifecycle.LIVE:  # others are withdrawn with the account
+                work.append((room.id, rooms.End(account_id)))
+        try:
+            await in_each(work, self._rooms.come_about)
+        except Unavailable as error:
+            if not is_unconfirmed(error):
+                raise
+            return error
+        return None

@@ -103,12 +103,14 @@ class Evidence:
         key = key_id(pieces[0][1])
         sealed = SealedEvidence(report_id, room_id, path, key, len(data), now, until)
         if not await self._store.evidence.add(sealed):
-            await self._blobs.delete(path)  # another one was faster
+            # Another one was faster, or the report is closed by now.
+            await self._blobs.delete(path)
+            return await self._store.evidence.of(report_id) is not None
         return True
 
     async def let_go(self, report_id: str) -> None:
-        """The report is closed. From now on there is nothing to hear; where the storage is away, it is deleted as soon
-        as it is back. Raises StoreUnavailable where not even that could be written down."""
+        """The report is closed, and there is nothing to hear any more; its bytes go now, and where the storage is
+        away as soon as it is back. Raises StoreUnavailable where not even that could be written down."""
         sealed = await self._store.evidence.expire(report_id[:_MOST_ID], self._ms())
         if sealed is None:
             return
@@ -165,7 +167,10 @@ class Evidence:
             now = self._ms()
             taken = await self._store.evidence.take(now, now + _TAKEN_FOR_MS, _AT_ONCE)
             for sealed in taken:
-                await self._delete(sealed)
+                try:
+                    await self._delete(sealed)
+                except BlobsUnavailable:
+                    _log.warning("evidence.storage_away", path=sealed.path)  # it is taken up again
             if len(taken) < _AT_ONCE:
                 return
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from parola.domain import rooms
 from parola.domain.errors import Conflict, Invalid, NotFound
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
+from parola.services.everywhere import in_each
 from parola.services.people import People
 from parola.services.rooms import Rooms
 from parola.store import PeoplePage, Store
@@ -25,7 +24,8 @@ class KeepingOut:
 
     async def keep_out(self, caller: Caller, handle: str) -> None:
         """Answers when they are silent in each of the caller's rooms, and out of it. Raises NotSignedIn, NotFound,
-        Invalid, Conflict("too_many_kept_out"); Unavailable("not_confirmed") where nobody could say so: it stands."""
+        Invalid, Conflict("too_many_kept_out"); Unavailable("not_confirmed", "not_done") where nobody could say
+        so: it stands."""
         me = caller.signed_in().account.id
         person = (await self._people.find(handle)).id
         if person == me:
@@ -49,14 +49,5 @@ class KeepingOut:
         return await self._people.page(self._store.kept_out.page(me, cursor, limit))
 
     async def _in_each(self, host: str, command: rooms.Remove | rooms.Restore) -> None:
-        """All of them, whatever becomes of one; then the first failure is raised."""
         ids = await self._store.rooms.unfinished_of(host)
-        work = [self._rooms.come_about(room_id, command) for room_id in ids]
-        for outcome in await asyncio.gather(*work, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not _is_over(outcome):
-                raise outcome
-
-
-def _is_over(outcome: BaseException) -> bool:
-    """A room that has ended meanwhile holds nobody."""
-    return isinstance(outcome, Conflict) and outcome.code == "not_live"
+        await in_each([(room_id, command) for room_id in ids], self._rooms.come_about)

@@ -14,13 +14,14 @@ import structlog
 
 from parola.domain import moderation, people, rooms
 from parola.domain.audit import Deed
-from parola.domain.errors import Conflict, NotFound, Unavailable
+from parola.domain.errors import Conflict, NotFound
 from parola.domain.moderation import Decision, Measure
 from parola.services.actor import Actor
 from parola.services.administering import Administering
 from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
+from parola.services.everywhere import in_each
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
 from parola.store import Account, Measured, Store, StoreUnavailable
@@ -32,6 +33,8 @@ BY_ITSELF = ""
 """Who ends a measure whose time is over. No account has this id."""
 _MOST_ID = 64
 _MOST_APPEALS = 200
+_LATE_MS = 600_000
+"""Clocks of machines may differ by as much."""
 
 
 class Moderating:
@@ -56,6 +59,8 @@ class Moderating:
         self._monotonic = monotonic
         self._ends: dict[tuple[str, int], float] = {}
         """In monotonic seconds, reckoned when an end is first seen."""
+        self._silent_until = 0
+        """Whose measure is older than this, in milliseconds since 1970, is silent."""
 
     async def act(
         self,
@@ -67,7 +72,8 @@ class Moderating:
         report_id: str | None = None,
     ) -> None:
         """Returns when it is so: they are silent, and out. Raises NotFound, Invalid, Conflict("own_account",
-        "last_administrator", "nothing_holds"); Unavailable("not_confirmed"): then it stands all the same."""
+        "last_administrator", "nothing_holds"); Unavailable("not_confirmed", "not_done"): then it stands all the
+        same, and in the latter case they are not out everywhere yet."""
         reason, now = people.parse_reason(reason), self._now()
         moderation.check_until(measure, until, now)
         if measure in (Measure.SUSPEND, Measure.BAN):
@@ -163,7 +169,8 @@ class Moderating:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Returns when everything that is over by now has ended. Raises StoreUnavailable."""
+        """Returns when everything that is over by now has ended, and nobody is heard whom a measure bars: not either
+        where the process that took it has died before it came to the rooms. Raises StoreUnavailable."""
         ending = await self._store.measures.ending()
         wall, now = milliseconds(self._now()), self._monotonic()
         self._ends = {
@@ -173,6 +180,19 @@ class Moderating:
         for (id, _), at in list(self._ends.items()):
             if at <= now:
                 await self._end(id)
+        await self._silence_who_is_left(wall)
+
+    async def _silence_who_is_left(self, now: int) -> None:
+        """Once of all, and from then on of those whose measure is new: later ones get no floor any more."""
+        for account_id, room_id in await self._store.rooms.heard_in_spite(self._silent_until):
+            account = (await self._store.accounts.by_ids([account_id])).get(account_id)
+            if account is None or account.suspended:
+                silence = rooms.Silence(rooms.ADMINISTRATION, account_id)
+                await in_each([(room_id, silence)], self._rooms.administer)
+            else:
+                await self._put_out(account_id)
+            _log.warning("moderating.was_still_heard", account=account_id, room=room_id)
+        self._silent_until = now - _LATE_MS
 
     async def _end(self, id: str) -> None:
         found = await self._store.measures.load(id)
@@ -184,18 +204,9 @@ class Moderating:
 
     async def _put_out(self, account_id: str) -> None:
         """Of every live room in which they have anything, or are. They have no floor any more, so whoever gives it to
-        them from now on is refused, and what was given before is found. All rooms first, and only then complaining of
-        one that did not confirm."""
+        them from now on is refused, and what was given before is found. Raises as `in_each`."""
         around = await self._store.rooms.not_over_around(account_id)
         named = [room.id for room in around if room.state is rooms.Lifecycle.LIVE]
         listens = [id for id in self._audience.rooms() if self._audience.is_here(id, account_id)]
-        unconfirmed: Unavailable | None = None
-        for room_id in dict.fromkeys([*named, *listens]):
-            try:
-                await self._rooms.administer(room_id, rooms.PutOut(rooms.ADMINISTRATION, account_id))
-            except Unavailable as error:
-                unconfirmed = error
-            except NotFound:
-                continue  # presence of a room that is no more
-        if unconfirmed is not None:
-            raise unconfirmed
+        out = rooms.PutOut(rooms.ADMINISTRATION, account_id)
+        await in_each([(id, out) for id in dict.fromkeys([*named, *listens])], self._rooms.administer)

@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
 from parola.store.audit import record
 from parola.store.database import Database
-from parola.store.tables import evidence, evidence_tickets
+from parola.store.tables import evidence, evidence_tickets, reports
 
 _AT_ONCE = 500
 
@@ -40,9 +41,13 @@ class EvidenceRows:
         self._database = database
 
     async def add(self, sealed: SealedEvidence) -> bool:
-        """False where the report has some already."""
+        """False where the report has some already, or is closed: of closing it and this one comes first, and either way
+        nothing outlives the report."""
+        is_closed = select(reports.c.closed_at).where(reports.c.id == sealed.report_id).with_for_update()
         try:
             async with self._database.write() as connection:
+                if (await connection.execute(is_closed)).scalar() is not None:
+                    return False
                 await connection.execute(insert(evidence).values(**_values(sealed)))
         except IntegrityError:
             return False
@@ -60,9 +65,7 @@ class EvidenceRows:
         """It ends now, not later; None where there is none."""
         mine = evidence.c.report_id == report_id
         async with self._database.write() as connection:
-            await connection.execute(
-                update(evidence).where(mine, evidence.c.expires_at > now).values(expires_at=now)
-            )
+            await expire(connection, report_id, now)
             row = (await connection.execute(select(evidence).where(mine))).first()
         return _sealed(row) if row is not None else None
 
@@ -119,6 +122,11 @@ class EvidenceRows:
         )
         async with self._database.write() as connection:
             return bool((await connection.execute(delete(evidence_tickets).where(holds))).rowcount)
+
+
+async def expire(connection: AsyncConnection, report_id: str, now: int) -> None:
+    still = (evidence.c.report_id == report_id) & (evidence.c.expires_at > now)
+    await connection.execute(update(evidence).where(still).values(expires_at=now))
 
 
 def _values(sealed: SealedEvidence) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
 from parola.domain.moderation import About, Reason, joined, rank
+from parola.store import evidence
 from parola.store.audit import record
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
@@ -165,7 +166,8 @@ class Reports:
             await connection.execute(update(reports).where(this).values(taken_by=None))
 
     async def close(self, deed: Deed, outcome: str, now: datetime) -> bool:
-        """False where somebody else has it, or it is closed. `deed.object` is the report."""
+        """False where somebody else has it, or it is closed. `deed.object` is the report; what was sealed for it ends
+        with it."""
         mine = (reports.c.id == deed.object) & (reports.c.taken_by == deed.actor)
         values = {
             "closed_at": _ms(now),
@@ -178,6 +180,7 @@ class Reports:
             closing = update(reports).where(mine, reports.c.closed_at.is_(None)).values(**values)
             if not (await connection.execute(closing)).rowcount:
                 return False
+            await evidence.expire(connection, deed.object, _ms(now))
             await record(connection, deed, now)
         return True
 

@@ -29,12 +29,11 @@ async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> N
     wanted |= {e.by for e in events if isinstance(e, RoomStarted)}
     if not wanted:
         return
-    query = select(accounts.c.id, accounts.c.no_floor, accounts.c.deleted_at).where(
-        accounts.c.id.in_(sorted(wanted))
-    )
+    columns = (accounts.c.id, accounts.c.no_floor, accounts.c.suspended_at, accounts.c.deleted_at)
+    query = select(*columns).where(accounts.c.id.in_(sorted(wanted)))
     rows = (await connection.execute(query.order_by(accounts.c.id).with_for_update(read=True))).all()
     for row in rows:
-        if row.no_floor or row.deleted_at is not None:
+        if row.no_floor or row.suspended_at is not None or row.deleted_at is not None:
             raise FloorBarred(row.id)
 
 

@@ -28,6 +28,7 @@ const known: Record<string, Key> = {
   offer_expired: 'said_offer_expired',
   not_cohost: 'problem_not_cohost',
   not_confirmed: 'problem_not_confirmed',
+  not_done: 'problem_not_done',
   room_full: 'problem_room_full',
   blocked: 'problem_blocked',
   private_account: 'problem_private_account',
