@@ -55,6 +55,7 @@ ASK_NOBODY = frozenset(
         "/api/sessions/by_code",
         "/api/sessions/by_link",
         "/api/sessions/by_passkey",
+        "/api/unsubscribe/x",
         "/api/waitlist",
     }
 )
