@@ -81,6 +81,8 @@ class Outbound:
         parts = _split(url)
         if self._is_trusted(parts):
             return
+        if not parts.netloc.isascii():
+            raise Refused("only ASCII names are called")  # full-width digits would become an address unseen
         if parts.scheme != "https":
             raise Refused("only https is called")
         if not parts.hostname or parts.username is not None or parts.password is not None:
