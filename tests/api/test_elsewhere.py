@@ -15,6 +15,7 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 
 from parola.api.elsewhere import COOKIE
+from parola.outbound import Refused
 from parola.services import clock
 from parola.store import Store
 from tests.api.strangers import CLIENT, SECRET, Issuer, Mastodon
@@ -92,6 +93,16 @@ async def here(store: Store, tmp_path: Path) -> AsyncIterator[Place]:
 async def test_the_page_learns_where_one_may_sign_in(here: Place) -> None:
     found = (await here.web.guest.get("/api/elsewhere")).json["providers"]
     assert found == [{"id": "oidc", "name": "The School"}, {"id": "mastodon", "name": "Mastodon"}]
+
+
+async def test_the_issuer_is_asked_for_signing_in_alone(here: Place) -> None:
+    url = f"{here.issuer.origin}/push"
+    with pytest.raises(Refused):
+        here.web.services.outbound.check(url)
+    server = here.issuer.origin.removeprefix("http://")
+    asked = await here.web.guest.post("/api/elsewhere/mastodon", json={"server": server})
+    assert asked.said == (422, "invalid")
+    assert (await here.web.guest.post("/api/elsewhere/oidc", json={})).status == 200
 
 
 @pytest.mark.parametrize(
