@@ -367,6 +367,24 @@ async def test_who_signs_in_elsewhere_alone_shows_there_who_they_are(here: Place
     assert (await ada.call("PUT", "/api/me/password", json={"password": "correct horse"})).status == 204
 
 
+@pytest.mark.parametrize("auth_time", [None, "now", NOW - 3600])
+async def test_a_session_that_was_open_there_anyway_proves_nothing(here: Place, auth_time: object) -> None:
+    ada = Browser(here.web)
+    await ada.signs_up(here)
+    session = await here.web.services.sessions.authenticate(ada.cookies["parola_session"])
+    await here.web.store.sessions.prove(session.signed_in().session_id, clock.now() - timedelta(minutes=11))
+    url = (await ada.call("POST", "/api/elsewhere/oidc", json={"prove": True})).json["url"]
+    asked = parse_qs(urlsplit(url).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    here.issuer.claims = {"auth_time": auth_time}
+    refused = "/welcome?problem=sign_in_refused"
+    assert await ada.comes_back("oidc", **here.issuer.approve(url)) == refused
+    assert (await ada.call("POST", "/api/me/recovery_codes")).said == (403, "sign_in_again")
+    server = {"prove": True, "server": here.mastodon.server}
+    url = (await ada.call("POST", "/api/elsewhere/mastodon", json=server)).json["url"]
+    assert parse_qs(urlsplit(url).query)["force_login"] == ["true"]
+
+
 async def test_an_account_of_somebody_else_s_proves_nothing(here: Place) -> None:
     lia = await signed_in(here, await here.web.member("lia"))
     for known in (False, True):
