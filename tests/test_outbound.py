@@ -29,6 +29,8 @@ OUTSIDE = (
     "::ffff:93.184.215.14", "64:ff9b::808:808",
 )  # fmt: skip
 NOT_CALLED = (
+    "https://１２７.0.0.1/",
+    "https://①②⑦.⓪.⓪.①/",
     "http://rooms.example/", "https://127.0.0.1/", "https://127.1/", "https://0x7f000001/", "https://2130706433/",
     "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:10.0.0.1]/x", "https://169.254.169.254/latest",
     "https://rooms.example:8443/", "https://rooms.example:99999/", "https://somebody@rooms.example/",

@@ -77,8 +77,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert not settings.embedded_nats
     assert (settings.stage_capacity, settings.host_away_s) == (7, 0)
     assert (settings.oidc_client_id, settings.oidc_name, settings.mastodon) == ("parola", "The School", "off")
-    trusted = {"http://10.0.0.5:3000", "https://social.example", "https://accounts.example"}
-    assert settings.trusted_origins == trusted
+    assert settings.outbound_trusted == ("http://10.0.0.5:3000", "https://social.example")
+    assert settings.issuer_origin == "https://accounts.example"
     assert "s3cret" not in repr(settings)
     assert (settings.evidence_minutes, settings.evidence_after_s, settings.evidence_days) == (5, 60, 7)
     assert (settings.blob_url, settings.registration, settings.limits) == ("s3://sounds", "invite", "off")

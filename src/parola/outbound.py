@@ -2,7 +2,8 @@
 
 Invariant: nothing is asked of an address that is not public, whatever name led there. The name is resolved once, by a
 resolver that refuses such addresses, and the connection goes to what it answered; so a name that changes its mind in
-between changes nothing. Redirects are not followed. Only origins that the operator has named are free of this.
+between changes nothing. Redirects are not followed. Only origins that the operator has named are free of this, and the
+issuer's is for who signs people in there alone: no push service and no Mastodon is let in by it.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class Outbound:
         parts = _split(url)
         if self._is_trusted(parts):
             return
+        if not parts.netloc.isascii():
+            raise Refused("only ASCII names are called")  # full-width digits would become an address unseen
         if parts.scheme != "https":
             raise Refused("only https is called")
         if not parts.hostname or parts.username is not None or parts.password is not None:
@@ -103,6 +106,12 @@ class Outbound:
                 found = await self._names().resolve(parts.hostname or "", 443, socket.AF_UNSPEC)
             return not all(is_public(one["host"]) for one in found)
         return False
+
+    def trusting(self, origins: Collection[str]) -> Outbound:
+        """The same way out for one caller, who has these origins from the operator; it closes with this one."""
+        more = Outbound(self._trusted.union(origins), self._resolver)
+        more._sessions = self._sessions
+        return more
 
     def trusts(self, origin: str) -> bool:
         return origin in self._trusted

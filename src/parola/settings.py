@@ -142,11 +142,10 @@ class Settings(BaseSettings):
         return self.data_dir / "evidence.key"
 
     @property
-    def trusted_origins(self) -> frozenset[str]:
-        """What the server asks whatever the address: only what the operator has named."""
+    def issuer_origin(self) -> str:
+        """What signing in there asks, whatever its address: the operator has named it."""
         issuer = urlsplit(self.oidc_issuer)
-        mine = {f"{issuer.scheme}://{issuer.netloc}"} if self.oidc_issuer else set()
-        return frozenset({*self.outbound_trusted, *mine})
+        return f"{issuer.scheme}://{issuer.netloc}"
 
     @property
     def embedded_nats(self) -> bool:

@@ -105,7 +105,7 @@ def make_services(
     administering = Administering(store, sessions, rooms, notifying, clock.now)
     moderating = Moderating(store, administering, rooms, audience, notifying, clock.now, time.monotonic)
     # Others' servers, and what this one is known to them by.
-    outbound = outbound or Outbound(settings.trusted_origins)
+    outbound = outbound or Outbound(settings.outbound_trusted)
     addresses = addresses or store.credentials
     path = settings.data_dir / "push-key"
     secret = Secret(settings.push_key) if settings.push_key else Secret.kept(path)
@@ -187,7 +187,8 @@ def _providers(settings: Settings, store: Store, outbound: Outbound) -> dict[str
     if settings.oidc_issuer:
         client = Client(settings.oidc_client_id, settings.oidc_client_secret)
         issuer, name = settings.oidc_issuer, settings.oidc_name
-        found["oidc"] = OpenId(outbound, issuer, client, name, clock.now, time.monotonic)
+        asking = outbound.trusting([settings.issuer_origin])
+        found["oidc"] = OpenId(asking, issuer, client, name, clock.now, time.monotonic)
     if settings.mastodon == "on":
         found["mastodon"] = Mastodon(store, outbound, settings.public_url)
     return found

@@ -105,6 +105,7 @@ class Issuer(Stranger):
             "nonce": wanted["nonce"],
             "preferred_username": "Ada.Lovelace",
             "name": "Ada Lovelace",
+            **({"auth_time": now} if "max_age" in wanted else {}),
             **self.claims,
         }
         said = {key: value for key, value in claims.items() if value is not None}

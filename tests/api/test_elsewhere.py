@@ -15,6 +15,7 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 
 from parola.api.elsewhere import COOKIE
+from parola.outbound import Refused
 from parola.services import clock
 from parola.store import Store
 from tests.api.strangers import CLIENT, SECRET, Issuer, Mastodon
@@ -92,6 +93,16 @@ async def here(store: Store, tmp_path: Path) -> AsyncIterator[Place]:
 async def test_the_page_learns_where_one_may_sign_in(here: Place) -> None:
     found = (await here.web.guest.get("/api/elsewhere")).json["providers"]
     assert found == [{"id": "oidc", "name": "The School"}, {"id": "mastodon", "name": "Mastodon"}]
+
+
+async def test_the_issuer_is_asked_for_signing_in_alone(here: Place) -> None:
+    url = f"{here.issuer.origin}/push"
+    with pytest.raises(Refused):
+        here.web.services.outbound.check(url)
+    server = here.issuer.origin.removeprefix("http://")
+    asked = await here.web.guest.post("/api/elsewhere/mastodon", json={"server": server})
+    assert asked.said == (422, "invalid")
+    assert (await here.web.guest.post("/api/elsewhere/oidc", json={})).status == 200
 
 
 @pytest.mark.parametrize(
@@ -354,6 +365,24 @@ async def test_who_signs_in_elsewhere_alone_shows_there_who_they_are(here: Place
     approved = here.issuer.approve(url)
     assert await ada.comes_back("oidc", **approved) == "/settings"
     assert (await ada.call("PUT", "/api/me/password", json={"password": "correct horse"})).status == 204
+
+
+@pytest.mark.parametrize("auth_time", [None, "now", NOW - 3600])
+async def test_a_session_that_was_open_there_anyway_proves_nothing(here: Place, auth_time: object) -> None:
+    ada = Browser(here.web)
+    await ada.signs_up(here)
+    session = await here.web.services.sessions.authenticate(ada.cookies["parola_session"])
+    await here.web.store.sessions.prove(session.signed_in().session_id, clock.now() - timedelta(minutes=11))
+    url = (await ada.call("POST", "/api/elsewhere/oidc", json={"prove": True})).json["url"]
+    asked = parse_qs(urlsplit(url).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    here.issuer.claims = {"auth_time": auth_time}
+    refused = "/welcome?problem=sign_in_refused"
+    assert await ada.comes_back("oidc", **here.issuer.approve(url)) == refused
+    assert (await ada.call("POST", "/api/me/recovery_codes")).said == (403, "sign_in_again")
+    server = {"prove": True, "server": here.mastodon.server}
+    url = (await ada.call("POST", "/api/elsewhere/mastodon", json=server)).json["url"]
+    assert parse_qs(urlsplit(url).query)["force_login"] == ["true"]
 
 
 async def test_an_account_of_somebody_else_s_proves_nothing(here: Place) -> None:

@@ -23,7 +23,7 @@ from parola.services.caller import Caller
 from parola.services.clock import milliseconds
 from parola.store import AccountGone, Ceremony, HandleTaken, Identity, Passkey, Subscription, Wanted
 from parola.store.deletions import HANDLE_RESTS, PERSONAL
-from parola.store.tables import metadata, rooms
+from parola.store.tables import elsewhere_errands, metadata, resting_handles, rooms
 from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
 from tests.services.test_images import drawn
 
@@ -197,6 +197,22 @@ async def test_nobody_gets_the_handle_for_ninety_days_nor_one_that_looks_like_it
             await house.store.accounts.add("new", handle, "Another", "-", clock.now() + timedelta(days=89))
     later = clock.now() + HANDLE_RESTS + timedelta(minutes=1)
     assert (await house.store.accounts.add("new", "paolo", "Another", "-", later)).handle == "paolo"
+
+
+async def test_what_rested_or_was_on_its_way_elsewhere_is_forgotten_when_it_is_over(house: House) -> None:
+    await house.caller("bob")
+    await deleting(house, "bob")
+    now = milliseconds(clock.now())
+    await house.store.elsewhere.send("sign_in", "state", "browser", {}, now, now + 1000)
+    tidying, left = house.services.tidying, []
+    for ahead in (timedelta(), HANDLE_RESTS + timedelta(days=1)):
+        tidying._forget_at = 0.0
+        tidying._now = lambda ahead=ahead: clock.now() + ahead  # type: ignore[misc]
+        await tidying.tidy()
+        async with house.store._database.read() as connection:
+            counts = [sa.select(sa.func.count()).select_from(t) for t in (resting_handles, elsewhere_errands)]
+            left.append([(await connection.execute(count)).scalar() for count in counts])
+    assert left == [[1, 1], [0, 0]]
 
 
 async def test_the_last_administrator_stays(house: House) -> None:

@@ -172,7 +172,8 @@ class Elsewhere:
         if not await self._store.sessions.alive([errand.session_id]):
             raise _signed_out()
         if known is not None and known.id == errand.account_id:
-            await self._store.sessions.prove(errand.session_id, self._now())
+            if errand.proves:  # only then it was asked to make sure that they are there
+                await self._store.sessions.prove(errand.session_id, self._now())
             return Linked()
         if errand.proves:
             raise Forbidden("sign_in_refused", "This account elsewhere is not one of yours.")

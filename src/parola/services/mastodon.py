@@ -42,6 +42,8 @@ class Mastodon:
             "code_challenge": errand.challenge,
             "code_challenge_method": "S256",
         }
+        if errand.proves:  # not by a session that is open there anyway
+            wanted["force_login"] = "true"
         return f"{self._origin(errand.place)}/oauth/authorize?{urlencode(wanted)}"
 
     def check_issuer(self, errand: Errand, issuer: str | None) -> None:

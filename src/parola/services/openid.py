@@ -23,6 +23,8 @@ PROVIDER = "oidc"
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a key that only the issuer has: neither `none` nor one by a secret that this server has as well."""
 _KEPT_S = 3600.0
+_PROVED_S = 600
+"""As long as anybody may take for signing in there."""
 _SKEW_S = 60
 """Between the issuer's clock and this one."""
 
@@ -69,6 +71,8 @@ class OpenId:
             "code_challenge": errand.challenge,
             "code_challenge_method": "S256",
         }
+        if errand.proves:  # not by a session that is open there anyway (Core, section 3.1.2.1)
+            wanted |= {"prompt": "login", "max_age": "0"}
         endpoint = str(found["authorization_endpoint"])
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(wanted)}"
 
@@ -104,6 +108,8 @@ class OpenId:
         except OutboundError as error:
             raise elsewhere_away() from error
         claims = await self._verified(str(tokens.get("id_token", "")), errand.nonce)
+        if errand.proves:
+            self._check_lately(claims)
         subject = str(claims["sub"])
         if len(subject) > 255:  # Core, section 2
             raise _no_proof()
@@ -143,6 +149,12 @@ class OpenId:
         if not isinstance(claims["sub"], str) or not claims["sub"]:
             raise _no_proof()
         return dict(claims)
+
+    def _check_lately(self, claims: dict[str, Any]) -> None:
+        """That they have signed in there for this. Raises Forbidden."""
+        at = claims.get("auth_time")
+        if not isinstance(at, int | float) or at < self._now().timestamp() - _PROVED_S - _SKEW_S:
+            raise _no_proof()
 
     async def _ask_for(
         self, found: dict[str, Any], token: str, subject: str, known_as: dict[str, str]

@@ -42,4 +42,6 @@ class Tidying:
         now = milliseconds(self._now())
         await self._store.ceremonies.forget_old(now)
         await self._store.mail_links.forget_old(now)
+        await self._store.elsewhere.forget_old(now)
+        await self._store.deletions.forget_old(now)
         await self._sessions.tell_ended(await self._store.sessions.forget_unused(self._now()))

@@ -133,6 +133,11 @@ class Deletions:
             await _forget(connection, account_id)
             await connection.execute(delete(deletions).where(deletions.c.account_id == account_id))
 
+    async def forget_old(self, now: int) -> None:
+        """Handles that have rested for long enough."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(resting_handles).where(resting_handles.c.until <= now))
+
 
 def _has_begun(account_id: str) -> ColumnElement[bool]:
     return select(deletions.c.account_id).where(deletions.c.account_id == account_id).exists()

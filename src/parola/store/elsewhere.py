@@ -149,6 +149,10 @@ class Elsewhere:
             body = (await connection.execute(select(elsewhere_errands.c.body).where(this))).scalar()
         return _read(body) if body is not None else None
 
+    async def forget_old(self, now: int) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(delete(elsewhere_errands).where(elsewhere_errands.c.expires_at <= now))
+
 
 async def _put_identity(
     connection: AsyncConnection, identity: Identity, account_id: str, now: datetime
