@@ -252,3 +252,14 @@ async def test_who_administers_and_is_reported_does_not_learn_by_whom_and_decide
     ):
         assert await refusal_of(asked) == "own_account"
     await here.dismiss(other, said.report.id, "nothing in it")
+
+
+async def test_without_a_reason_nothing_is_resolved_nor_taken(house: House) -> None:
+    root = await administrator(house, "root")
+    await house.caller("mallory")
+    said = await reports(house, "bob", "mallory")
+    resolving = house.services.reports.resolve(root, said.report.id, Measure.WARN, " ")
+    assert await refusal_of(resolving) == "invalid"
+    report = await house.store.reports.load(said.report.id)
+    assert report is not None
+    assert report.taken_by is None

@@ -193,6 +193,7 @@ class Reports:
         self, actor: Actor, id: str, measure: Measure, reason: str, until: datetime | None = None
     ) -> None:
         """With a measure about whom the report is about. Raises as `take` and `Moderating.act`."""
+        reason = people.parse_reason(reason)
         await self.take(actor, id)
         report = await self._load(id)
         handle = await self._handle(report.account_id)
