@@ -227,3 +227,39 @@ async def test_a_silence_that_nobody_confirms_closes_the_report_and_is_said(hous
     room = await house.store.rooms.load(room_id)
     assert room is not None
     assert not room.may_be_heard((await house.caller("bob")).account_id or "")
+
+
+async def test_who_administers_and_is_reported_does_not_learn_by_whom_and_decides_nothing(
+    house: House,
+) -> None:
+    root = await administrator(house, "root")
+    said = await reports(house, "bob", "root")
+    here = house.services.reports
+    assert await queue(house, root) == [said.report.id], "the only administrator there is"
+    other = await administrator(house, "other")
+    assert (await queue(house, root), await here.open_count(root)) == ([], 0)
+    assert (await queue(house, other), await here.open_count(other)) == ([said.report.id], 1)
+    for asked in (
+        here.show(root, said.report.id),
+        here.take(root, said.report.id),
+        here.release(root, said.report.id),
+        here.dismiss(root, said.report.id, "no"),
+        here.resolve(root, said.report.id, Measure.WARN, "no"),
+        house.services.evidence.about(root, said.report.id),
+        house.services.evidence.listen(root, said.report.id, "to know"),
+        house.services.evidence.redeem(root, said.report.id, "ticket"),
+        house.services.administering.restore(root, "root", "I was right"),
+    ):
+        assert await refusal_of(asked) == "own_account"
+    await here.dismiss(other, said.report.id, "nothing in it")
+
+
+async def test_without_a_reason_nothing_is_resolved_nor_taken(house: House) -> None:
+    root = await administrator(house, "root")
+    await house.caller("mallory")
+    said = await reports(house, "bob", "mallory")
+    resolving = house.services.reports.resolve(root, said.report.id, Measure.WARN, " ")
+    assert await refusal_of(resolving) == "invalid"
+    report = await house.store.reports.load(said.report.id)
+    assert report is not None
+    assert report.taken_by is None

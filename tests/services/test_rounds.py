@@ -467,3 +467,12 @@ async def test_a_start_takes_two_rows_whatever_the_number_of_followers(scene: Sc
     await scene.starts()
     rows = await scene.store.rounds.take(10**15, 10**15 + 1, 100)
     assert sorted(one.kind for one in rows) == ["mail", PUSH]
+
+
+async def test_letters_that_are_stuck_keep_no_push_waiting(scene: Scene) -> None:
+    await scene.follower("b")
+    await scene.browser("b")
+    await scene.starts()
+    for one in await scene.store.rounds.take(10**15, 10**15 + 1, 100):
+        assert await scene.store.rounds.hold(one, 2 if one.kind == PUSH else 1) is not None
+    assert [one.kind for one in await scene.store.rounds.take(10, 20, 1)] == [PUSH]

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from parola.api import health
 from parola.api.accounts import Body, PersonView, person_view
 from parola.api.caller import address, caller, services
-from parola.api.permissions import ADMINISTRATOR, WITH_LINK, may
+from parola.api.permissions import ADMINISTRATOR, ADMINISTRATOR_OF_OTHERS, WITH_LINK, may
 from parola.domain.audit import COMMAND_LINE, GUARD, RULE
 from parola.domain.errors import Forbidden, NotFound, NotSignedIn
 from parola.services.actor import Actor
@@ -186,7 +186,7 @@ async def suspend(request: Request, who: Admin, handle: str, body: Suspension) -
 
 
 @router.post("/people/{handle}/restore", status_code=204)
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def restore(request: Request, who: Admin, handle: str, body: Reason) -> None:
     await services(request).administering.restore(who, handle, body.reason)
 

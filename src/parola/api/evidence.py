@@ -12,7 +12,7 @@ from starlette.responses import Response
 from parola.api.accounts import PersonView
 from parola.api.administration import Admin, Gated, Reason
 from parola.api.caller import services
-from parola.api.permissions import ADMINISTRATOR, may
+from parola.api.permissions import ADMINISTRATOR_OF_OTHERS, may
 from parola.services.pictures import picture_of
 from parola.services.views import instant
 
@@ -42,7 +42,7 @@ class HearingView(BaseModel):
 
 
 @router.get("/{report_id}")
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
     """`length_ms` is null where it cannot be opened here."""
     here = services(request)
@@ -70,7 +70,7 @@ async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
 
 
 @router.post("/{report_id}/listen")
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def listen(request: Request, who: Admin, report_id: str, body: Reason) -> HearingView:
     """An address that gives the sound once, to who asked, within a minute."""
     ticket = await services(request).evidence.listen(who, report_id, body.reason)
@@ -79,7 +79,7 @@ async def listen(request: Request, who: Admin, report_id: str, body: Reason) -> 
 
 
 @router.get("/{report_id}/sound", response_class=Response)
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def sound(
     request: Request, who: Admin, report_id: str, ticket: Annotated[str, Query(max_length=100)]
 ) -> Response:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from parola.api.accounts import Body, PersonView
 from parola.api.administration import Admin, AdministeredView, Cursor, Gated, Limit, Reason, administered
 from parola.api.caller import services
-from parola.api.permissions import ADMINISTRATOR, may
+from parola.api.permissions import ADMINISTRATOR, ADMINISTRATOR_OF_OTHERS, may
 from parola.api.reports import (
     AboutRoomView,
     MeasureName,
@@ -152,7 +152,7 @@ async def queue(
 
 
 @router.get("/reports/{id}")
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def show(request: Request, who: Admin, id: str) -> CaseView:
     here = services(request)
     case = await here.reports.show(who, id)
@@ -199,19 +199,19 @@ async def show(request: Request, who: Admin, id: str) -> CaseView:
 
 
 @router.put("/reports/{id}/taken", status_code=204)
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def take(request: Request, who: Admin, id: str, body: Taking | None = None) -> None:
     await services(request).reports.take(who, id, body is not None and body.anyway)
 
 
 @router.delete("/reports/{id}/taken", status_code=204)
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def release(request: Request, who: Admin, id: str) -> None:
     await services(request).reports.release(who, id)
 
 
 @router.post("/reports/{id}/resolve")
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def resolve(request: Request, who: Admin, id: str, body: MeasureBody) -> SilentView:
     until = parse_instant("until", body.until)
     await services(request).reports.resolve(who, id, Measure(body.measure), body.reason, until)
@@ -219,13 +219,13 @@ async def resolve(request: Request, who: Admin, id: str, body: MeasureBody) -> S
 
 
 @router.post("/reports/{id}/dismiss", status_code=204)
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def dismiss(request: Request, who: Admin, id: str, body: Reason) -> None:
     await services(request).reports.dismiss(who, id, body.reason)
 
 
 @router.post("/people/{handle}/measures")
-@may(ADMINISTRATOR)
+@may(ADMINISTRATOR_OF_OTHERS)
 async def act(request: Request, who: Admin, handle: str, body: MeasureBody) -> SilentView:
     until = parse_instant("until", body.until)
     await services(request).moderating.act(who, handle, Measure(body.measure), body.reason, until)

@@ -64,6 +64,10 @@ ADMINISTRATOR = _rule(
     "administrator", "404 not_found", guest="404 not_found", removed="404 not_found", administrator=YES
 )
 
+ADMINISTRATOR_OF_OTHERS = Rule(
+    "administrator; about oneself only where there is no other", ADMINISTRATOR.cells
+)
+
 
 def may(rule: Rule) -> Callable[[_T], _T]:
     """Says of a route's function who may call it."""

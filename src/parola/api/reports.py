@@ -133,7 +133,7 @@ async def my_notices(request: Request, who: Known) -> NoticesView:
 
 @router.put("/me/notices/{id}/seen", status_code=204)
 @may(KNOWN)
-async def seenotice_of(request: Request, who: Known, id: str) -> None:
+async def see_notice(request: Request, who: Known, id: str) -> None:
     _count(request, who)
     await services(request).moderating.see(who, id)
 

@@ -122,8 +122,10 @@ class Administering:
         return len(ended)
 
     async def restore(self, actor: Actor, handle: str, reason: str) -> bool:
-        """Ends whatever holds of them. Whether anything did."""
+        """Ends whatever holds of them. Whether anything did. Raises NotFound, Conflict("own_account")."""
         account = await self.find(handle)
+        if account.id == actor.id and await self._store.measures.another_administrator(actor.id):
+            raise Conflict("own_account", "Another administrator decides about oneself.")
         deed = Deed(actor.id, "restore", "account", account.id, people.parse_reason(reason))
         held = await self._store.administration.restore(deed, self._now())
         if held:

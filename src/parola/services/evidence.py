@@ -29,6 +29,7 @@ from parola.services.actor import Actor
 from parola.services.clock import Clock, milliseconds
 from parola.services.evidence_keys import EvidenceKeys
 from parola.services.evidence_sound import Damaged, ogg, open_program
+from parola.services.reports import check_not_own
 from parola.store import Blobs, BlobsUnavailable, SealedEvidence, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -119,9 +120,9 @@ class Evidence:
         except BlobsUnavailable:
             _log.warning("evidence.storage_away", path=sealed.path)
 
-    async def about(self, _: Actor, report_id: str) -> About:
-        """What is there, without its sound. Raises NotFound, StoreUnavailable."""
-        sealed = await self._find(report_id)
+    async def about(self, actor: Actor, report_id: str) -> About:
+        """What is there, without its sound. Raises NotFound, Conflict("own_account"), StoreUnavailable."""
+        sealed = await self._find(actor, report_id)
         try:
             program = await self._open(sealed)
         except Conflict:
@@ -130,9 +131,9 @@ class Evidence:
 
     async def listen(self, actor: Actor, report_id: str, reason: str) -> Ticket:
         """Leave to hear it once, which stands in the audit log by then. Raises NotFound, Invalid, StoreUnavailable;
-        Conflict("key_elsewhere"), Conflict("damaged")."""
+        Conflict("own_account", "key_elsewhere", "damaged")."""
         reason = people.parse_reason(reason)
-        sealed = await self._find(report_id)
+        sealed = await self._find(actor, report_id)
         await self._open(sealed)  # nobody is noted down for hearing what cannot be heard
         token, until = secrets.token_urlsafe(32), self._ms() + _TICKET_MS
         deed = Deed(actor.id, "listen", "evidence", sealed.report_id, reason)
@@ -141,7 +142,7 @@ class Evidence:
 
     async def redeem(self, actor: Actor, report_id: str, token: str) -> bytes:
         """An Ogg file. Raises NotFound, also for a ticket that was used; Conflict as `listen`; StoreUnavailable."""
-        sealed = await self._find(report_id)
+        sealed = await self._find(actor, report_id)
         if not await self._store.evidence.redeem(_hash(token), sealed.report_id, actor.id, self._ms()):
             raise NotFound()
         return await ogg(await self._open(sealed))
@@ -206,7 +207,8 @@ class Evidence:
             _log.warning("evidence.not_told", process=process_id, reason=str(error)[:200])
         return found
 
-    async def _find(self, report_id: str) -> SealedEvidence:
+    async def _find(self, actor: Actor, report_id: str) -> SealedEvidence:
+        await check_not_own(self._store, actor, await self._store.reports.load(report_id[:_MOST_ID]))
         sealed = await self._store.evidence.of(report_id[:_MOST_ID])
         if sealed is None or sealed.expires_at <= self._ms():
             raise NotFound()

@@ -142,15 +142,15 @@ class Reports:
 
     # Administrators.
 
-    async def queue(self, _: Actor, closed: bool, cursor: str | None, limit: int) -> ReportPage:
+    async def queue(self, actor: Actor, closed: bool, cursor: str | None, limit: int) -> ReportPage:
         """Raises Invalid."""
         try:
-            return await self._store.reports.queue(closed, cursor, limit)
+            return await self._store.reports.queue(closed, cursor, limit, await self._hidden_from(actor))
         except BadCursor as error:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
 
-    async def open_count(self, _: Actor) -> int:
-        return await self._store.reports.open_count()
+    async def open_count(self, actor: Actor) -> int:
+        return await self._store.reports.open_count(await self._hidden_from(actor))
 
     async def voices(self, _: Actor, found: Iterable[Report]) -> dict[str, list[Voice]]:
         """By report."""
@@ -165,8 +165,8 @@ class Reports:
         return await self._store.rooms.titles(ids)
 
     async def show(self, actor: Actor, id: str) -> Case:
-        """Raises NotFound."""
-        report = await self._load(id)
+        """Raises NotFound, Conflict("own_account")."""
+        report = await self._load_for(actor, id)
         room = await self._store.rooms.load(report.room_id) if report.room_id is not None else None
         voices = await self._store.reports.voices([report.id])
         floors = await self._floors(room, {v.at_ms for v in voices if v.at_ms is not None})
@@ -180,19 +180,20 @@ class Reports:
         )
 
     async def take(self, actor: Actor, id: str, anyway: bool = False) -> None:
-        """`anyway`: also from another administrator. Raises NotFound, Conflict("taken", "closed")."""
-        report = await self._load(id)
+        """`anyway`: also from another administrator. Raises NotFound, Conflict("own_account", "taken", "closed")."""
+        report = await self._load_for(actor, id)
         if not await self._store.reports.take(report.id, actor.id, anyway):
             raise _in_other_hands(await self._load(id))
 
     async def release(self, actor: Actor, id: str) -> None:
-        """Raises NotFound."""
-        await self._store.reports.release((await self._load(id)).id, actor.id)
+        """Raises NotFound, Conflict("own_account")."""
+        await self._store.reports.release((await self._load_for(actor, id)).id, actor.id)
 
     async def resolve(
         self, actor: Actor, id: str, measure: Measure, reason: str, until: datetime | None = None
     ) -> None:
         """With a measure about whom the report is about. Raises as `take` and `Moderating.act`."""
+        reason = people.parse_reason(reason)
         await self.take(actor, id)
         report = await self._load(id)
         handle = await self._handle(report.account_id)
@@ -208,7 +209,7 @@ class Reports:
             raise unconfirmed
 
     async def dismiss(self, actor: Actor, id: str, reason: str) -> None:
-        """Raises NotFound, Invalid, Conflict("taken", "closed")."""
+        """Raises NotFound, Invalid, Conflict("own_account", "taken", "closed")."""
         reason = people.parse_reason(reason)
         await self.take(actor, id)
         await self._close(Deed(actor.id, "dismiss", "report", (await self._load(id)).id, reason), DISMISSED)
@@ -233,6 +234,15 @@ class Reports:
             raise NotFound()
         return found
 
+    async def _load_for(self, actor: Actor, id: str) -> Report:
+        report = await self._load(id)
+        await check_not_own(self._store, actor, report)
+        return report
+
+    async def _hidden_from(self, actor: Actor) -> str | None:
+        """Whose reports an administrator does not see: their own, where there is another to deal with them."""
+        return actor.id if await self._store.measures.another_administrator(actor.id) else None
+
     async def _handle(self, account_id: str) -> str:
         found = (await self._store.accounts.by_ids([account_id])).get(account_id)
         if found is None:
@@ -256,6 +266,15 @@ class Reports:
             if len(events) < _EVENTS_AT_ONCE or seq > _MOST_EVENTS:
                 break
         return found | {at: _on_stage(seen) for at in waiting}
+
+
+async def check_not_own(store: Store, actor: Actor, report: Report | None) -> None:
+    """Where there is another administrator, nobody learns who reported them, and deals with it. Raises
+    Conflict("own_account")."""
+    if report is None or report.account_id != actor.id:
+        return
+    if await store.measures.another_administrator(actor.id):
+        raise Conflict("own_account", "Another administrator deals with what is about oneself.")
 
 
 def _on_stage(room: Room | None) -> tuple[str, ...]:

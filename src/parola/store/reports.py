@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, true, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -108,11 +108,13 @@ class Reports:
         said = tuple(Said(_voice(row), _report(row, "r_")) for row in rows[:limit])
         return SaidPage(said, make_cursor(last.at, last.id) if last is not None else None)
 
-    async def queue(self, closed: bool, cursor: str | None, limit: int) -> ReportPage:
-        """Open ones by rank; closed ones the latest first. Raises BadCursor."""
+    async def queue(
+        self, closed: bool, cursor: str | None, limit: int, hidden: str | None = None
+    ) -> ReportPage:
+        """Open ones by rank; closed ones the latest first; none about the account `hidden`. Raises BadCursor."""
         by = reports.c.closed_at if closed else reports.c.rank
         query = select(reports).where(
-            reports.c.closed_at.is_not(None) if closed else reports.c.closed_at.is_(None)
+            reports.c.closed_at.is_not(None) if closed else reports.c.closed_at.is_(None), _not_about(hidden)
         )
         if cursor is not None:
             last_seen = tuple_(*map(literal, parse_cursor(cursor)))
@@ -128,8 +130,8 @@ class Reports:
             return ReportPage(found, None)
         return ReportPage(found, make_cursor((last.closed_at or 0) if closed else last.rank, last.id))
 
-    async def open_count(self) -> int:
-        query = select(func.count()).where(reports.c.closed_at.is_(None))
+    async def open_count(self, hidden: str | None = None) -> int:
+        query = select(func.count()).where(reports.c.closed_at.is_(None), _not_about(hidden))
         async with self._database.read() as connection:
             return int((await connection.execute(query)).scalar_one())
 
@@ -220,6 +222,10 @@ async def _file(
     await connection.execute(update(reports).where(reports.c.id == report_id).values(**values))
     report = (await connection.execute(select(reports).where(reports.c.id == report_id))).one()
     return Said(next(one for one in all_of_them if one.reporter == reporter), _report(report))
+
+
+def _not_about(account_id: str | None) -> ColumnElement[bool]:
+    return reports.c.account_id != account_id if account_id is not None else true()
 
 
 def _prefixed() -> list[Any]:

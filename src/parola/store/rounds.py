@@ -94,8 +94,10 @@ class Rounds:
         self._database = database
 
     async def take(self, now: int, until: int, limit: int) -> list[Round]:
-        """Some that are due, and until `until` nobody else's."""
-        query = _rounds().where(notice_rounds.c.due_at <= now).order_by(notice_rounds.c.due_at).limit(limit)
+        """Some that are due, and until `until` nobody else's: what is pushed first, which no letters that are stuck
+        keep waiting."""
+        query = _rounds().where(notice_rounds.c.due_at <= now)
+        query = query.order_by(notice_rounds.c.kind == MAIL, notice_rounds.c.due_at).limit(limit)
         async with self._database.read() as connection:
             due = [_round(row) for row in await connection.execute(query)]
         held = [await self.hold(one, until) for one in due]
