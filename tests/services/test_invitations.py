@@ -14,7 +14,7 @@ from parola.domain.inviting import MOST_DAYS, InvitingPolicy
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.days import Days
-from parola.services.invitations import Invitations
+from parola.services.invitations import Invitations, new_invitation
 from parola.services.inviting import Inviting
 from parola.store import InviteSpent, Store
 from tests.services.house import PASSWORD, House, opened, refusal_of
@@ -213,6 +213,17 @@ async def test_the_tree_and_a_branch_of_it(house: House) -> None:
     assert await refusal_of(comes(house, "eve", open_code)) == "invite_required"
     await administering.restore(AT_THE_MACHINE, "dora", "was not part of it")
     assert (await comes(house, "eve", open_code)).account_id is not None
+
+
+async def test_a_branch_larger_than_one_transaction(house: House) -> None:
+    root, store, now = await founder(house), house.store, Clock()
+    for number in range(45):
+        invitation = new_invitation(root.account_id, now, InvitingPolicy(100))
+        await store.invites.add(invitation)
+        await store.accounts.add(f"id{number}", f"n{number}", "N", None, now(), invitation.code)
+    assert await house.services.administering.suspend(AT_THE_MACHINE, "root", "spam", branch=True) == 46
+    assert all(one.suspended for one in await store.administration.people("", "", 100))
+    assert len(await store.audit.after(0, 100)) == 46
 
 
 async def test_a_link_for_the_first_administrator_opens_the_door(house: House) -> None:

@@ -143,6 +143,14 @@ async def test_founders_come_together(house: House) -> None:
     assert await house.services.waitlist.position(token) == 0, "who waited does so no more"
 
 
+async def test_a_thousand_founders_are_no_long_transaction(house: House) -> None:
+    """A database cuts off what takes longer than 2.5 s, and whoever mutes somebody waits for it."""
+    text = "email\n" + "".join(f"n{number}@rooms.example\n" for number in range(1000))
+    assert await house.services.waitlist.invite_founders(AT_THE_MACHINE, text) == 1000
+    found = await house.store.outbox.take(10**15, 10**15 + 1, 2000)
+    assert len({letter.recipient for letter in found}) == 1000
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [

@@ -12,21 +12,23 @@ from datetime import datetime
 
 from parola.domain import people, rooms
 from parola.domain.audit import Deed, Entry, first_break
-from parola.domain.errors import Conflict, Invalid, NotFound
+from parola.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from parola.domain.moderation import Measure, check_until
 from parola.domain.rooms import ADMINISTRATION, Lifecycle
 from parola.domain.search import fold
 from parola.services.actor import Actor
 from parola.services.caller import Caller
 from parola.services.clock import Clock
-from parola.services.everywhere import in_each
+from parola.services.everywhere import in_each, is_unconfirmed
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.store import ADMINISTRATOR, MEMBER, Account, BadCursor, LastAdministrator, Page, Store
 
 _MOST_HANDLE = 64
-_AT_ONCE = 500
+_ENTRIES_AT_ONCE = 500
+_ACCOUNTS_AT_ONCE = 20
+"""In one transaction: a database cuts off those that take too long, and others wait for them to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +107,26 @@ class Administering:
             below = await self._store.administration.branch(root.id)
             met += [one for one in below if one.role != ADMINISTRATOR and one.id != actor.id]
         deeds = [Deed(actor.id, kind.value, "account", account.id, reason) for account in met]
-        ended: dict[str, list[str]] = {}
-        for at in range(0, len(deeds), _AT_ONCE):
+        newly = 0
+        failures: list[Unavailable] = []
+        for at in range(0, len(deeds), _ACCOUNTS_AT_ONCE):
+            some = deeds[at : at + _ACCOUNTS_AT_ONCE]
             try:
-                some = deeds[at : at + _AT_ONCE]
-                ended |= await self._store.administration.suspend(some, self._now(), kind, until, report_id)
+                ended = await self._store.administration.suspend(some, self._now(), kind, until, report_id)
             except LastAdministrator as error:
                 raise Conflict("last_administrator", "Nobody would be left to administer.") from error
-        await self._sessions.tell_ended(session for sessions in ended.values() for session in sessions)
-        # Also those who were suspended before: that they are silent was perhaps never confirmed.
-        ids = [account.id for account in met]
-        try:
-            await self._in_each_room(ids, rooms.Silence, rooms.EndVisit)
-        finally:
-            await self._notifying.measure(ended, kind, reason, until)
-        return len(ended)
+            newly += len(ended)
+            await self._sessions.tell_ended(session for those in ended.values() for session in those)
+            try:
+                # Also those who were suspended before: that they are silent was perhaps never confirmed.
+                await self._in_each_room([deed.object for deed in some], rooms.Silence, rooms.EndVisit)
+            except Unavailable as error:
+                failures.append(error)
+            finally:
+                await self._notifying.measure(ended, kind, reason, until)
+        if failures:
+            raise min(failures, key=is_unconfirmed)
+        return newly
 
     async def restore(self, actor: Actor, handle: str, reason: str) -> bool:
         """Ends whatever holds of them. Whether anything did. Raises NotFound, Conflict("own_account")."""
@@ -189,7 +196,7 @@ class Administering:
     async def verify(self, _: Actor, kept_seal: str | None = None) -> Verified:
         last: Entry | None = None
         holds_seal = False
-        while entries := await self._store.audit.after(last.seq if last is not None else 0, _AT_ONCE):
+        while entries := await self._store.audit.after(last.seq if last is not None else 0, _ENTRIES_AT_ONCE):
             broken_at = first_break(entries, last)
             if broken_at is not None:
                 return Verified(broken_at - 1, broken_at, last.seal if last is not None else "", holds_seal)

@@ -39,7 +39,7 @@ class Invites:
     async def add(self, invitation: Invitation) -> None:
         """One of the server's own."""
         async with self._database.write() as connection:
-            await put_invitation(connection, invitation)
+            await put_invitations(connection, [invitation])
 
     async def add_within(self, invitation: Invitation, most: int, now: datetime) -> bool:
         """False where its maker has given `most` away already; whatever was revoked or ran out does not count."""
@@ -51,7 +51,7 @@ class Invites:
             given = (await connection.execute(select(func.count()).where(theirs))).scalar_one()
             if given >= most:
                 return False
-            await put_invitation(connection, invitation)
+            await put_invitations(connection, [invitation])
         return True
 
     async def given(self, maker: str, now: datetime) -> int:
@@ -120,18 +120,22 @@ class Invites:
             return int((await connection.execute(select(func.count()).select_from(active))).scalar_one())
 
 
-async def put_invitation(connection: AsyncConnection, invitation: Invitation) -> None:
-    assert invitation.code is not None
-    values = {
-        "code_hash": hash_of(invitation.code),
-        "created_at": invitation.created_at,
-        "id": invitation.id,
-        "made_by": invitation.made_by,
-        # Those of the server's own are shown once, or stand in a mail.
-        "code": invitation.code if invitation.made_by is not None else None,
-        "expires_at": invitation.expires_at,
-    }
-    await connection.execute(insert(invites).values(**values))
+async def put_invitations(connection: AsyncConnection, invitations: Iterable[Invitation]) -> None:
+    """Fresh ones, that have their codes."""
+    rows = [
+        {
+            "code_hash": hash_of(invitation.code or ""),
+            "created_at": invitation.created_at,
+            "id": invitation.id,
+            "made_by": invitation.made_by,
+            # Those of the server's own are shown once, or stand in a mail.
+            "code": invitation.code if invitation.made_by is not None else None,
+            "expires_at": invitation.expires_at,
+        }
+        for invitation in invitations
+    ]
+    if rows:
+        await connection.execute(insert(invites), rows)
 
 
 def _counts(now: datetime) -> ColumnElement[bool]:

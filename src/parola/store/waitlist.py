@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from parola.domain.audit import Deed
 from parola.store.audit import alone, record
 from parola.store.database import Database
-from parola.store.invites import Invitation, put_invitation
+from parola.store.invites import Invitation, put_invitations
 from parola.store.outbox import Letter, put_letters
 from parola.store.tables import waitlist
 
 Invite = Callable[[str, str], tuple[Invitation, Letter]]
 """From an address and a language."""
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,7 @@ class Waitlist:
                 most = min(most, max(0, chosen.a_day - await _since(connection, chosen.day_began)))
             rows = (await connection.execute(query.limit(min(most, chosen.first or most)))).all()
             by_email = {row.email: _waiting(row) for row in reversed(rows)}
-            for email, one in by_email.items():
-                invitation, letter = invite(email, one.language)
-                await put_invitation(connection, invitation)
-                await put_letters(connection, [letter], ms)
-                theirs = (waitlist.c.email == email) & waitlist.c.approved_at.is_(None)
-                await connection.execute(update(waitlist).where(theirs).values(approved_at=ms))
+            await _invite(connection, [(email, one.language) for email, one in by_email.items()], invite, ms)
             if by_email:
                 await record(connection, deed, now)
         return len(by_email)
@@ -121,13 +117,21 @@ class Waitlist:
         ms = int(now.timestamp() * 1000)
         async with self._database.write() as connection:
             await alone(connection)
-            for email, language in people:
-                invitation, letter = invite(email, language)
-                await put_invitation(connection, invitation)
-                await put_letters(connection, [letter], ms)
-                theirs = (waitlist.c.email == email) & waitlist.c.approved_at.is_(None)
-                await connection.execute(update(waitlist).where(theirs).values(approved_at=ms))
+            await _invite(connection, people, invite, ms)
             await record(connection, deed, now)
+
+
+async def _invite(
+    connection: AsyncConnection, people: Sequence[tuple[str, str]], invite: Invite, ms: int
+) -> None:
+    """In a few statements, however many there are: nobody else writes meanwhile."""
+    made = [invite(email, language) for email, language in people]
+    await put_invitations(connection, (invitation for invitation, _ in made))
+    await put_letters(connection, (letter for _, letter in made), ms)
+    emails = [email for email, _ in people]
+    for at in range(0, len(emails), _AT_ONCE):
+        theirs = waitlist.c.email.in_(emails[at : at + _AT_ONCE]) & waitlist.c.approved_at.is_(None)
+        await connection.execute(update(waitlist).where(theirs).values(approved_at=ms))
 
 
 async def _since(connection: AsyncConnection, began: int) -> int:
