@@ -93,6 +93,17 @@ async def test_what_is_refused_for_good(store: Store, trouble: OSError, final: b
     assert (post.sent == []) is final
 
 
+async def test_a_letter_that_cannot_be_written_keeps_no_other_back(store: Store) -> None:
+    now, sent = Clock(), []
+    broken = Letter("broken", "ada@rooms.example", "Two\nlines", "Ciao\n")
+    await store.outbox.put([broken, LETTER], now.ms())
+    mailer = Mailer(store, now, lambda message: sent.append(message["Subject"]), "parola@rooms.example")
+    assert await mailer.work()
+    assert sent == [LETTER.subject]
+    now.now += timedelta(days=3)
+    assert not await mailer.work(), "nobody tries it any more"
+
+
 async def test_who_dies_with_a_letter_leaves_it_to_others(store: Store) -> None:
     clock, post = Clock(), Post()
     await store.outbox.put([LETTER], clock.ms())

@@ -11,9 +11,10 @@ import structlog
 
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal
+from parola.services.again import look_again
 from parola.services.clock import Clock
 from parola.services.rooms import Rooms
-from parola.store import Store, StoreUnavailable
+from parola.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -29,14 +30,7 @@ class Closing:
         self._now = now
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable:
-                _log.warning("closing.store_away")
-            except Exception:
-                _log.exception("closing.failed")
-            await asyncio.sleep(LOOK_EVERY_S)
+        await look_again("closing", self.look, LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Returns when everything that is over by now is warned or ended. Raises StoreUnavailable."""

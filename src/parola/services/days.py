@@ -3,11 +3,10 @@ process that dies forgets some seconds of it."""
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from parola.domain.inviting import MOST_DAYS
+from parola.services.again import look_again
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.store import Store, StoreUnavailable
@@ -47,9 +46,4 @@ class Days:
                 raise
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY_S)
-            try:
-                await self.write()
-            except StoreUnavailable:
-                _log.warning("days.store_away")
+        await look_again("days", self.write, _EVERY_S)

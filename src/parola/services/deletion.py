@@ -6,7 +6,6 @@ Invariant: once it has begun it comes to its end. Each step can be taken again, 
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from parola.domain import rooms
 from parola.domain.errors import Conflict, Invalid, Refusal, Unavailable
 from parola.domain.people import DELETED
 from parola.domain.rooms import Lifecycle
+from parola.services.again import look_again
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.everywhere import in_each, is_unconfirmed
@@ -25,7 +25,7 @@ from parola.services.pictures import Pictures
 from parola.services.proving import require_recent
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
-from parola.store import LastAdministrator, Store, StoreUnavailable
+from parola.store import LastAdministrator, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -67,12 +67,7 @@ class Deletion:
         await self._go_on(account.id)
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.finish_what_is_overdue()
-            except StoreUnavailable:
-                _log.warning("deletion.store_away")
-            await asyncio.sleep(_EVERY_S)
+        await look_again("deletion", self.finish_what_is_overdue, _EVERY_S)
 
     async def finish_what_is_overdue(self) -> int:
         """How many there were. Raises StoreUnavailable."""

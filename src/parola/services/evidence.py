@@ -26,11 +26,12 @@ from parola.domain.evidence import Program, Span, packed
 from parola.projection import Projections
 from parola.rtp.hpke import HpkeError, UnknownKey, key_id
 from parola.services.actor import Actor
+from parola.services.again import look_again
 from parola.services.clock import Clock, milliseconds
 from parola.services.evidence_keys import EvidenceKeys
 from parola.services.evidence_sound import Damaged, ogg, open_program
 from parola.services.reports import check_not_own
-from parola.store import Blobs, BlobsUnavailable, SealedEvidence, Store, StoreUnavailable
+from parola.store import Blobs, BlobsUnavailable, SealedEvidence, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -149,17 +150,13 @@ class Evidence:
 
     async def run(self) -> None:
         """Deletes what is over, until it is cancelled."""
-        while True:
-            try:
-                await self.look()
-                if self._looks % _SWEEP_EVERY == 0:
-                    await self.sweep()
-                self._looks += 1
-            except StoreUnavailable:
-                _log.warning("evidence.store_away")
-            except Exception:
-                _log.exception("evidence.failed")
-            await asyncio.sleep(_LOOK_EVERY_S)
+        await look_again("evidence", self._look_and_sweep, _LOOK_EVERY_S)
+
+    async def _look_and_sweep(self) -> None:
+        await self.look()
+        if self._looks % _SWEEP_EVERY == 0:
+            await self.sweep()
+        self._looks += 1
 
     async def look(self) -> None:
         """Returns when everything that has expired by now is gone, but for what another process is at. Raises

@@ -17,8 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from parola.services.again import look_again
 from parola.services.clock import Clock
-from parola.store import Letter, Store, StoreUnavailable
+from parola.store import Letter, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -45,14 +46,11 @@ class Mailer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mail")
 
     async def run(self) -> None:
-        while True:
-            try:
-                busy = await self.work()
-            except StoreUnavailable:
-                _log.warning("mail.store_away")
-                busy = False
-            if not busy:
-                await asyncio.sleep(_EVERY_S)
+        await look_again("mail", self._send_all, _EVERY_S)
+
+    async def _send_all(self) -> None:
+        while await self.work():
+            pass
 
     async def work(self) -> bool:
         """Sends what is due now, some of it; whether there was anything. Raises StoreUnavailable."""
@@ -68,7 +66,12 @@ class Mailer:
         ):
             await self._store.outbox.sent(letter.id)  # the room is over, or it is nothing for them any more
             return
-        message = self._message(letter)
+        try:
+            message = self._message(letter)
+        except ValueError as error:  # what is no header, or no address, does not become one
+            _log.exception("mail.not_written", letter=letter.id)
+            await self._store.outbox.failed(letter.id, f"{type(error).__name__}: {error}", None)
+            return
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._send, message)
         except OSError as error:

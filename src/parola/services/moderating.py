@@ -6,7 +6,6 @@ clock that counted since it was first seen: a wall clock that jumps meanwhile en
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -18,13 +17,14 @@ from parola.domain.errors import Conflict, NotFound
 from parola.domain.moderation import Decision, Measure
 from parola.services.actor import Actor
 from parola.services.administering import Administering
+from parola.services.again import look_again
 from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock, milliseconds
 from parola.services.everywhere import in_each
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
-from parola.store import Account, Measured, Store, StoreUnavailable
+from parola.store import Account, Measured, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -159,14 +159,7 @@ class Moderating:
     # What ends by itself.
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable:
-                _log.warning("moderating.store_away")
-            except Exception:
-                _log.exception("moderating.failed")
-            await asyncio.sleep(LOOK_EVERY_S)
+        await look_again("moderating", self.look, LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Returns when everything that is over by now has ended, and nobody is heard whom a measure bars: not either

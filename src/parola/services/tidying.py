@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
+from parola.services.again import look_again
 from parola.services.clock import Clock, milliseconds
 from parola.services.sessions import Sessions
-from parola.store import Store, StoreUnavailable
+from parola.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -26,12 +26,7 @@ class Tidying:
         self._forget_at = monotonic()
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY_S)
-            try:
-                await self.tidy()
-            except StoreUnavailable:
-                _log.warning("tidying.store_away")
+        await look_again("tidying", self.tidy, _EVERY_S)
 
     async def tidy(self) -> None:
         """Raises StoreUnavailable."""

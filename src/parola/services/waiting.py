@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import hashlib
 import io
@@ -19,10 +18,11 @@ from parola.domain.errors import Conflict, FieldError, Invalid, NotFound
 from parola.domain.inviting import InvitingPolicy
 from parola.services import letters
 from parola.services.actor import Actor
+from parola.services.again import look_again
 from parola.services.clock import Clock
 from parola.services.invitations import new_invitation
 from parola.services.inviting import Inviting
-from parola.store import Chosen, Invitation, Letter, Store, StoreUnavailable, Waiting
+from parola.store import Chosen, Invitation, Letter, Store, Waiting
 
 _log = structlog.get_logger(__name__)
 
@@ -62,12 +62,7 @@ class WaitingList:
         self._inviting = inviting
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.by_rule()
-            except StoreUnavailable:
-                _log.warning("waitlist.store_away")
-            await asyncio.sleep(_LOOK_EVERY_S)
+        await look_again("waitlist", self.by_rule, _LOOK_EVERY_S)
 
     async def by_rule(self) -> int:
         """Whose turn it is by the policy: of two processes that look at once one finds nobody left. How many."""
