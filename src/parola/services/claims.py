@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from parola.domain.errors import NotFound
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.store import Store
+from parola.store.codes import hash_of
 
 LIFE = timedelta(hours=24)
 
@@ -37,16 +37,12 @@ class Claims:
             raise NotFound()
         account_id = caller.member.account.id
         deed = Deed(account_id, "claim", "account", account_id)
-        if not await self._store.administration.claim(_hash(token), deed, self._now()):
+        if not await self._store.administration.claim(hash_of(token), deed, self._now()):
             raise NotFound()
 
     async def _link(self, deed: Deed | None) -> str:
         token, now = secrets.token_urlsafe(32), self._now()
         expires_at = int((now + LIFE).timestamp() * 1000)
-        await self._store.administration.add_claim(_hash(token), expires_at, deed, now)
+        await self._store.administration.add_claim(hash_of(token), expires_at, deed, now)
         # Behind the #, so that it stands in no log of any proxy.
         return f"{self._public_url}/admin/claim#{token}"
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +31,7 @@ from parola.services.evidence_keys import EvidenceKeys
 from parola.services.evidence_sound import Damaged, ogg, open_program
 from parola.services.reports import check_not_own
 from parola.store import Blobs, BlobsUnavailable, SealedEvidence, Store
+from parola.store.codes import hash_of
 
 _log = structlog.get_logger(__name__)
 
@@ -138,13 +138,13 @@ class Evidence:
         await self._open(sealed)  # nobody is noted down for hearing what cannot be heard
         token, until = secrets.token_urlsafe(32), self._ms() + _TICKET_MS
         deed = Deed(actor.id, "listen", "evidence", sealed.report_id, reason)
-        await self._store.evidence.allow(_hash(token), sealed.report_id, until, deed, self._now())
+        await self._store.evidence.allow(hash_of(token), sealed.report_id, until, deed, self._now())
         return Ticket(token, until)
 
     async def redeem(self, actor: Actor, report_id: str, token: str) -> bytes:
         """An Ogg file. Raises NotFound, also for a ticket that was used; Conflict as `listen`; StoreUnavailable."""
         sealed = await self._find(actor, report_id)
-        if not await self._store.evidence.redeem(_hash(token), sealed.report_id, actor.id, self._ms()):
+        if not await self._store.evidence.redeem(hash_of(token), sealed.report_id, actor.id, self._ms()):
             raise NotFound()
         return await ogg(await self._open(sealed))
 
@@ -238,7 +238,3 @@ def _elsewhere() -> Conflict:
     return Conflict(
         "key_elsewhere", "The key that opens this is not on this machine: see PAROLA_EVIDENCE_KEY."
     )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

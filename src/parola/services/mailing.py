@@ -7,7 +7,6 @@ whether somebody has the address or not.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from datetime import timedelta
 
@@ -33,6 +32,7 @@ from parola.store import (
     Store,
     StoreUnavailable,
 )
+from parola.store.codes import hash_of
 from parola.store.mail_links import CONFIRM, SIGN_IN
 
 _log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class Mailing:
 
     async def sign_in(self, token: str, device: Device | None = None) -> SignedIn:
         """Raises NotFound for a link that does not hold (any more)."""
-        found = await self._store.mail_links.use(_hash(token), SIGN_IN, milliseconds(self._now()))
+        found = await self._store.mail_links.use(hash_of(token), SIGN_IN, milliseconds(self._now()))
         if found is None:
             raise NotFound()
         return await self._sessions.begin(found[0], device)
@@ -106,7 +106,7 @@ class Mailing:
     async def confirm(self, token: str) -> tuple[Account, str]:
         """Whose address it is now, and the address. Raises NotFound, and Conflict("address_taken") to who reads mail
         there and has another account with it."""
-        found = await self._store.mail_links.use(_hash(token), CONFIRM, milliseconds(self._now()))
+        found = await self._store.mail_links.use(hash_of(token), CONFIRM, milliseconds(self._now()))
         if found is None or found[0].suspended:
             raise NotFound()
         account, email = found
@@ -145,9 +145,5 @@ class Mailing:
 
     def _link(self, purpose: str, email: str, life: timedelta) -> tuple[str, MailLink]:
         token, now = secrets.token_urlsafe(32), self._now()
-        link = MailLink(_hash(token), purpose, email, milliseconds(now), milliseconds(now + life))
+        link = MailLink(hash_of(token), purpose, email, milliseconds(now), milliseconds(now + life))
         return token, link
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

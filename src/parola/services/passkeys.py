@@ -6,7 +6,6 @@ purpose, one account to come, or one session. It is used up by the attempt, what
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -35,6 +34,7 @@ from parola.services.clock import Clock, milliseconds
 from parola.services.proving import require_recent
 from parola.services.sessions import NewAccount, Sessions, SignedIn, is_id, new_account_id
 from parola.store import Account, Ceremony, LastWay, Passkey, PasskeyKnown, Store
+from parola.store.codes import hash_of
 
 _log = structlog.get_logger(__name__)
 
@@ -164,12 +164,12 @@ class Passkeys:
     async def _begin(self, ceremony: Ceremony, options: dict[str, Any]) -> Begun:
         ticket = secrets.token_urlsafe(24)
         expires_at = milliseconds(self._now() + CEREMONY_LIFE)
-        await self._store.ceremonies.add(_hash(ticket), ceremony, expires_at)
+        await self._store.ceremonies.add(hash_of(ticket), ceremony, expires_at)
         return Begun(ticket, options)
 
     async def _take(self, ticket: str, purpose: str, session_id: str | None) -> Ceremony:
         now = milliseconds(self._now())
-        ceremony = await self._store.ceremonies.take(_hash(ticket), purpose, session_id, now)
+        ceremony = await self._store.ceremonies.take(hash_of(ticket), purpose, session_id, now)
         if ceremony is None:
             raise _over()
         return ceremony
@@ -289,10 +289,6 @@ def _described(there: list[Passkey]) -> list[PublicKeyCredentialDescriptor]:
 
 def _challenge() -> str:
     return bytes_to_base64url(secrets.token_bytes(32))
-
-
-def _hash(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _refused() -> Forbidden:

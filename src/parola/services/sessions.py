@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from parola.services.clock import Clock, milliseconds
 from parola.services.passwords import Passwords
 from parola.services.words import Words
 from parola.store import Account, Also, Begun, HandleTaken, InviteSpent, Store
+from parola.store.codes import hash_of
 
 _log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Sessions:
     async def authenticate(self, token: str) -> Caller:
         """A guest for a token that does not hold (any more)."""
         now = self._now()
-        session = await self._store.sessions.by_token_hash(_hash(token), now)
+        session = await self._store.sessions.by_token_hash(hash_of(token), now)
         if session is None:
             return GUEST
         if session.seen_at < hour_of(milliseconds(now)):
@@ -141,7 +141,7 @@ class Sessions:
             raise wrong_credentials()
         token, session_id = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         await self._store.sessions.add(
-            session_id, _hash(token), account.id, self._now(), device, narrow=account.suspended
+            session_id, hash_of(token), account.id, self._now(), device, narrow=account.suspended
         )
         return SignedIn(account, token)
 
@@ -215,7 +215,3 @@ def wrong_credentials() -> NotSignedIn:
 
 def _invite_required() -> Forbidden:
     return Forbidden("invite_required", "This server takes new accounts by invitation only.")
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import secrets
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from parola.services.clock import Clock
 from parola.services.invitations import new_invitation
 from parola.services.inviting import Inviting
 from parola.store import Chosen, Invitation, Letter, Store, Waiting
+from parola.store.codes import hash_of
 
 _log = structlog.get_logger(__name__)
 
@@ -89,12 +89,12 @@ class WaitingList:
             raise Conflict("no_waitlist", "Nobody waits here.")
         token = secrets.token_urlsafe(24)
         language = language if language in letters.LANGUAGES else "en"
-        position = await self._store.waitlist.join(email, handle, language, _hash(token), self._ms())
+        position = await self._store.waitlist.join(email, handle, language, hash_of(token), self._ms())
         return Place(token, position)
 
     async def position(self, token: str) -> int:
         """Raises NotFound."""
-        position = await self._store.waitlist.position(_hash(token))
+        position = await self._store.waitlist.position(hash_of(token))
         if position is None:
             raise NotFound()
         return position
@@ -192,7 +192,3 @@ def _take(found: dict[str, str], head: list[str], cells: list[str]) -> str | Non
         return "This address stands here twice."
     found[email] = language
     return None
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.store.accounts import Account, Also, account_of, lock
+from parola.store.codes import hash_of
 from parola.store.credentials import check_left
 from parola.store.database import Database
 from parola.store.tables import accounts, elsewhere_apps, elsewhere_errands, identities
@@ -112,9 +112,9 @@ class Elsewhere:
     ) -> None:
         """Keeps what `take` gives back to the same browser; what has expired goes."""
         values = {
-            "key_hash": _hash(key),
+            "key_hash": hash_of(key),
             "kind": kind,
-            "browser_hash": _hash(browser),
+            "browser_hash": hash_of(browser),
             "expires_at": expires_at,
         }
         async with self._database.write() as connection:
@@ -126,9 +126,9 @@ class Elsewhere:
     async def take(self, kind: str, key: str, browser: str, now: int) -> dict[str, str] | None:
         """Once, and for the browser it was sent by; another one that has got hold of the key spoils nothing."""
         this = and_(
-            elsewhere_errands.c.key_hash == _hash(key),
+            elsewhere_errands.c.key_hash == hash_of(key),
             elsewhere_errands.c.kind == kind,
-            elsewhere_errands.c.browser_hash == _hash(browser),
+            elsewhere_errands.c.browser_hash == hash_of(browser),
             elsewhere_errands.c.expires_at > now,
         )
         async with self._database.write() as connection:
@@ -140,9 +140,9 @@ class Elsewhere:
     async def look(self, kind: str, key: str, browser: str, now: int) -> dict[str, str] | None:
         """As `take`, and it stays."""
         this = and_(
-            elsewhere_errands.c.key_hash == _hash(key),
+            elsewhere_errands.c.key_hash == hash_of(key),
             elsewhere_errands.c.kind == kind,
-            elsewhere_errands.c.browser_hash == _hash(browser),
+            elsewhere_errands.c.browser_hash == hash_of(browser),
             elsewhere_errands.c.expires_at > now,
         )
         async with self._database.read() as connection:
@@ -168,7 +168,3 @@ async def _put_identity(
 def _read(body: str) -> dict[str, str]:
     found: dict[str, str] = orjson.loads(body)
     return found
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
