@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from parola.services import clock
 from tests.web_process import Person, WebProcess
 
 CALLS = [
@@ -142,6 +145,19 @@ async def test_roles(web: WebProcess) -> None:
     assert (await ada.post("/api/admin/people/root/role", json=away)).status == 204
     assert (await root.get("/api/admin/people")).status == 404
     assert (await ada.post("/api/admin/people/ada/role", json=away)).said == (409, "last_administrator")
+
+
+async def test_who_makes_administrators_has_lately_shown_who_they_are(web: WebProcess) -> None:
+    root = await administrator(web)
+    await web.member("ada")
+    web.services.administering._now = lambda: clock.now() + timedelta(seconds=601)
+    change = {"role": "administrator", "reason": "helps"}
+    assert (await root.post("/api/admin/people/ada/role", json=change)).said == (403, "sign_in_again")
+    assert (await root.post("/api/admin/evidence/none/listen", json={"reason": "to judge"})).said == (
+        403,
+        "sign_in_again",
+    )
+    assert (await root.get("/api/admin/people")).status == 200
 
 
 async def test_health(web: WebProcess) -> None:

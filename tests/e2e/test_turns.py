@@ -166,7 +166,8 @@ async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, ch
         tile = host.page.get_by_test_id(f"speaker-{handles[0]}")
         await tile.get_by_test_id("turn").wait_for(timeout=5000)
         left = await tile.get_by_test_id("time-left").text_content()
-        assert left in {"1:00", *(f"0:{s}" for s in range(50, 60))}
+        # The page knows the clock of the server to about a second.
+        assert left in {"1:01", "1:00", *(f"0:{s}" for s in range(50, 60))}
         await host.tap("next-hand")
         await host.sees(f"speaker-{handles[1]}")
         await host.sees_no(f"speaker-{handles[0]}")

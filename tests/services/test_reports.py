@@ -74,6 +74,19 @@ async def test_many_at_once_are_one_report(house: House) -> None:
     assert report.voices == 6
 
 
+async def test_all_are_counted_and_the_newest_are_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parola.services.reports._MOST_VOICES", 2)
+    root = await administrator(house, "root")
+    await house.caller("mallory")
+    for handle, reason in (("bob", Reason.SPAM), ("carla", Reason.HATE), ("dora", Reason.SPAM)):
+        said = await reports(house, handle, "mallory", reason=reason, text=handle)
+    desk = house.services.reports
+    case = await desk.show(root, said.report.id)
+    assert case.report.voices == 3
+    assert [told.voice.text for told in case.told] == ["carla", "dora"]
+    assert await desk.reasons(root, [case.report]) == {case.report.id: {Reason.SPAM: 2, Reason.HATE: 1}}
+
+
 async def test_what_cannot_be_reported(house: House) -> None:
     room = await speaking(house)
     assert await refusal_of(reports(house, "bob")) == "invalid"

@@ -13,7 +13,13 @@ from starlette.responses import Response
 from parola.api import health
 from parola.api.accounts import Body, PersonView, person_view
 from parola.api.caller import address, caller, services
-from parola.api.permissions import ADMINISTRATOR, ADMINISTRATOR_OF_OTHERS, WITH_LINK, may
+from parola.api.permissions import (
+    ADMINISTRATOR,
+    ADMINISTRATOR_LATELY,
+    ADMINISTRATOR_OF_OTHERS,
+    WITH_LINK,
+    may,
+)
 from parola.domain.audit import COMMAND_LINE, GUARD, RULE
 from parola.domain.errors import Forbidden, NotFound, NotSignedIn
 from parola.services.actor import Actor
@@ -41,6 +47,7 @@ class Gated(APIRoute):
             except (NotSignedIn, Forbidden) as error:
                 raise NotFound() from error
             request.state.actor = here.administering.admit(who)
+            request.state.caller = who
             if request.method not in _SAFE:
                 here.limits.command(request.state.actor.id, address(request))
             return await handle(request)
@@ -54,10 +61,16 @@ def actor(request: Request) -> Actor:
     return found
 
 
+def actor_lately(request: Request) -> Actor:
+    """The same, where they have lately shown who they are."""
+    return services(request).administering.admit_lately(request.state.caller)
+
+
 router = APIRouter(prefix="/api/admin", tags=["administration"], route_class=Gated)
 claims = APIRouter(prefix="/api/admin", tags=["administration"])
 
 Admin = Annotated[Actor, Depends(actor)]
+AdminLately = Annotated[Actor, Depends(actor_lately)]
 Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
@@ -192,8 +205,8 @@ async def restore(request: Request, who: Admin, handle: str, body: Reason) -> No
 
 
 @router.post("/people/{handle}/role", status_code=204)
-@may(ADMINISTRATOR)
-async def set_role(request: Request, who: Admin, handle: str, body: RoleChange) -> None:
+@may(ADMINISTRATOR_LATELY)
+async def set_role(request: Request, who: AdminLately, handle: str, body: RoleChange) -> None:
     await services(request).administering.set_role(who, handle, body.role, body.reason)
 
 

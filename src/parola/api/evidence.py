@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from parola.api.accounts import PersonView
-from parola.api.administration import Admin, Gated, Reason
+from parola.api.administration import Admin, AdminLately, Gated, Reason
 from parola.api.caller import services
-from parola.api.permissions import ADMINISTRATOR_OF_OTHERS, may
+from parola.api.permissions import ADMINISTRATOR_OF_OTHERS, ADMINISTRATOR_OF_OTHERS_LATELY, may
 from parola.services.pictures import picture_of
 from parola.services.views import instant
 
@@ -70,8 +70,8 @@ async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
 
 
 @router.post("/{report_id}/listen")
-@may(ADMINISTRATOR_OF_OTHERS)
-async def listen(request: Request, who: Admin, report_id: str, body: Reason) -> HearingView:
+@may(ADMINISTRATOR_OF_OTHERS_LATELY)
+async def listen(request: Request, who: AdminLately, report_id: str, body: Reason) -> HearingView:
     """An address that gives the sound once, to who asked, within a minute."""
     ticket = await services(request).evidence.listen(who, report_id, body.reason)
     path = request.url.path.removesuffix("/listen")

@@ -27,7 +27,7 @@ from parola.domain.audit import COMMAND_LINE
 from parola.domain.moderation import Decision, Measure
 from parola.services.actor import Actor
 from parola.services.views import instant
-from parola.store import Account, Report, Voice
+from parola.store import Account, Report
 
 router = APIRouter(prefix="/api/admin", tags=["administration"], route_class=Gated)
 
@@ -281,7 +281,7 @@ async def allow_word(
 
 async def _queued(request: Request, who: Actor, found: Sequence[Report]) -> list[QueuedView]:
     here = services(request)
-    voices = await here.reports.voices(who, found)
+    reasons = await here.reports.reasons(who, found)
     titles = await here.reports.titles(found)
     ids = {id for r in found for id in (r.account_id, r.taken_by, r.closed_by) if id}
     people = await here.moderating.people_of(ids)
@@ -293,7 +293,7 @@ async def _queued(request: Request, who: Actor, found: Sequence[Report]) -> list
             if report.room_id is not None
             else None,
             voices=report.voices,
-            reasons=_reasons(voices[report.id]),
+            reasons={reason.value: voices for reason, voices in reasons[report.id].items()},
             opened_at=moment(report.opened_at) or "",
             state=state_of(report),
             taken_by=_handle(people, report.taken_by) if report.taken_by is not None else None,
@@ -304,13 +304,6 @@ async def _queued(request: Request, who: Actor, found: Sequence[Report]) -> list
         )
         for report in found
     ]
-
-
-def _reasons(voices: Sequence[Voice]) -> dict[ReasonName, int]:
-    counts: dict[ReasonName, int] = {}
-    for voice in voices:
-        counts[voice.reason.value] = counts.get(voice.reason.value, 0) + 1
-    return counts
 
 
 def _handle(people: dict[str, Account], id: str) -> str:

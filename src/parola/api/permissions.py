@@ -63,9 +63,13 @@ WITH_LINK = _rule("a member with a link that holds", YES, guest="404 not_found",
 ADMINISTRATOR = _rule(
     "administrator", "404 not_found", guest="404 not_found", removed="404 not_found", administrator=YES
 )
-
+ADMINISTRATOR_LATELY = Rule("administrator who has lately shown who they are", ADMINISTRATOR.cells)
 ADMINISTRATOR_OF_OTHERS = Rule(
     "administrator; about oneself only where there is no other", ADMINISTRATOR.cells
+)
+ADMINISTRATOR_OF_OTHERS_LATELY = Rule(
+    "administrator who has lately shown who they are; about oneself only where there is no other",
+    ADMINISTRATOR.cells,
 )
 
 

@@ -21,6 +21,7 @@ from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.everywhere import in_each, is_unconfirmed
 from parola.services.notifying import Notifying
+from parola.services.proving import require_recent
 from parola.services.rooms import Rooms
 from parola.services.sessions import Sessions
 from parola.store import ADMINISTRATOR, MEMBER, Account, BadCursor, LastAdministrator, Page, Store
@@ -73,6 +74,13 @@ class Administering:
         if caller.member is None or caller.member.account.role != ADMINISTRATOR:
             raise NotFound()
         return Actor(caller.member.account.id)
+
+    def admit_lately(self, caller: Caller) -> Actor:
+        """Who makes others administrators, or hears what was sealed, is more than whoever holds an open session. Raises
+        NotFound, Forbidden("sign_in_again")."""
+        admitted = self.admit(caller)
+        require_recent(caller, self._now())
+        return admitted
 
     async def people(self, _: Actor, words: str, cursor: str | None, limit: int) -> Found:
         """By handle."""

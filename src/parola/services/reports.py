@@ -32,6 +32,7 @@ HELD_FOR = timedelta(minutes=10)
 """So long after a room's end there is still something of its sound to seal."""
 _MOST_ID = 64
 _MOST_EARLIER = 20
+_MOST_VOICES = 100
 _EVENTS_AT_ONCE = 1000
 _MOST_EVENTS = 100_000
 
@@ -82,6 +83,7 @@ class Case:
     report: Report
     room: Room | None
     told: tuple[Told, ...]
+    """The newest, the oldest of them first; the report counts all."""
     measures: tuple[Measured, ...]
     earlier: tuple[Report, ...]
     """Others about the same account, the newest first."""
@@ -152,12 +154,9 @@ class Reports:
     async def open_count(self, actor: Actor) -> int:
         return await self._store.reports.open_count(await self._hidden_from(actor))
 
-    async def voices(self, _: Actor, found: Iterable[Report]) -> dict[str, list[Voice]]:
-        """By report."""
-        by_report: dict[str, list[Voice]] = {report.id: [] for report in found}
-        for voice in await self._store.reports.voices(list(by_report)):
-            by_report[voice.report_id].append(voice)
-        return by_report
+    async def reasons(self, _: Actor, found: Iterable[Report]) -> dict[str, dict[Reason, int]]:
+        """How many voices of each report say what."""
+        return await self._store.reports.reasons([report.id for report in found])
 
     async def titles(self, found: Iterable[Report]) -> dict[str, str]:
         """Of the rooms that reports are about, by id: whoever reported one has known it."""
@@ -168,7 +167,7 @@ class Reports:
         """Raises NotFound, Conflict("own_account")."""
         report = await self._load_for(actor, id)
         room = await self._store.rooms.load(report.room_id) if report.room_id is not None else None
-        voices = await self._store.reports.voices([report.id])
+        voices = await self._store.reports.voices(report.id, _MOST_VOICES)
         floors = await self._floors(room, {v.at_ms for v in voices if v.at_ms is not None})
         earlier = await self._store.reports.about(report.account_id, _MOST_EARLIER)
         return Case(

@@ -140,12 +140,17 @@ class Reports:
             row = (await connection.execute(select(reports).where(reports.c.id == id))).first()
         return _report(row) if row is not None else None
 
-    async def voices(self, report_ids: Sequence[str]) -> list[Voice]:
-        """The oldest first."""
-        query = select(report_voices).where(report_voices.c.report_id.in_(sorted(report_ids)))
-        query = query.order_by(report_voices.c.at, report_voices.c.id)
+    async def reasons(self, report_ids: Sequence[str]) -> dict[str, dict[Reason, int]]:
+        """How many voices of each report say what."""
         async with self._database.read() as connection:
-            return [_voice(row) for row in await connection.execute(query)]
+            return await _reasons(connection, report_ids)
+
+    async def voices(self, report_id: str, limit: int) -> list[Voice]:
+        """The newest of them, in the order in which they were heard."""
+        query = select(report_voices).where(report_voices.c.report_id == report_id)
+        query = query.order_by(report_voices.c.at.desc(), report_voices.c.id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return [_voice(row) for row in await connection.execute(query)][::-1]
 
     async def about(self, account_id: str, limit: int) -> list[Report]:
         """All about one account, the newest first."""
@@ -214,14 +219,23 @@ async def _file(
         said["text"] = joined(before.text, text)
         said["at_ms"] = at_ms if at_ms is not None else before.at_ms
         await connection.execute(update(report_voices).where(mine).values(**said))
-    voices = select(report_voices).where(report_voices.c.report_id == report_id)
-    all_of_them = [_voice(one) for one in await connection.execute(voices)]
-    opened_at = row.opened_at if row is not None else now
-    urgency = rank(opened_at, len(all_of_them), frozenset(one.reason for one in all_of_them))
-    values = {"voices": len(all_of_them), "rank": urgency}
-    await connection.execute(update(reports).where(reports.c.id == report_id).values(**values))
+    reasons = (await _reasons(connection, [report_id]))[report_id]
+    voices = sum(reasons.values())
+    urgency = rank(row.opened_at if row is not None else now, voices, frozenset(reasons))
+    ranked = update(reports).where(reports.c.id == report_id).values(voices=voices, rank=urgency)
+    await connection.execute(ranked)
     report = (await connection.execute(select(reports).where(reports.c.id == report_id))).one()
-    return Said(next(one for one in all_of_them if one.reporter == reporter), _report(report))
+    return Said(_voice((await connection.execute(select(report_voices).where(mine))).one()), _report(report))
+
+
+async def _reasons(connection: AsyncConnection, report_ids: Sequence[str]) -> dict[str, dict[Reason, int]]:
+    """How many voices of each report say what."""
+    query = select(report_voices.c.report_id, report_voices.c.reason, func.count().label("voices"))
+    query = query.where(report_voices.c.report_id.in_(sorted(report_ids)))
+    found: dict[str, dict[Reason, int]] = {id: {} for id in report_ids}
+    for row in await connection.execute(query.group_by(report_voices.c.report_id, report_voices.c.reason)):
+        found[row.report_id][Reason(row.reason)] = row.voices
+    return found
 
 
 def _not_about(account_id: str | None) -> ColumnElement[bool]:

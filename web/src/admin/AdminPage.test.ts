@@ -102,6 +102,29 @@ it('says why something could not be done, and keeps the reason', async () => {
   expect((screen.getByTestId('reason') as HTMLInputElement).value).toBe('tired');
 });
 
+it('asks again who it is before somebody becomes an administrator', async () => {
+  let proved = false;
+  const asked = serve({
+    'GET /api/admin/people': { people: [administered('bob')], next: null },
+    'GET /api/me/sign_in': { passkeys: [], password: true, email: null, recovery_codes: 0 },
+    'GET /api/me/identities': { identities: [] },
+    'POST /api/me/proof': () => void (proved = true),
+    'POST /api/admin/people/bob/role': () => {
+      if (!proved) throw new Problem(403, 'sign_in_again', '', []);
+    },
+  });
+  await show('people');
+  await fireEvent.click(screen.getByTestId('role-bob'));
+  await fireEvent.input(screen.getByTestId('reason'), { target: { value: 'helps' } });
+  await fireEvent.submit(screen.getByTestId('do-it').closest('form') as HTMLFormElement);
+  await settled();
+  await fireEvent.input(screen.getByTestId('prove-password'), { target: { value: 'mine' } });
+  await fireEvent.submit(screen.getByTestId('prove-submit').closest('form') as HTMLFormElement);
+  await settled();
+  expect(asked.filter(([call]) => call === 'POST /api/admin/people/bob/role').length).toBe(2);
+  expect(screen.queryByTestId('reason')).toBeNull();
+});
+
 it('brings page after page', async () => {
   const asked = serve({
     'GET /api/admin/people': (path: string) =>

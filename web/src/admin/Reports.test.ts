@@ -98,6 +98,7 @@ it('takes a report, acts on it for a reason, and goes on', async () => {
   expect(screen.getByTestId('case').textContent).toContain('<b>again</b>');
   expect(screen.getByTestId('case').textContent).toContain('1:05');
   expect(screen.getByTestId('case-floor').textContent).toContain('@ada');
+  expect(screen.getByTestId('case-newest').textContent, 'one of two').toContain('2');
   expect(screen.queryByTestId('resolve'), 'only who has taken it acts').toBeNull();
   await fireEvent.click(screen.getByTestId('take'));
   await settled();
