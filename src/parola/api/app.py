@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -171,6 +172,15 @@ class Services:
     needs_media: bool
 
 
+class _App(FastAPI):
+    """Describes problems, too."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        described["components"]["schemas"] |= problems.SCHEMAS
+        return described
+
+
 def make_app(
     services: Services,
     page: Path,
@@ -187,7 +197,7 @@ def make_app(
         if close is not None:
             await close()
 
-    app = FastAPI(
+    app = _App(
         title="Parola",
         version="1",
         description="Open live audio rooms. Errors are RFC 9457 problems with a stable `code`.",

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 _THREADS = 2
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+"""As OWASP recommends for argon2id: m = 19 MiB, t = 2, p = 1."""
 
 
 class Passwords:
-    """m = 19 MiB, t = 2, p = 1, as OWASP recommends for argon2id."""
+    """`close` ends its threads."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
-        self._nobody = self._hasher.hash("nobody has this password")
+        self._nobody = _of_nobody()
 
     async def hash(self, password: str) -> str:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _HASHER.hash, password)
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """As slow for an account that does not exist (None), or has no password (empty), as for one that does."""
@@ -33,7 +35,12 @@ class Passwords:
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         try:
-            self._hasher.verify(password_hash or self._nobody, password)
+            _HASHER.verify(password_hash or self._nobody, password)
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
         return bool(password_hash)
+
+
+@cache
+def _of_nobody() -> str:
+    return _HASHER.hash("nobody has this password")
