@@ -228,6 +228,19 @@ async def test_what_was_decided_comes_by_mail_where_there_is_an_address(house: H
     assert "well then" in decided
 
 
+async def test_other_terms_come_by_mail_and_the_same_once_more_does_not(house: House) -> None:
+    root = await administrator(house, "root")
+    bob = await house.caller("bob")
+    house.services.moderating._notifying.mailboxes = FakeMailboxes(
+        **{bob.account_id or "": "bob@rooms.example"}
+    )
+    act = house.services.moderating.act
+    for measure, reason in ((Measure.SUSPEND, "shouts"), (Measure.BAN, "spam"), (Measure.BAN, "again")):
+        await act(root, "bob", measure, reason)
+    written = await house.store.outbox.take(1 << 50, 1 << 51, 10)
+    assert ["shouts" in letter.body or "spam" in letter.body for letter in written] == [True, True]
+
+
 async def test_a_host_keeps_somebody_out_of_all_rooms(house: House) -> None:
     room_id = await speaking(house)
     ada, bob = await house.caller("ada"), await house.caller("bob")

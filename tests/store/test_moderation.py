@@ -91,8 +91,8 @@ async def test_a_report_is_held_by_one_and_closed_once(people: Store) -> None:
 
 async def test_an_appeal_is_decided_once_and_lifting_ends_what_holds(people: Store) -> None:
     await people.administration.set_role("administrator", deed("make_administrator", "root"), NOW)
-    ended = await people.administration.suspend([deed("ban")], NOW, Measure.BAN)
-    assert list(ended) == ["bob"]
+    done = await people.administration.suspend([deed("ban")], NOW, Measure.BAN)
+    assert (done.changed, list(done.ended)) == (("bob",), ["bob"])
     (measure,) = await people.measures.of("bob")
     assert await people.measures.appeal("bob", measure.id, "no", NOW)
     assert not await people.measures.appeal("bob", measure.id, "no", NOW)

@@ -120,18 +120,18 @@ class Administering:
         for at in range(0, len(deeds), _ACCOUNTS_AT_ONCE):
             some = deeds[at : at + _ACCOUNTS_AT_ONCE]
             try:
-                ended = await self._store.administration.suspend(some, self._now(), kind, until, report_id)
+                done = await self._store.administration.suspend(some, self._now(), kind, until, report_id)
             except LastAdministrator as error:
                 raise Conflict("last_administrator", "Nobody would be left to administer.") from error
-            newly += len(ended)
-            await self._sessions.tell_ended(session for those in ended.values() for session in those)
+            newly += len(done.ended)
+            await self._sessions.tell_ended(session for those in done.ended.values() for session in those)
             try:
                 # Also those who were suspended before: that they are silent was perhaps never confirmed.
                 await self._in_each_room([deed.object for deed in some], rooms.Silence, rooms.EndVisit)
             except Unavailable as error:
                 failures.append(error)
             finally:
-                await self._notifying.measure(ended, kind, reason, until)
+                await self._notifying.measure(done.changed, kind, reason, until)
         if failures:
             raise min(failures, key=is_unconfirmed)
         return newly

@@ -6,6 +6,7 @@ Invariant: what is done to people and the entry that tells of it are one transac
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,15 @@ _AT_ONCE = 500
 
 class LastAdministrator(Exception):
     """Nobody would be left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """`changed`: for whom anything is other than before; `ended`: the sessions of those who were not suspended yet, by
+    account."""
+
+    changed: tuple[str, ...]
+    ended: dict[str, list[str]]
 
 
 class Administration:
@@ -47,9 +57,10 @@ class Administration:
         kind: Measure = Measure.SUSPEND,
         until: datetime | None = None,
         report_id: str | None = None,
-    ) -> dict[str, list[str]]:
-        """The sessions that ended, by account, of those who were not suspended yet; one deed names one account. Whoever
-        is suspended in other terms already is so in these from now on. Raises LastAdministrator."""
+    ) -> Suspended:
+        """One deed names one account. Whoever is suspended in other terms already is so in these from now on. Raises
+        LastAdministrator."""
+        changed: list[str] = []
         ended: dict[str, list[str]] = {}
         async with self._database.write() as connection:
             await alone(connection)
@@ -58,11 +69,12 @@ class Administration:
                 was_free = (await connection.execute(query)).scalar() is None
                 if await measures.suspend(connection, deed, kind, now, until, report_id):
                     await record(connection, deed, now)
+                    changed.append(deed.object)
                 if was_free:
                     ended[deed.object] = await end_sessions(connection, deed.object)
             if ended and await _any_administrator(connection, ended):
                 await check_somebody_left(connection)
-        return ended
+        return Suspended(tuple(changed), ended)
 
     async def restore(self, deed: Deed, now: datetime) -> bool:
         """Whether anything held: a suspension, or that they have no floor."""
