@@ -10,13 +10,14 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from parola import logs
+from parola.domain.moments import from_milliseconds
 from parola.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def list_waiting(limit: Most = 100) -> None:
     async def work(here: Services) -> None:
         line = await here.waitlist.line(me(), 0, limit)
         for one in line.waiting:
-            since = datetime.fromtimestamp(one.created_at / 1000, UTC).isoformat(timespec="minutes")
+            since = from_milliseconds(one.created_at).isoformat(timespec="minutes")
             row(str(one.place), one.email, f"@{one.handle}" if one.handle else "-", since)
 
     run(work)

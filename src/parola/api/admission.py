@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -13,7 +12,7 @@ from parola.api.administration import Admin, AdministeredView, Gated, Limit, adm
 from parola.api.caller import services
 from parola.api.permissions import ADMINISTRATOR, may
 from parola.api.rooms import parse_instant
-from parola.services.views import instant
+from parola.services.views import instant_of_ms
 from parola.store import KeptPolicy
 
 router = APIRouter(prefix="/api/admin", tags=["administration"], route_class=Gated)
@@ -119,7 +118,7 @@ async def waitlist(
             place=one.place,
             email=one.email,
             handle=one.handle,
-            since=instant(datetime.fromtimestamp(one.created_at / 1000, UTC)),
+            since=instant_of_ms(one.created_at),
         )
         for one in line.waiting
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,7 +14,7 @@ from parola.api.permissions import LATELY, MEMBER, may
 from parola.api.sharing import language_of
 from parola.api.signing_in import Address, ByPasskey, CeremonyView, ceremony_view
 from parola.services.caller import Caller
-from parola.services.views import instant
+from parola.services.views import instant, instant_of_ms
 from parola.store import Passkey
 
 router = APIRouter(prefix="/api", tags=["signing in"])
@@ -74,7 +74,7 @@ async def overview(request: Request, who: Who) -> SignInView:
         email=found.email,
         pending_email=found.pending,
         recovery_codes=found.codes,
-        recent_until=moment(found.recent_until) if found.recent_until else None,
+        recent_until=instant_of_ms(found.recent_until) if found.recent_until else None,
     )
 
 
@@ -153,14 +153,10 @@ async def make_codes(request: Request, who: Member) -> CodesView:
     return CodesView(codes=await services(request).keyring.make_codes(who))
 
 
-def moment(milliseconds: int) -> str:
-    return str(instant(datetime.fromtimestamp(milliseconds / 1000, UTC)))
-
-
 def _passkey(one: Passkey) -> PasskeyView:
     return PasskeyView(
         id=one.id,
         name=one.name,
         created_at=str(instant(datetime.fromisoformat(one.created_at))),
-        used_at=moment(one.used_at) if one.used_at is not None else None,
+        used_at=instant_of_ms(one.used_at) if one.used_at is not None else None,
     )

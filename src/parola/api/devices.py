@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from parola.api.caller import caller, commanding, services
-from parola.api.credentials import moment
 from parola.api.permissions import MEMBER, may
 from parola.services.caller import Caller
-from parola.services.views import instant
+from parola.services.views import instant, instant_of_ms
 
 router = APIRouter(prefix="/api/me/devices", tags=["signing in"])
 
@@ -51,7 +50,7 @@ async def devices(request: Request, who: Who) -> DevicesView:
                 browser=one.device.browser or None,
                 system=one.device.system or None,
                 created_at=str(instant(datetime.fromisoformat(one.created_at))),
-                seen_at=moment(one.seen_at),
+                seen_at=instant_of_ms(one.seen_at),
                 current=one.id == who.session_id,
             )
             for one in found

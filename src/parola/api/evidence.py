@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +13,7 @@ from parola.api.administration import Admin, AdminLately, Gated, Reason
 from parola.api.caller import services
 from parola.api.permissions import ADMINISTRATOR_OF_OTHERS, ADMINISTRATOR_OF_OTHERS_LATELY, may
 from parola.services.pictures import picture_of
-from parola.services.views import instant
+from parola.services.views import instant_of_ms
 
 router = APIRouter(prefix="/api/admin/evidence", tags=["administration"], route_class=Gated)
 
@@ -61,9 +60,9 @@ async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
     return EvidenceView(
         report_id=found.sealed.report_id,
         room_id=found.sealed.room_id,
-        sealed_at=_at(found.sealed.sealed_at),
-        expires_at=_at(found.sealed.expires_at),
-        began_at=_at(found.began_ms) if found.began_ms is not None else None,
+        sealed_at=instant_of_ms(found.sealed.sealed_at),
+        expires_at=instant_of_ms(found.sealed.expires_at),
+        began_at=instant_of_ms(found.began_ms) if found.began_ms is not None else None,
         length_ms=found.length_ms,
         spoke=spoke,
     )
@@ -75,7 +74,7 @@ async def listen(request: Request, who: AdminLately, report_id: str, body: Reaso
     """An address that gives the sound once, to who asked, within a minute."""
     ticket = await services(request).evidence.listen(who, report_id, body.reason)
     path = request.url.path.removesuffix("/listen")
-    return HearingView(url=f"{path}/sound?ticket={ticket.token}", expires_at=_at(ticket.expires_at))
+    return HearingView(url=f"{path}/sound?ticket={ticket.token}", expires_at=instant_of_ms(ticket.expires_at))
 
 
 @router.get("/{report_id}/sound", response_class=Response)
@@ -85,7 +84,3 @@ async def sound(
 ) -> Response:
     data = await services(request).evidence.redeem(who, report_id, ticket)
     return Response(data, media_type="audio/ogg", headers=_PRIVATE)
-
-
-def _at(ms: int) -> str:
-    return instant(datetime.fromtimestamp(ms / 1000, UTC)) or ""

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from parola.api.accounts import PersonView, person_view
 from parola.api.caller import address, caller, commanding, services
 from parola.api.permissions import ANYONE, MEMBER, may
+from parola.domain.moments import from_milliseconds
 from parola.services.caller import Caller
 from parola.services.views import instant
 from parola.store import Invitation
@@ -90,7 +91,7 @@ async def inviter(request: Request, code: str) -> InviterView:
 
 
 def _view(one: Invitation, public_url: str) -> InvitationView:
-    ends = datetime.fromtimestamp(one.expires_at / 1000, UTC) if one.expires_at is not None else None
+    ends = from_milliseconds(one.expires_at) if one.expires_at is not None else None
     expired = ends is not None and ends <= datetime.now(UTC)
     used = person_view(one.used_by) if one.used_by is not None else None
     is_open = one.code is not None and not expired

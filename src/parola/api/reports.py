@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,7 +12,7 @@ from parola.api.caller import address, caller, commanding, known, services
 from parola.api.permissions import KNOWN, MEMBER, may
 from parola.domain.moderation import Measure, Reason
 from parola.services.caller import Caller
-from parola.services.views import instant
+from parola.services.views import instant_of_ms
 from parola.store import DISMISSED, Account, Measured, Report, Said
 
 router = APIRouter(prefix="/api", tags=["reports"])
@@ -149,7 +148,7 @@ async def appeal(request: Request, who: Known, id: str, body: AppealBody) -> Non
 
 def moment(at_ms: int | None) -> str | None:
     """Milliseconds since 1970, as the protocol shows a time."""
-    return instant(datetime.fromtimestamp(at_ms / 1000, UTC)) if at_ms is not None else None
+    return instant_of_ms(at_ms) if at_ms is not None else None
 
 
 def state_of(report: Report) -> Literal["open", "resolved", "dismissed"]:

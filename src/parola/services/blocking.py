@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from parola.domain import rooms
 from parola.domain.errors import Invalid, NotFound
+from parola.domain.moments import milliseconds
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.everywhere import in_each
 from parola.services.people import People
 from parola.services.rooms import Rooms

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from parola.domain.audit import COMMAND_LINE, Deed
 from parola.domain.errors import NotFound
+from parola.domain.moments import milliseconds
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.store import Store
@@ -42,7 +43,7 @@ class Claims:
 
     async def _link(self, deed: Deed | None) -> str:
         token, now = secrets.token_urlsafe(32), self._now()
-        expires_at = int((now + LIFE).timestamp() * 1000)
+        expires_at = milliseconds(now + LIFE)
         await self._store.administration.add_claim(hash_of(token), expires_at, deed, now)
         # Behind the #, so that it stands in no log of any proxy.
         return f"{self._public_url}/admin/claim#{token}"

@@ -8,11 +8,6 @@ from datetime import UTC, datetime
 Clock = Callable[[], datetime]
 
 
-def milliseconds(at: datetime) -> int:
-    """Since 1970, as the store keeps times that it sorts by."""
-    return int(at.timestamp() * 1000)
-
-
 def now() -> datetime:
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -14,9 +14,10 @@ from datetime import timedelta
 from parola.domain import people
 from parola.domain.devices import Device
 from parola.domain.errors import Conflict, Forbidden, NotFound
+from parola.domain.moments import milliseconds
 from parola.domain.people import suggest_handle, suggest_name
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.passkeys import last_way
 from parola.services.provider import Errand, Provider, Stranger
 from parola.services.proving import require_recent

@@ -22,11 +22,12 @@ from parola.domain import people
 from parola.domain.audit import Deed
 from parola.domain.errors import Conflict, NotFound
 from parola.domain.evidence import Program, Span, packed
+from parola.domain.moments import milliseconds
 from parola.projection import Projections
 from parola.rtp.hpke import HpkeError, UnknownKey, key_id
 from parola.services.actor import Actor
 from parola.services.again import look_again
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.evidence_keys import EvidenceKeys
 from parola.services.evidence_sound import Damaged, ogg, open_program
 from parola.services.reports import check_not_own

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from parola.domain.errors import Conflict, NotFound
 from parola.domain.inviting import InvitingPolicy
+from parola.domain.moments import milliseconds
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.inviting import Inviting
@@ -24,7 +25,7 @@ _LONGEST_CODE = 64
 def new_invitation(made_by: str | None, clock: Clock, policy: InvitingPolicy) -> Invitation:
     """Its code has 128 random bits."""
     now = clock()
-    expires_at = int((now + timedelta(days=policy.life_days)).timestamp() * 1000)
+    expires_at = milliseconds(now + timedelta(days=policy.life_days))
     return Invitation(
         secrets.token_urlsafe(12), secrets.token_urlsafe(16), made_by, now.isoformat(), expires_at
     )

@@ -10,9 +10,10 @@ from datetime import timedelta
 from parola.domain import people
 from parola.domain.devices import Device
 from parola.domain.errors import Invalid, NotSignedIn
+from parola.domain.moments import milliseconds
 from parola.domain.signing_in import CODE_BYTES, CODES, RECENT, is_recent, read_code, recovery_code
 from parola.services.caller import Caller, Member
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.passkeys import Credential, Passkeys, last_way
 from parola.services.passwords import Passwords
 from parola.services.proving import require_recent

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from parola.domain.moments import milliseconds
 from parola.services.again import look_again
 from parola.services.clock import Clock
 from parola.store import Letter, Store
@@ -102,7 +103,7 @@ class Mailer:
         return message
 
     def _ms(self) -> int:
-        return int(self._now().timestamp() * 1000)
+        return milliseconds(self._now())
 
 
 def into_the_log(message: EmailMessage) -> None:

@@ -15,10 +15,11 @@ import structlog
 from parola.domain import people
 from parola.domain.devices import Device
 from parola.domain.errors import Conflict, NotFound, TooMany
+from parola.domain.moments import milliseconds
 from parola.domain.signing_in import CONFIRMING_LIFE, LINK_LIFE
 from parola.services import letters
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.passkeys import last_way
 from parola.services.proving import require_recent
 from parola.services.sessions import Sessions, SignedIn

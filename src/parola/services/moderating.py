@@ -15,12 +15,13 @@ from parola.domain import moderation, people, rooms
 from parola.domain.audit import Deed
 from parola.domain.errors import Conflict, NotFound
 from parola.domain.moderation import Decision, Measure
+from parola.domain.moments import milliseconds
 from parola.services.actor import Actor
 from parola.services.administering import Administering
 from parola.services.again import look_again
 from parola.services.audience import Audience
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.everywhere import in_each
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms

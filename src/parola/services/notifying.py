@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from parola.domain.moderation import Decision, Measure
+from parola.domain.moments import milliseconds
 from parola.services import letters
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.store import Letter, Store
 
 

@@ -28,9 +28,10 @@ from webauthn.helpers.structs import (
 from parola.domain import people
 from parola.domain.devices import Device
 from parola.domain.errors import Conflict, Forbidden, NotFound, NotSignedIn
+from parola.domain.moments import milliseconds
 from parola.domain.signing_in import CEREMONY_LIFE, MOST_PASSKEYS
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.proving import require_recent
 from parola.services.sessions import NewAccount, Sessions, SignedIn, is_id, new_account_id
 from parola.store import Account, Ceremony, LastWay, Passkey, PasskeyKnown, Store

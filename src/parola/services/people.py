@@ -8,9 +8,10 @@ from typing import Literal
 
 from parola.domain import people
 from parola.domain.errors import Forbidden, Invalid, NotFound
+from parola.domain.moments import milliseconds
 from parola.domain.search import fold
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.words import Words
 from parola.store import Account, BadCursor, FollowCounts, PeoplePage, Standing, Store
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from parola.domain.errors import Forbidden
+from parola.domain.moments import milliseconds
 from parola.domain.signing_in import is_recent
 from parola.services.caller import Caller, Member
-from parola.services.clock import milliseconds
 
 
 def require_recent(caller: Caller, now: datetime) -> Member:

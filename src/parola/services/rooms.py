@@ -15,6 +15,7 @@ from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import MessageError, RoomEvents, RoomStarted, Settled, SettleOrder
 from parola.domain import people, rooms
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from parola.domain.moments import milliseconds
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
@@ -150,7 +151,7 @@ class Rooms:
         """What is long overdue to start is shown among its host's rooms alone. Raises Invalid for a cursor that is not
         ours."""
         if wanted.state is Lifecycle.SCHEDULED and wanted.host is None:
-            wanted = replace(wanted, since=int((self._now() - _OVERDUE).timestamp() * 1000))
+            wanted = replace(wanted, since=milliseconds(self._now() - _OVERDUE))
         try:
             return await self._store.rooms.page(wanted, caller.account_id, cursor, limit)
         except BadCursor as error:

@@ -14,8 +14,9 @@ from typing import Protocol
 import structlog
 
 from parola.bus import Bus, Message, subjects
+from parola.domain.moments import milliseconds
 from parola.services import letters
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.letters import Start, written_in
 from parola.services.pushing import AT_ONCE, Became, Outcome, Pusher
 from parola.store import MAIL, Failed, Round, Store, StoreUnavailable, Subscription

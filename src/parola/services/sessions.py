@@ -14,9 +14,10 @@ from parola.bus.messages import SessionEnded
 from parola.domain import people
 from parola.domain.devices import Device
 from parola.domain.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
+from parola.domain.moments import milliseconds
 from parola.domain.signing_in import hour_of
 from parola.services.caller import GUEST, Caller, Member
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.passwords import Passwords
 from parola.services.words import Words
 from parola.store import Account, Also, Begun, HandleTaken, InviteSpent, Store

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import structlog
 
+from parola.domain.moments import milliseconds
 from parola.services.again import look_again
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.sessions import Sessions
 from parola.store import Store
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from parola.bus.messages import RoomStarted
 from parola.domain import rooms as r
+from parola.domain.moments import from_milliseconds
 from parola.domain.rooms import (
     Event,
     HandRaised,
@@ -41,7 +42,7 @@ def instant(at: datetime | None) -> str | None:
 
 def instant_of_ms(ms: int) -> str:
     """Of milliseconds since 1970, as the store keeps times that it sorts by."""
-    return str(instant(datetime.fromtimestamp(ms / 1000, UTC)))
+    return str(instant(from_milliseconds(ms)))
 
 
 class Views:

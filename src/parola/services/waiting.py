@@ -15,6 +15,7 @@ from parola.domain import people
 from parola.domain.audit import RULE, Deed
 from parola.domain.errors import Conflict, FieldError, Invalid, NotFound
 from parola.domain.inviting import InvitingPolicy
+from parola.domain.moments import milliseconds
 from parola.services import letters
 from parola.services.actor import Actor
 from parola.services.again import look_again
@@ -73,11 +74,11 @@ class WaitingList:
         now, invited = self._now(), 0
         if policy.waitlist_days:
             since = now - timedelta(days=policy.waitlist_days)
-            chosen = Chosen(before=int(since.timestamp() * 1000))
+            chosen = Chosen(before=milliseconds(since))
             invited += await self._approve(RULE, chosen, f"waited for {policy.waitlist_days} days", policy)
         if policy.waitlist_a_day:
             since = now - timedelta(days=1)
-            chosen = Chosen(a_day=policy.waitlist_a_day, day_began=int(since.timestamp() * 1000))
+            chosen = Chosen(a_day=policy.waitlist_a_day, day_began=milliseconds(since))
             invited += await self._approve(RULE, chosen, f"{policy.waitlist_a_day} a day", policy)
         return invited
 
@@ -122,7 +123,7 @@ class WaitingList:
             if first is not None
             else f"before {before.isoformat() if before else ''}"
         )
-        chosen = Chosen(tuple(places or ()), first, int(before.timestamp() * 1000) if before else None)
+        chosen = Chosen(tuple(places or ()), first, milliseconds(before) if before else None)
         return await self._approve(actor.id, chosen, what, await self._inviting.policy())
 
     async def invite_founders(self, actor: Actor, text: str) -> int:
@@ -149,7 +150,7 @@ class WaitingList:
         return invite
 
     def _ms(self) -> int:
-        return int(self._now().timestamp() * 1000)
+        return milliseconds(self._now())
 
 
 def parse_founders(text: str) -> list[tuple[str, str]]:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from parola.domain.errors import Conflict, Invalid, NotFound
+from parola.domain.moments import milliseconds
 from parola.outbound import Outbound
 from parola.outbound import Refused as NotCalled
 from parola.services.caller import Caller
-from parola.services.clock import Clock, milliseconds
+from parola.services.clock import Clock
 from parola.services.letters import written_in
 from parola.services.people import People
 from parola.services.pushing import Became, Pusher

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.moments import milliseconds
 from parola.domain.people import skeleton
 from parola.domain.search import fold
 from parola.store.codes import redeem
@@ -210,10 +211,6 @@ async def _is_resting(connection: AsyncConnection, handle: str, now: datetime) -
     rests = or_(resting_handles.c.handle == handle, resting_handles.c.skeleton == skeleton(handle))
     query = select(resting_handles.c.handle).where(rests, resting_handles.c.until > milliseconds(now))
     return (await connection.execute(query.limit(1))).first() is not None
-
-
-def milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _is(id: str) -> ColumnElement[bool]:

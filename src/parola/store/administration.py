@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
 from parola.domain.moderation import Measure
+from parola.domain.moments import milliseconds
 from parola.store import measures
 from parola.store.accounts import ADMINISTRATOR, MEMBER, Account, account_of
 from parola.store.audit import alone, record
@@ -115,7 +116,7 @@ class Administration:
     async def claim(self, token_hash: str, deed: Deed, now: datetime) -> bool:
         """Makes the deed's account an administrator; False where the link does not hold. Of two at once exactly one
         gets True, and every other link ends with the one that was used."""
-        holds = (claims.c.token_hash == token_hash) & (claims.c.expires_at > _ms(now))
+        holds = (claims.c.token_hash == token_hash) & (claims.c.expires_at > milliseconds(now))
         async with self._database.write() as connection:
             await alone(connection)
             if not (await connection.execute(delete(claims).where(holds))).rowcount:
@@ -202,7 +203,3 @@ async def check_somebody_left(connection: AsyncConnection) -> None:
 
 def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

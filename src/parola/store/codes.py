@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.moments import milliseconds
 from parola.store.tables import accounts, invites
 
 
@@ -35,4 +36,4 @@ def is_open(now: datetime) -> ColumnElement[bool]:
 
 
 def is_fresh(now: datetime) -> ColumnElement[bool]:
-    return or_(invites.c.expires_at.is_(None), invites.c.expires_at > int(now.timestamp() * 1000))
+    return or_(invites.c.expires_at.is_(None), invites.c.expires_at > milliseconds(now))

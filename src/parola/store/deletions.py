@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Table, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.moments import milliseconds
 from parola.domain.people import DELETED_NAME, is_deleted, skeleton
-from parola.store.accounts import ADMINISTRATOR, MEMBER, milliseconds
+from parola.store.accounts import ADMINISTRATOR, MEMBER
 from parola.store.administration import check_somebody_left, end_sessions
 from parola.store.audit import alone
 from parola.store.database import Database

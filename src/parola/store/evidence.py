@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
+from parola.domain.moments import milliseconds
 from parola.store.audit import record
 from parola.store.database import Database
 from parola.store.tables import evidence, evidence_tickets, reports
@@ -105,7 +106,7 @@ class EvidenceRows:
 
     async def allow(self, token_hash: str, report_id: str, until: int, deed: Deed, now: datetime) -> None:
         """A ticket, with the entry in the audit log that it stands for; tickets that ran out go."""
-        ms = int(now.timestamp() * 1000)
+        ms = milliseconds(now)
         values = {"token_hash": token_hash, "report_id": report_id, "actor": deed.actor, "expires_at": until}
         async with self._database.write() as connection:
             await record(connection, deed, now)

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
 from parola.domain.moderation import Decision, Measure
+from parola.domain.moments import milliseconds
 from parola.store.accounts import ADMINISTRATOR
 from parola.store.audit import alone, record
 from parola.store.database import Database
@@ -87,7 +88,9 @@ class Measures:
         this = (measures.c.id == id) & (measures.c.account_id == account_id)
         async with self._database.write() as connection:
             return bool(
-                (await connection.execute(update(measures).where(this).values(seen_at=_ms(now)))).rowcount
+                (
+                    await connection.execute(update(measures).where(this).values(seen_at=milliseconds(now)))
+                ).rowcount
             )
 
     async def appeal(self, account_id: str, id: str, text: str, now: datetime) -> bool:
@@ -95,7 +98,7 @@ class Measures:
         this = (
             (measures.c.id == id) & (measures.c.account_id == account_id) & measures.c.appealed_at.is_(None)
         )
-        values = {"appeal": text, "appealed_at": _ms(now), "seen_at": _ms(now)}
+        values = {"appeal": text, "appealed_at": milliseconds(now), "seen_at": milliseconds(now)}
         async with self._database.write() as connection:
             return bool((await connection.execute(update(measures).where(this).values(**values))).rowcount)
 
@@ -112,7 +115,7 @@ class Measures:
         values = {
             "decision": decision.value,
             "decided_by": deed.actor,
-            "decided_at": _ms(now),
+            "decided_at": milliseconds(now),
             "decided_why": deed.reason,
             "seen_at": None,
         }
@@ -163,7 +166,7 @@ async def suspend(
     report_id: str | None,
 ) -> bool:
     """Whether anything is other than before: the same once more is nothing."""
-    ms = _ms(until) if until is not None else None
+    ms = milliseconds(until) if until is not None else None
     same = (
         (measures.c.account_id == deed.object)
         & (measures.c.kind == kind.value)
@@ -201,9 +204,9 @@ async def begin(
         "reason": deed.reason,
         "actor": deed.actor,
         "report_id": report_id,
-        "at": _ms(now),
-        "until": _ms(until) if until is not None else None,
-        "over_at": None if lasts else _ms(now),
+        "at": milliseconds(now),
+        "until": milliseconds(until) if until is not None else None,
+        "over_at": None if lasts else milliseconds(now),
     }
     await connection.execute(insert(measures).values(**values))
     await recompute(connection, deed.object, now)
@@ -231,7 +234,9 @@ async def recompute(connection: AsyncConnection, account_id: str, now: datetime)
 
 async def _end(connection: AsyncConnection, which: ColumnElement[bool], now: datetime) -> int:
     holds = which & measures.c.over_at.is_(None)
-    return (await connection.execute(update(measures).where(holds).values(over_at=_ms(now)))).rowcount
+    return (
+        await connection.execute(update(measures).where(holds).values(over_at=milliseconds(now)))
+    ).rowcount
 
 
 def _measured(row: Row[Any]) -> Measured:
@@ -239,7 +244,3 @@ def _measured(row: Row[Any]) -> Measured:
     values["kind"] = Measure(row.kind)
     values["decision"] = Decision(row.decision) if row.decision is not None else None
     return Measured(**values)
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
 from parola.domain.moderation import About, Reason, joined, rank
+from parola.domain.moments import milliseconds
 from parola.store import evidence
 from parola.store.audit import record
 from parola.store.cursors import make_cursor, parse_cursor
@@ -89,7 +90,7 @@ class Reports:
         for _ in range(_TRIES):
             try:
                 async with self._database.write() as connection:
-                    return await _file(connection, about, reporter, reason, text, at_ms, _ms(now))
+                    return await _file(connection, about, reporter, reason, text, at_ms, milliseconds(now))
             except IntegrityError:
                 continue  # somebody else has reported the same thing at the same moment
         raise AssertionError("somebody reports the same thing all the time")
@@ -177,7 +178,7 @@ class Reports:
         with it."""
         mine = (reports.c.id == deed.object) & (reports.c.taken_by == deed.actor)
         values = {
-            "closed_at": _ms(now),
+            "closed_at": milliseconds(now),
             "closed_by": deed.actor,
             "outcome": outcome,
             "reason": deed.reason,
@@ -187,7 +188,7 @@ class Reports:
             closing = update(reports).where(mine, reports.c.closed_at.is_(None)).values(**values)
             if not (await connection.execute(closing)).rowcount:
                 return False
-            await evidence.expire(connection, deed.object, _ms(now))
+            await evidence.expire(connection, deed.object, milliseconds(now))
             await record(connection, deed, now)
         return True
 
@@ -253,7 +254,3 @@ def _report(row: Row[Any], prefix: str = "") -> Report:
 
 def _voice(row: Row[Any]) -> Voice:
     return Voice(row.id, row.report_id, row.reporter, Reason(row.reason), row.text, row.at_ms, row.at)
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

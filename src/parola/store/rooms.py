@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.moderation import Measure
+from parola.domain.moments import from_milliseconds, milliseconds
 from parola.domain.rooms import (
     Event,
     Lifecycle,
@@ -286,7 +287,7 @@ class Rooms:
         query = select(rooms.c.id, rooms.c.due_at).where(rooms.c.due_at.is_not(None))
         async with self._database.read() as connection:
             rows = await connection.execute(query)
-            return {row.id: _EPOCH + timedelta(milliseconds=row.due_at) for row in rows}
+            return {row.id: from_milliseconds(row.due_at) for row in rows}
 
     async def led(self) -> dict[str, Led]:
         """All live rooms."""
@@ -300,7 +301,7 @@ class Rooms:
 
     async def awake(self, now: datetime) -> list[str]:
         """Live rooms whose time asks for something."""
-        query = select(rooms.c.id).where(rooms.c.wakes_at <= _ms(now))
+        query = select(rooms.c.id).where(rooms.c.wakes_at <= milliseconds(now))
         async with self._database.read() as connection:
             return [row.id for row in await connection.execute(query)]
 
@@ -309,7 +310,7 @@ class Rooms:
         mine = (room_people.c.account_id == account_id) & (room_people.c.relation == "removed")
         async with self._database.read() as connection:
             since = (await connection.execute(select(func.max(room_people.c.since)).where(mine))).scalar()
-        return _EPOCH + timedelta(milliseconds=since) if since is not None else None
+        return from_milliseconds(since) if since is not None else None
 
     async def claim(self, id: str, process_id: str, expected_epoch: int) -> int | None:
         """Takes a room over: the new epoch, or None when somebody else did so meanwhile."""
@@ -333,9 +334,9 @@ def _columns(room: Room) -> dict[str, object]:
         "guests": room.guests,
         "state": room.state.value,
         "seq": room.seq,
-        "listed_at": int((room.started_at or room.starts_at or room.created_at).timestamp() * 1000),
-        "due_at": _ms(room.due_at) if room.due_at is not None else None,
-        "wakes_at": _ms(room.wakes_at) if room.wakes_at is not None else None,
+        "listed_at": milliseconds(room.started_at or room.starts_at or room.created_at),
+        "due_at": milliseconds(room.due_at) if room.due_at is not None else None,
+        "wakes_at": milliseconds(room.wakes_at) if room.wakes_at is not None else None,
         "snapshot": orjson.dumps(encode_room(room)).decode(),
     }
 
@@ -346,10 +347,6 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
         for event in events
     ]
     await connection.execute(insert(room_events), rows)
-
-
-def _ms(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _room(snapshot: str) -> Room:

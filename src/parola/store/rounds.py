@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.moments import milliseconds
 from parola.domain.rooms import Access, Event, Lifecycle, Room, RoomStarted
 from parola.store.database import Database
 from parola.store.notices import Subscription, subscribed, subscription_of
@@ -278,7 +279,7 @@ async def begin_rounds(connection: AsyncConnection, room: Room, events: Sequence
         return
     for event in events:
         if isinstance(event, RoomStarted):
-            at = int(event.at.timestamp() * 1000)
+            at = milliseconds(event.at)
             row = {
                 "room_id": room.id,
                 "host": room.host,

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from parola.domain.devices import Device
+from parola.domain.moments import milliseconds
 from parola.domain.signing_in import UNUSED, hour_of
 from parola.store.accounts import Account, account_of
 from parola.store.database import Database
@@ -157,4 +158,4 @@ def _holds() -> ColumnElement[bool]:
 
 
 def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+    return milliseconds(at)

@@ -7,11 +7,12 @@ that is written after it, whichever of the two transactions began first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.moments import milliseconds
 from parola.domain.rooms import Event, FloorGranted, FloorOffered, HandRaised, Room, RoomStarted
 from parola.store.tables import accounts, room_people
 
@@ -62,7 +63,7 @@ async def update_people(connection: AsyncConnection, before: Room, after: Room, 
             await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            since = (at - _EPOCH) // timedelta(milliseconds=1)
+            since = milliseconds(at)
             await connection.execute(insert(room_people).values(**values, since=since))
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.moments import milliseconds
 from parola.domain.rollout import Feature, Measured, percentile
 from parola.domain.rooms import Event, PersonRemoved, RoomStarted
 from parola.store.database import Database
@@ -70,7 +71,7 @@ async def count_events(connection: AsyncConnection, room_id: str, events: Sequen
                 "feature": Feature.HOSTING.value,
                 "version": event.terms.version,
                 "stage": event.terms.stage.value,
-                "started_at": _ms(event.at),
+                "started_at": milliseconds(event.at),
             }
             await connection.execute(insert(rollout_rooms).values(**values))
     removals = sum(isinstance(event, PersonRemoved) for event in events)
@@ -192,7 +193,9 @@ async def _add(connection: AsyncConnection, row: Any, counts: Counts, now: datet
         await connection.execute(update(rollout_rooms).where(_is(row.room_id)).values(**more))
     if not counts.accounts:
         return
-    rows = [{**_stage(row), "account_id": account, "first_at": _ms(now)} for account in counts.accounts]
+    rows = [
+        {**_stage(row), "account_id": account, "first_at": milliseconds(now)} for account in counts.accounts
+    ]
     # Before those who are new come in: whoever comes to their first room does not return to it.
     began = {"stage_": row.stage, "version_": row.version, "feature_": row.feature}
     again = update(rollout_listeners).where(
@@ -201,7 +204,7 @@ async def _add(connection: AsyncConnection, row: Any, counts: Counts, now: datet
         rollout_listeners.c.stage == bindparam("stage_"),
         rollout_listeners.c.account_id == bindparam("account_"),
         rollout_listeners.c.first_at < row.started_at,
-        rollout_listeners.c.first_at >= _ms(now) - WEEK_MS,
+        rollout_listeners.c.first_at >= milliseconds(now) - WEEK_MS,
     )
     await connection.execute(
         again.values(returned=True), [{**began, "account_": account} for account in counts.accounts]
@@ -232,7 +235,7 @@ async def _measured(connection: AsyncConnection, feature: str, which: Any, now: 
     account = rollout_listeners.c.account_id
     people = select(func.count(account.distinct())).where(of(rollout_listeners))
     listeners = (await connection.execute(people)).scalar_one()
-    whole = rollout_listeners.c.first_at <= _ms(now) - WEEK_MS
+    whole = rollout_listeners.c.first_at <= milliseconds(now) - WEEK_MS
     ripe = (await connection.execute(people.where(whole))).scalar_one()
     back = (await connection.execute(people.where(whole, rollout_listeners.c.returned))).scalar_one()
     buckets = select(rollout_sounds.c.bucket, rollout_sounds.c.count).where(of(rollout_sounds))
@@ -277,7 +280,3 @@ def _is(room_id: str) -> ColumnElement[bool]:
 
 def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
+from parola.domain.moments import milliseconds
 from parola.store.audit import alone, record
 from parola.store.database import Database
 from parola.store.invites import Invitation, put_invitations
@@ -95,7 +96,7 @@ class Waitlist:
     async def approve(self, chosen: Chosen, most: int, invite: Invite, deed: Deed, now: datetime) -> int:
         """An invitation and a letter for each address, at most `most`; all of it or nothing. An address that waits
         twice has its turn once."""
-        ms = int(now.timestamp() * 1000)
+        ms = milliseconds(now)
         query = (
             select(waitlist).where(waitlist.c.approved_at.is_(None), *_are(chosen)).order_by(waitlist.c.place)
         )
@@ -114,7 +115,7 @@ class Waitlist:
         self, people: Sequence[tuple[str, str]], invite: Invite, deed: Deed, now: datetime
     ) -> None:
         """(address, language) each, whether they wait or not; all of them or nobody."""
-        ms = int(now.timestamp() * 1000)
+        ms = milliseconds(now)
         async with self._database.write() as connection:
             await alone(connection)
             await _invite(connection, people, invite, ms)

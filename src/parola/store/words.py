@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select
 
 from parola.domain.audit import Deed
+from parola.domain.moments import milliseconds
 from parola.store.audit import alone, record
 from parola.store.database import Database
 from parola.store.tables import blocked_words
@@ -45,7 +46,7 @@ class Words:
             there = select(blocked_words.c.key).where(blocked_words.c.key == key)
             if (await connection.execute(there)).first() is not None:
                 return False
-            values = {"key": key, "word": word, "by": deed.actor, "at": int(now.timestamp() * 1000)}
+            values = {"key": key, "word": word, "by": deed.actor, "at": milliseconds(now)}
             await connection.execute(insert(blocked_words).values(**values))
             await record(connection, deed, now)
         return True
