@@ -24,13 +24,13 @@ from urllib.parse import quote, unquote
 from starlette.types import Message
 
 from parola.api.app import make_app
-from parola.bootstrap import make_services
 from parola.bus.memory import MemoryBus
 from parola.domain import rooms
 from parola.services import clock
 from parola.services.sessions import Sessions
 from parola.settings import Settings
 from parola.store import Store, upgrade
+from parola.wiring import make_services
 
 _TOKEN, _ROOM = "a-token-of-ada", "a-room-of-ada"
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

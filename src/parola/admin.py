@@ -302,14 +302,14 @@ def health() -> None:
 def run(work: Callable[[Services], Awaitable[None]]) -> None:
     """Around everything that stands open for it; refusals are told in a line."""
     logs.configure("admin", least=logging.ERROR)
-    from parola import bootstrap
+    from parola.bootstrap.commands import at_the_machine
     from parola.domain.errors import Invalid, Refusal
     from parola.store import StoreUnavailable
 
     settings = load_settings()
 
     async def there() -> None:
-        async with bootstrap.at_the_machine(settings) as here:
+        async with at_the_machine(settings) as here:
             await work(here)
 
     try:

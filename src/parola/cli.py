@@ -66,15 +66,13 @@ def doctor(
 @app.command("web-process", hidden=True)
 def web_process(fd: Annotated[int, typer.Option()]) -> None:
     """One web process on a listening socket, as the supervisor starts it."""
-    bootstrap, settings = _child()
-    bootstrap.run_web(settings, fd)
+    _child("web", fd)
 
 
 @app.command("media-process", hidden=True)
 def media_process(index: Annotated[int, typer.Option()]) -> None:
     """One media process, as the supervisor starts it."""
-    bootstrap, settings = _child()
-    bootstrap.run_media(settings, index)
+    _child("media", index)
 
 
 @app.command()
@@ -82,9 +80,9 @@ def invite() -> None:
     """Makes a code with which one person may sign up where PAROLA_REGISTRATION=invite."""
     settings = _settings()
     logs.configure("invite")
-    from parola import bootstrap
+    from parola.bootstrap import commands
 
-    typer.echo(bootstrap.create_invite(settings))
+    typer.echo(commands.create_invite(settings))
 
 
 @app.command()
@@ -140,18 +138,19 @@ def _client(name: str, *arguments: Any) -> None:
         _fail(str(error) or type(error).__name__)
 
 
-def _child() -> tuple[Any, Settings]:
-    """Imports everything, which takes a while, and begins when the database is prepared."""
+def _child(kind: str, which: int) -> None:
+    """Imports what it needs, which takes a while, and begins when the database is prepared."""
     from parola.supervisor import lifeline
 
     logs.configure(os.environ.get("PAROLA_CHILD", "child"))
     lifeline.hold()
-    from parola import bootstrap
+    from parola.bootstrap import shared
 
+    process = importlib.import_module(f"parola.bootstrap.{kind}")
     settings = _settings()
-    lifeline.prepare(lambda: bootstrap.upgrade(settings))
+    lifeline.prepare(lambda: shared.upgrade(settings))
     lifeline.wait_for_gate()
-    return bootstrap, settings
+    shared.run(process.serve(settings, which))
 
 
 def _settings(

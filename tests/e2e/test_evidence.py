@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from parola.api.app import Services
-from parola.bootstrap import at_the_machine
+from parola.bootstrap.commands import at_the_machine
 from parola.client.api import Api, ProtocolError
 from parola.client.webrtc import RATE, Clip, Pcm, listening, read_audio, speaking
 from parola.services import clock

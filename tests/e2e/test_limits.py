@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from bench.peer import RawPeer
-from parola.api.limiting import COMMANDS, HANDS, OPEN_CONNECTIONS
+from parola.api.limiting import COMMANDS, HANDS
 from parola.client.api import Api
+from parola.domain.limits import OPEN_CONNECTIONS
 from tests.e2e.house import House, eventually, opened, people
 from tests.e2e.watching import asked, playing, reading
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from parola.api.door import LARGEST_CALL, LARGEST_HEAD, UNREAD_S
-from parola.api.limiting import OPEN_CONNECTIONS
+from parola.domain.limits import OPEN_CONNECTIONS
 from tests.e2e.house import House, eventually, opened, people
 from tests.hostile.web import Wire, bearer, bytes_read, memory, web_pid
 

@@ -25,9 +25,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from parola.api.bodies import LARGEST_BODY, largest
-from parola.api.limiting import OPEN_CONNECTIONS, counted_as
+from parola.api.limiting import counted_as
 from parola.api.problems import problem
 from parola.api.streams import UNREAD_S, OpenStream
+from parola.domain.limits import OPEN_CONNECTIONS
 from parola.media.descriptors import most_descriptors
 
 _log = structlog.get_logger(__name__)

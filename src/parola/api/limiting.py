@@ -17,6 +17,7 @@ from limits.storage import MovingWindowSupport, Storage
 from limits.strategies import MovingWindowRateLimiter
 
 from parola.domain.errors import TooMany
+from parola.domain.limits import OPEN_CONNECTIONS
 
 # In any sixty seconds.
 SIGN_UPS = 60
@@ -37,7 +38,6 @@ TRIALS = 10
 INVITATIONS = 60
 REPORTS = 30
 APPEALS = 10
-OPEN_CONNECTIONS = 2000
 
 _TIDY_EVERY_S = 60.0
 

@@ -21,13 +21,13 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _warm_up(settings: Settings) -> None:
-    from parola import bootstrap
+    from parola.bootstrap import supervisor
 
-    bootstrap.rehearse(settings)
+    supervisor.rehearse(settings)
 
 
 def _evidence_key(settings: Settings) -> str:
-    # Not by way of bootstrap, which takes seconds: the children wait for this.
+    # The children wait for this: nothing more is imported than it takes.
     from parola.services.evidence_keys import EvidenceKeys
 
     if settings.evidence == "off":
@@ -41,17 +41,17 @@ def _evidence_key(settings: Settings) -> str:
 
 
 def _first_claim(settings: Settings) -> str | None:
-    from parola import bootstrap
+    from parola.bootstrap import supervisor
 
-    return bootstrap.first_claim(settings)
+    return supervisor.first_claim(settings)
 
 
 async def _process_gone(settings: Settings, process_id: str) -> None:
     # Takes no time unless somebody dies very early.
-    await in_thread(lambda: importlib.import_module("parola.bootstrap"))
-    from parola import bootstrap
+    await in_thread(lambda: importlib.import_module("parola.bootstrap.supervisor"))
+    from parola.bootstrap import supervisor
 
-    await bootstrap.process_gone(settings, process_id)
+    await supervisor.process_gone(settings, process_id)
 
 
 @dataclass(frozen=True)
