@@ -36,7 +36,7 @@ ARGS ?=
 SECONDS ?= 60
 
 # What is heard is judged alone, one after the other; all else shares the processor, file by file.
-SIDE_BY_SIDE  := $(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile
+SIDE_BY_SIDE  := $(BIN)/python -m pytest -m "not alone" --numprocesses 3 --dist loadfile
 ALONE         := $(BIN)/python -m pytest -m alone
 ON_POSTGRESQL := --database postgresql --database-only
 

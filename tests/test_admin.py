@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from parola.cli import app
 from parola.domain.evidence import Growing, context, packed
 from parola.domain.moderation import About, Reason
+from parola.domain.moments import milliseconds
 from parola.rtp.hpke import PublicKey
 from parola.services import clock
 from parola.store import Blobs, SealedEvidence, Store
@@ -235,7 +236,7 @@ async def _sealed(folder: Path, public: str) -> None:
     data = packed([(1, PublicKey.parse(public).seal(growing.closed(), context("room", 1)))])
     await Blobs((folder / "blobs").as_uri()).put("evidence/x", data)
     store = Store.open(f"sqlite+aiosqlite:///{folder / 'parola.db'}")
-    now = clock.milliseconds(clock.now())
+    now = milliseconds(clock.now())
     await store.evidence.add(
         SealedEvidence("report", "room", "evidence/x", "", len(data), now, now + 86_400_000)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import logging
@@ -144,9 +145,11 @@ def _child(kind: str, which: int) -> None:
 
     logs.configure(os.environ.get("PAROLA_CHILD", "child"))
     lifeline.hold()
+    gc.disable()  # what is imported stays: whoever goes through it again and again finds nothing
     from parola.bootstrap import shared
 
     process = importlib.import_module(f"parola.bootstrap.{kind}")
+    gc.enable()
     settings = _settings()
     lifeline.prepare(lambda: shared.upgrade(settings))
     lifeline.wait_for_gate()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from parola.domain.moments import milliseconds
 from parola.services import clock
 from parola.services.actor import AT_THE_MACHINE
-from parola.services.clock import milliseconds
 from parola.store import Letter
 from tests.web_process import Answer, Person, WebProcess
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -285,3 +286,24 @@ async def test_everything_works_again_afterwards(pair: Pair) -> None:
         assert await during.next() == b"after"
         await late.unsubscribe()
     assert ended.messages.empty()
+
+
+async def test_a_bus_that_is_away_is_closed_though_its_client_takes_a_cancellation_for_its_own(
+    tmp_path: Path,
+) -> None:
+    server = NatsServer(tmp_path)
+    server.start()
+    bus = await NatsBus.connect(server.url, TOKEN)
+    server.kill()
+    abandon, abandoning = bus._abandon, asyncio.Event()
+
+    async def deaf() -> None:
+        abandoning.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.5)
+        await abandon()
+
+    bus._abandon = deaf  # type: ignore[method-assign]
+    await abandoning.wait()
+    async with asyncio.timeout(10):
+        await bus.close()

@@ -24,7 +24,7 @@ from tests.e2e.house import House, claim_link, eventually, opened
 from tests.e2e.looking import context, look, visiting
 from tools.speech import Clip
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.any_database, pytest.mark.timeout(300)]
 
 PASSWORD = "correct horse battery"
 HOSTING = "/api/admin/rollout/hosting"
@@ -51,6 +51,7 @@ async def administrator(house: House, api: Api) -> None:
     await api.call("POST", "/api/admin/claim", {"token": token})
 
 
+@pytest.mark.alone
 async def test_an_invited_member_comes_follows_is_told_asks_and_is_heard(
     chrome: Browser, italian: Pcm
 ) -> None:

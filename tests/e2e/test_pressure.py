@@ -20,7 +20,7 @@ from parola.client.api import Api, ProtocolError
 from tests.e2e.house import House, children, eventually, give_floor, opened, people
 from tests.e2e.watching import asked, is_missing, is_ready, logged, playing, reading
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 
 async def refusal(api: Api, room_id: str) -> tuple[int, str]:

@@ -33,6 +33,7 @@ async def chrome() -> AsyncIterator[Browser]:
         yield launched
 
 
+@pytest.mark.any_database
 @pytest.mark.timeout(300)  # four pages are looked at on five screens
 async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Browser) -> None:
     async with people(house, "root", "ada") as (root, ada):

@@ -17,10 +17,10 @@ from parola.bus.messages import SettleOrder
 from parola.domain import rooms as r
 from parola.domain.errors import Refusal, Unavailable
 from parola.domain.moderation import Reason
+from parola.domain.moments import milliseconds
 from parola.services import clock
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
-from parola.services.clock import milliseconds
 from parola.store import AccountGone, Ceremony, HandleTaken, Identity, Passkey, Subscription, Wanted
 from parola.store.deletions import HANDLE_RESTS, PERSONAL
 from parola.store.tables import elsewhere_errands, metadata, resting_handles, rooms

@@ -64,10 +64,10 @@ def empty_url(tmp_path: Path) -> Iterator[str]:
 )  # each version reflects all of its tables, which a shared PostgreSQL takes its time for
 async def test_rows_of_every_version_are_there_at_the_end(empty_url: str) -> None:
     written: Rows = {}
-    for revision in reversed(revisions()):
+    for version, revision in enumerate(reversed(revisions())):
         await upgrade(empty_url, revision)
         async with opened(empty_url) as engine:
-            for table, rows in (await _fill(engine, revision)).items():
+            for table, rows in (await _fill(engine, version)).items():
                 written.setdefault(table, []).extend(rows)
     await upgrade(empty_url)
     async with opened(empty_url) as engine:
@@ -223,13 +223,13 @@ async def _read(engine: AsyncEngine) -> Rows:
     return kept
 
 
-async def _fill(engine: AsyncEngine, revision: str) -> Rows:
+async def _fill(engine: AsyncEngine, version: int) -> Rows:
     written: Rows = {}
     for table in await _tables(engine):
         if table.name == _VERSION:
             continue
         rows = [
-            {column.name: _value(column, revision, i, written) for column in table.columns}
+            {column.name: _value(column, version * _EACH + i, i, written) for column in table.columns}
             for i in range(_EACH)
         ]
         async with engine.begin() as connection:
@@ -238,13 +238,12 @@ async def _fill(engine: AsyncEngine, revision: str) -> Rows:
     return written
 
 
-def _value(column: sa.Column[Any], revision: str, i: int, written: Rows) -> Any:
-    """Another one for each row of each revision."""
+def _value(column: sa.Column[Any], number: int, i: int, written: Rows) -> Any:
+    """Another one for each row, `number`, of all versions' together; `i` is its number in this version."""
     for key in column.foreign_keys:
         return written[key.column.table.name][i][key.column.name]
     if column.name in _REAL:
         return _REAL[column.name]
-    number = revisions().index(revision) * _EACH + i
     if isinstance(column.type, sa.Boolean):
         return bool(i)
     if isinstance(column.type, sa.Integer):

@@ -70,6 +70,7 @@ class NatsBus:
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
         self._look = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
 
     @classmethod
     async def connect(cls, url: str, token: str | None = None) -> NatsBus:
@@ -125,6 +126,8 @@ class NatsBus:
         self._callbacks.append(callback)
 
     async def close(self) -> None:
+        # Also said aloud: where the client waits for the end of its own tasks, it takes a cancellation for that.
+        self._ended.set()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -157,11 +160,13 @@ class NatsBus:
         return self._client
 
     async def _keep(self) -> None:
-        while True:
+        while not self._ended.is_set():
             await self._until_lost()
             _log.warning("bus.lost")
             await self._abandon()
             await self._open()
+            if self._ended.is_set():
+                return
             self.reconnects += 1
             _log.info("bus.back")
             self._start(self._tell())
@@ -171,7 +176,8 @@ class NatsBus:
         while self.connected:
             self._look.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), _CHECK_EVERY_S)
+                async with asyncio.timeout(_CHECK_EVERY_S):
+                    await self._look.wait()
 
     async def _abandon(self) -> None:
         client, self._client = self._client, None
@@ -181,9 +187,9 @@ class NatsBus:
             await _discard(client)
 
     async def _open(self) -> None:
-        """Tries until it works."""
+        """Tries until it works, or this bus is closed."""
         next_complaint = time.monotonic() + _RETRY_S * 5
-        while True:
+        while not self._ended.is_set():
             try:
                 self._client = await self._attempt()
                 return

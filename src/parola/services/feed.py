@@ -279,7 +279,8 @@ class Feed:
                 _log.warning("feed.passing_dropped", room=self.watched.room.id, reason=str(error)[:200])
             pause = passing_every_s(len(self.readers), self._streams())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopped.wait()
 
     async def _tell_what_passed(self) -> None:
         """All of it to each reader at once: a call of the kernel costs more than the bytes."""

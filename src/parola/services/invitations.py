@@ -17,6 +17,7 @@ from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.inviting import Inviting
 from parola.store import Account, Invitation, Store
+from parola.store.codes import new_id
 
 _MOST_SHOWN = 500
 _LONGEST_CODE = 64
@@ -26,9 +27,7 @@ def new_invitation(made_by: str | None, clock: Clock, policy: InvitingPolicy) ->
     """Its code has 128 random bits."""
     now = clock()
     expires_at = milliseconds(now + timedelta(days=policy.life_days))
-    return Invitation(
-        secrets.token_urlsafe(12), secrets.token_urlsafe(16), made_by, now.isoformat(), expires_at
-    )
+    return Invitation(new_id(), secrets.token_urlsafe(16), made_by, now.isoformat(), expires_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from parola.services.clock import Clock
 from parola.services.hosting import Hosting
 from parola.services.words import Words
 from parola.store import BadCursor, FloorBarred, Page, SeqConflict, Store, Wanted
+from parola.store.codes import new_id
 
 _log = structlog.get_logger(__name__)
 
@@ -119,7 +119,7 @@ class Rooms:
         kind = Access(access)
         if guests and not kind.asks_nobody:
             raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
-        room_id, clean = secrets.token_urlsafe(16), people.parse_title(title)
+        room_id, clean = new_id(), people.parse_title(title)
         await self._words.check(title=clean)
         terms = await self._hosting.admit(host, kind, guests)
         events = rooms.create(

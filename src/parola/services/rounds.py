@@ -77,7 +77,8 @@ class Rounds:
             while True:
                 await self._look_safely()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _LOOK_EVERY_S)
+                    async with asyncio.timeout(_LOOK_EVERY_S):
+                        await self._wake.wait()
                 self._wake.clear()
         finally:
             for task in self._running:

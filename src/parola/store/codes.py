@@ -1,8 +1,9 @@
-"""When a code holds, and using it up."""
+"""Names and secrets at random; when a code holds, and using it up."""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
@@ -10,6 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.moments import milliseconds
 from parola.store.tables import accounts, invites
+
+
+def new_id() -> str:
+    """Of 128 random bits. It begins with no hyphen: on a command line that would be an option."""
+    while (made := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return made
 
 
 def hash_of(code: str) -> str:

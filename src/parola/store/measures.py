@@ -7,7 +7,6 @@ the one before.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from parola.domain.moderation import Decision, Measure
 from parola.domain.moments import milliseconds
 from parola.store.accounts import ADMINISTRATOR
 from parola.store.audit import alone, record
+from parola.store.codes import new_id
 from parola.store.database import Database
 from parola.store.tables import accounts, measures
 
@@ -198,7 +198,7 @@ async def begin(
 ) -> str:
     lasts = kind.value in (*_KEEPING_OUT, *_SILENCING)
     values = {
-        "id": secrets.token_urlsafe(16),
+        "id": new_id(),
         "account_id": deed.object,
         "kind": kind.value,
         "reason": deed.reason,

@@ -6,7 +6,6 @@ about a report has taken it, and it is closed once.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from parola.domain.moderation import About, Reason, joined, rank
 from parola.domain.moments import milliseconds
 from parola.store import evidence
 from parola.store.audit import record
+from parola.store.codes import new_id
 from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
 from parola.store.tables import report_voices, reports
@@ -205,7 +205,7 @@ async def _file(
     """Raises IntegrityError."""
     open_one = select(reports).where(reports.c.open_subject == about.subject).with_for_update()
     row = (await connection.execute(open_one)).first()
-    report_id = row.id if row is not None else secrets.token_urlsafe(16)
+    report_id = row.id if row is not None else new_id()
     if row is None:
         values = {"id": report_id, "account_id": about.account, "room_id": about.room, "voices": 0}
         more = {"open_subject": about.subject, "opened_at": now, "rank": now}
@@ -214,7 +214,7 @@ async def _file(
     before = (await connection.execute(select(report_voices).where(mine))).first()
     said: dict[str, Any] = {"reason": reason.value, "text": text, "at_ms": at_ms, "at": now}
     if before is None:
-        said |= {"id": secrets.token_urlsafe(16), "report_id": report_id, "reporter": reporter}
+        said |= {"id": new_id(), "report_id": report_id, "reporter": reporter}
         await connection.execute(insert(report_voices).values(**said))
     else:
         said["text"] = joined(before.text, text)

@@ -128,7 +128,8 @@ class Nursery:
             if child.on_death is not None:
                 self._background(self._report(child, child.on_death, life))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ending.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await ending.wait()
 
     async def _live(self, child: Child, life: str, ending: asyncio.Event) -> str | None:
         """One life: how it ended, or None when we ended it."""
