@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -267,6 +267,20 @@ async def test_who_dies_on_the_way_leaves_the_rest_to_another(
     assert sorted(str(one["To"]) for one in await scene.posts()) == [f"b{n}@rooms.example" for n in range(7)]
 
 
+async def test_a_slice_with_very_many_devices_is_cut_between_people(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_PUSHED", 3)
+    monkeypatch.setattr(module, "MOST_NOTICES_WAITING", 3)
+    browsers = []
+    for n in range(5):
+        await scene.follower(f"b{n}", since=n // 3)
+        browsers += [await scene.browser(f"b{n}") for _ in range(2)]
+    await scene.starts()
+    await scene.rounds.work()
+    assert [len(one.got) for one in browsers] == [1] * 10
+
+
 async def test_several_processes_tell_each_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FOLLOWERS_PER_SLICE", 3)
     browsers = []
@@ -354,16 +368,7 @@ async def test_a_service_that_is_away_keeps_nobody_else_waiting(scene: Scene) ->
         await scene.browser(f"b{n}")
         for one in await scene.store.notices.subscriptions(f"b{n}"):
             if n % 2:
-                nobody = Subscription(
-                    one.id,
-                    one.account_id,
-                    one.session_id,
-                    "http://127.0.0.1:9/x",
-                    one.p256dh,
-                    one.auth,
-                    "en",
-                    1,
-                )
+                nobody = replace(one, endpoint="http://127.0.0.1:9/x")
                 await scene.store.notices.subscribe(nobody, None)
     await scene.starts()
     await scene.rounds.work()

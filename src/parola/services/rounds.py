@@ -23,7 +23,10 @@ from parola.store import MAIL, Failed, Round, Store, StoreUnavailable, Subscript
 
 _log = structlog.get_logger(__name__)
 
-FOLLOWERS_PER_SLICE = 2000
+FOLLOWERS_PER_SLICE = 20_000
+"""Looked through at once. Most have nothing that could be pushed to, and each slice costs a commit."""
+MOST_PUSHED = 2000
+"""Of a slice."""
 _HELD_MS = 60_000
 """For one batch, of which each message takes ten seconds at most."""
 _BATCH = 2 * AT_ONCE
@@ -135,7 +138,7 @@ class Rounds:
         """One slice. None where there is nothing left to do here."""
         rounds = self._store.rounds
         end = await rounds.boundary(round, FOLLOWERS_PER_SLICE)
-        found = await rounds.subscriptions(round, end)
+        found, end = await rounds.subscriptions(round, end, MOST_PUSHED)
         held: Round | None = round
         for at in range(0, len(found), _BATCH):
             if at:
@@ -195,10 +198,7 @@ class Rounds:
             await rounds.hold(round, milliseconds(self._now()) + _OUTBOX_FULL_MS)
             return None  # whoever looks then goes on with it
         end = await rounds.boundary(round, FOLLOWERS_PER_SLICE)
-        readers = await rounds.readers(round, end)
-        if len(readers) > MOST_NOTICES_WAITING:
-            end = readers[MOST_NOTICES_WAITING - 1].place
-            readers = readers[:MOST_NOTICES_WAITING]
+        readers, end = await rounds.readers(round, end, MOST_NOTICES_WAITING)
         addresses = await self._addresses.confirmed([one.account_id for one in readers]) if readers else {}
         written = [
             letters.started(

@@ -52,8 +52,12 @@ class Database:
         self.engine = _sqlite(url) if _is_sqlite(url) else self._postgresql(url)
         self.wrote_at = float("-inf")
         """When a transaction was last committed, in monotonic seconds; minus infinity when the last one failed."""
-        self.figures = StoreFigures(self.engine.pool)
-        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reader = (
+            _sqlite_reader(url)
+            if _is_sqlite(url)
+            else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
+        self.figures = StoreFigures({self.engine.pool, self._reader.pool})
         self._patience_s = None if _is_sqlite(url) else patience_s
         self._idle: WeakSet[Any] = WeakSet()
         """The driver's connections that lie in the pool."""
@@ -85,6 +89,7 @@ class Database:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await self.engine.dispose()
+                await self._reader.dispose()
 
     @contextlib.asynccontextmanager
     async def _lent(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -197,6 +202,22 @@ def _sqlite(url: str) -> AsyncEngine:
     return engine
 
 
+def _sqlite_reader(url: str) -> AsyncEngine:
+    """Each call of the driver crosses over to its thread and back, which is most of what a read takes: here is nothing
+    to begin, to give up, or to set back."""
+    engine = create_async_engine(
+        url,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=5,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_reset_on_return=None,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
 def _is_sqlite(url: str) -> bool:
     return url.startswith("sqlite")
 
@@ -226,5 +247,4 @@ def _switch_to_wal(cursor: Any) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

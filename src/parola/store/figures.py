@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import Pool, QueuePool
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _KINDS = ("read", "write")
@@ -18,8 +18,8 @@ _KINDS = ("read", "write")
 class StoreFigures(Collector):
     """`timed` goes around each transaction."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pools: Collection[Pool]) -> None:
+        self._pools = pools
         self._seconds = Histogram(
             "parola_sql_transaction_seconds",
             "Transactions that succeeded, with the wait for a connection and for the commit",
@@ -51,9 +51,8 @@ class StoreFigures(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from self._seconds.collect()
         yield from self._failures.collect()
-        out = getattr(self._pool, "checkedout", None)  # not every kind of pool counts
+        # Not every kind of pool counts.
+        out = [pool.checkedout() for pool in self._pools if isinstance(pool, QueuePool)]
         yield GaugeMetricFamily(
-            "parola_sql_connections_in_use",
-            "Connections that are out of the pool",
-            value=float(out()) if out is not None else 0.0,
+            "parola_sql_connections_in_use", "Connections that are out of the pool", value=float(sum(out))
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Table,
     and_,
@@ -317,14 +318,16 @@ def blocked_between(one: Id, other: Id) -> ColumnElement[bool]:
     return or_(_row(blocks, one, other), _row(blocks, other, one))
 
 
-def tellable(host: str, room_id: str, access: Access) -> ColumnElement[bool] | None:
-    """Of a row of `follows` whose host it is: the follower may enter the room, and wants to know of it. None for
-    nobody: of a room for whoever has its link, only its host may speak."""
-    this = follows.c.follower
+def tellable(
+    host: str, room_id: str, access: Access, those: FromClause = follows
+) -> ColumnElement[bool] | None:
+    """Of a row of `follows`, or of what has its columns, whose host it is: the follower may enter the room, and wants
+    to know of it. None for nobody: of a room for whoever has its link, only its host may speak."""
+    this = those.c.follower
     if access is Access.LINK:
         return None
     conditions = [
-        follows.c.quiet.is_(False),
+        those.c.quiet.is_(False),
         ~_row(hushes, this, host),
         ~blocked_between(this, host),
         ~_is_in(room_id, this, "removed"),

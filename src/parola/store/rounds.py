@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Executable,
+    FromClause,
     Select,
     and_,
     case,
     delete,
+    exists,
     insert,
     literal,
     or_,
@@ -131,36 +134,51 @@ class Rounds:
             row = (await connection.execute(query)).first()
         return (row.since, row.follower) if row is not None else None
 
-    async def subscriptions(self, round: Round, end: Place | None) -> list[Subscription]:
-        """Those of the slice up to `end` who may be told, and want to be."""
-        wants = _wanting(round)
+    async def subscriptions(
+        self, round: Round, end: Place | None, most: int
+    ) -> tuple[list[Subscription], Place | None]:
+        """Those of the slice up to `end` who may be told, and want to be; where the slice ends after that many, which
+        is more than anybody has."""
+        there = exists().where(push_subscriptions.c.account_id == follows.c.follower)
+        those = _those(round, end, there)
+        wants = _wanting(round, those)
         if wants is None:
-            return []
+            return [], end
+        place = (those.c.since, those.c.follower)
         query = (
             subscribed()
-            .join(follows, follows.c.follower == push_subscriptions.c.account_id)
-            .where(_behind(round), _up_to(end), wants)
+            .add_columns(*place)
+            .join(those, those.c.follower == push_subscriptions.c.account_id)
+            .where(wants)
+            .order_by(*place)
+            .limit(most + 1)
         )
         async with self._database.read() as connection:
-            return [subscription_of(row) for row in await connection.execute(query)]
+            rows = (await connection.execute(query)).all()
+        if len(rows) > most:
+            # Nobody is told by half of their devices.
+            rows = [row for row in rows if row.follower != rows[most].follower]
+            end = (rows[-1].since, rows[-1].follower)
+        return [subscription_of(row) for row in rows], end
 
-    async def readers(self, round: Round, end: Place | None) -> list[Reader]:
+    async def readers(self, round: Round, end: Place | None, most: int) -> tuple[list[Reader], Place | None]:
         """Likewise by mail, in the order of their places."""
-        wants = _wanting(round)
+        choice = (notice_choices.c.account_id == follows.c.follower) & notice_choices.c.email.is_(True)
+        those = _those(round, end, exists().where(choice))
+        wants = _wanting(round, those)
         if wants is None:
-            return []
+            return [], end
         query = (
-            select(notice_choices.c.account_id, accounts.c.language, follows.c.since)
-            .join(follows, follows.c.follower == notice_choices.c.account_id)
-            .join(accounts, accounts.c.id == notice_choices.c.account_id)
-            .where(_behind(round), _up_to(end), wants)
-            .where(notice_choices.c.email.is_(True), accounts.c.suspended_at.is_(None))
-            .where(accounts.c.deleted_at.is_(None))
-            .order_by(follows.c.since, follows.c.follower)
+            select(those.c.follower, accounts.c.language, those.c.since)
+            .join(accounts, accounts.c.id == those.c.follower)
+            .where(wants, accounts.c.suspended_at.is_(None), accounts.c.deleted_at.is_(None))
+            .order_by(those.c.since, those.c.follower)
+            .limit(most + 1)
         )
         async with self._database.read() as connection:
-            rows = await connection.execute(query)
-            return [Reader(row.account_id, row.language, (row.since, row.account_id)) for row in rows]
+            rows = (await connection.execute(query)).all()
+        found = [Reader(row.follower, row.language, (row.since, row.follower)) for row in rows[:most]]
+        return found, found[-1].place if len(rows) > most else end
 
     async def write(
         self, round: Round, place: Place | None, letters: Sequence[Letter], now: int, until: int
@@ -330,8 +348,15 @@ def _is_failed(failed: Failed) -> ColumnElement[bool]:
     return (push_again.c.room_id == failed.room_id) & (push_again.c.subscription_id == failed.subscription_id)
 
 
-def _wanting(round: Round) -> ColumnElement[bool] | None:
-    return tellable(round.host, round.room_id, round.access)
+def _wanting(round: Round, those: FromClause = follows) -> ColumnElement[bool] | None:
+    return tellable(round.host, round.room_id, round.access, those)
+
+
+def _those(round: Round, end: Place | None, reachable: ColumnElement[bool]) -> CTE:
+    """Followers of the slice who can be reached at all. Most cannot: found first, and by a database that does as it is
+    told, nobody asks of the others whether they may know and want to."""
+    query = select(follows).where(_behind(round), _up_to(end), reachable)
+    return query.cte("those").prefix_with("MATERIALIZED")
 
 
 def _behind(round: Round) -> ColumnElement[bool]:
