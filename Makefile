@@ -67,7 +67,6 @@ test-postgresql: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## whatever has a database, on a
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
 	$(SIDE_BY_SIDE) $(ON_POSTGRESQL)
-	$(ALONE) $(ON_POSTGRESQL)
 
 bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
 	@$(BIN)/python -m tools.chromium

@@ -9,6 +9,8 @@ import pytest
 from parola.store import Store
 from tests.web_process import BASE, Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 ADA = {"handle": "ada", "name": "Ada", "password": "correct horse"}
 OWN = [{}, {"Origin": BASE}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]
 FOREIGN = [

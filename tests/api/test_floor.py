@@ -8,6 +8,8 @@ from parola.bus.messages import Refused
 from parola.services import rooms as rooms_service
 from tests.web_process import Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 OK = 0
 """Whatever the protocol promises where the call is allowed."""
 

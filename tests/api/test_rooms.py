@@ -11,6 +11,8 @@ from parola.domain import rooms
 from parola.domain.rooms import Access
 from tests.web_process import BASE, NOW, Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 
 def soon() -> str:
     return (datetime.now(UTC) + timedelta(days=1)).isoformat()

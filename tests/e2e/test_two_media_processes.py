@@ -17,7 +17,7 @@ from parola.client.webrtc import RATE, Clip, Ear, Mouth, listening, speaking
 from tests.e2e.hearing import tone, tone_amplitude, tone_level
 from tests.e2e.house import House, children, eventually, give_floor, media_pid, opened, people
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 SILENT = 40
 

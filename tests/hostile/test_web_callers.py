@@ -18,6 +18,8 @@ from sqlalchemy import event, inspect
 from parola.store import Store
 from tests.web_process import BASE, OFFER, Answer, Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 SDP = {"Content-Type": "application/sdp"}
 FOREIGN = [
     {"Origin": "https://evil.example"},
