@@ -35,8 +35,9 @@ PAGE_SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name co
 ARGS ?=
 SECONDS ?= 60
 
-# What is heard is judged alone, one after the other; all else shares the processor, file by file.
-SIDE_BY_SIDE  := $(BIN)/python -m pytest -m "not alone" --numprocesses 3 --dist loadfile
+# What is heard is judged alone, one after the other. All else shares the processor, file by file: what only waits apart
+# from what keeps it busy.
+SIDE_BY_SIDE  := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m
 ALONE         := $(BIN)/python -m pytest -m alone
 ON_POSTGRESQL := --database postgresql --database-only
 
@@ -57,7 +58,8 @@ test: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## every test (ARGS="tests/rtp -k red" for 
 	@$(BIN)/python -m tools.speech
 	cd web && npm test
 ifeq ($(ARGS),)
-	$(SIDE_BY_SIDE)
+	$(SIDE_BY_SIDE) "not alone and not waits"
+	$(SIDE_BY_SIDE) waits
 	$(ALONE)
 else
 	$(BIN)/python -m pytest $(ARGS)
@@ -66,7 +68,7 @@ endif
 test-postgresql: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## whatever has a database, on a real PostgreSQL
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
-	$(SIDE_BY_SIDE) $(ON_POSTGRESQL)
+	$(SIDE_BY_SIDE) "not alone and not waits" $(ON_POSTGRESQL)
 
 bench: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## measure, and print a table
 	@$(BIN)/python -m tools.chromium

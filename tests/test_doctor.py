@@ -301,6 +301,7 @@ def doctor(folder: Path, *arguments: str, **changes: str) -> tuple[int, dict[str
     return done.returncode, {f["about"]: f for f in told["findings"]}, done.stdout
 
 
+@pytest.mark.any_database
 @pytest.mark.e2e
 def test_a_good_set_up(tmp_path: Path) -> None:
     code, found, _ = doctor(tmp_path)
@@ -313,6 +314,7 @@ def test_a_good_set_up(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists(), "a look makes no folder"
 
 
+@pytest.mark.any_database
 @pytest.mark.e2e
 def test_ports_that_another_process_has_are_named_with_their_holder(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as http, socket.socket(type=socket.SOCK_DGRAM) as udp:
@@ -326,6 +328,7 @@ def test_ports_that_another_process_has_are_named_with_their_holder(tmp_path: Pa
         assert found[about]["remedy"] == f"PAROLA_{kind}_PORT names another."
 
 
+@pytest.mark.any_database
 @pytest.mark.e2e
 def test_what_cannot_be_reached_or_written_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file and no folder")
@@ -345,6 +348,7 @@ def test_what_cannot_be_reached_or_written_is_a_problem(tmp_path: Path) -> None:
     assert "very-secret" not in text
 
 
+@pytest.mark.any_database
 @pytest.mark.e2e
 def test_a_running_server_is_known_by_its_folder_and_asked(tmp_path: Path) -> None:
     house = House(tmp_path)

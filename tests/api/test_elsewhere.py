@@ -21,6 +21,8 @@ from parola.store import Store
 from tests.api.strangers import CLIENT, SECRET, Issuer, Mastodon
 from tests.web_process import Answer, Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 MASTODON_PERSON = {"id": "109", "username": "grace", "display_name": "Grace \u202eHopper"}
 
 

@@ -16,6 +16,8 @@ from parola.store import Store
 from tests.authenticator import Authenticator
 from tests.web_process import Answer, Person, WebProcess
 
+pytestmark = pytest.mark.any_database
+
 
 async def begin(person: Person, purpose: str, **body: Any) -> tuple[str, Any]:
     answer = await person.post(f"/api/ceremonies/{purpose}", **({"json": body} if body else {}))

@@ -18,7 +18,7 @@ from parola.rtp import demux, rtcp
 from tests.e2e.house import House, opened, people
 from tests.e2e.watching import logged, playing, reading
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
 _CLOCK = '''
 """Sets this process's wall clock by what stands in a file, an instant after the file is written."""

@@ -102,6 +102,7 @@ async def test_an_invited_member_comes_follows_is_told_asks_and_is_heard(
                     assert visitor.problems == []
 
 
+@pytest.mark.waits
 async def test_a_trial_from_testers_to_everyone_that_a_guard_stops_on_the_way(chrome: Browser) -> None:
     with house_with(PAROLA_HOSTING="testers") as house:
         async with Api(house.origin) as ada, contextlib.AsyncExitStack() as stack:

@@ -18,7 +18,7 @@ from parola.domain.limits import OPEN_CONNECTIONS
 from tests.e2e.house import House, eventually, opened, people
 from tests.e2e.watching import asked, playing, reading
 
-pytestmark = [pytest.mark.any_database]
+pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
 
 @pytest.fixture

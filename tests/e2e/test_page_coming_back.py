@@ -18,7 +18,7 @@ from tests.e2e.hearing import tone, tone_level
 from tests.e2e.house import House, eventually, give_floor, handle_of, opened, people
 from tools.speech import Clip as Speech
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
 _STATE = "() => document.querySelector('[data-testid=connection-state]').dataset.state"
 

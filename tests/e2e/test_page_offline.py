@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, opened, people
 
-pytestmark = [pytest.mark.any_database]
+pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
 _KEPT = """async () => {
   const kept = [];

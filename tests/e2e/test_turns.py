@@ -24,7 +24,7 @@ from tests.e2e.house import House, children, eventually, give_floor, handle_of, 
 from tests.e2e.watching import reading
 from tools.speech import Clip as Speech
 
-pytestmark = [pytest.mark.any_database]
+pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
 AWAY_S = 15
 """The shortest that may be set."""

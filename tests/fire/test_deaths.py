@@ -15,7 +15,7 @@ from fire.media_killed import media_killed
 from fire.partition import partition
 from fire.stopped import owner_stopped
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.waits, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(180)]
 
 
 def counted(figures: list[Figure]) -> list[Figure]:

@@ -23,7 +23,7 @@ from parola.rtp.ice import CONSENT_S, IceClient, IceLite
 from tests.e2e.house import House, eventually, opened
 from tests.hostile.callers import CALLER, Caller, attacked, figures, udp
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.waits, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 _SO_TIMESTAMPNS = 35
 

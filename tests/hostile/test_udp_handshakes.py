@@ -18,7 +18,7 @@ from tests.e2e.house import House, eventually, opened
 from tests.hostile import held
 from tests.hostile.callers import Caller, Scene, attacked, figures, heard, quiet, received
 
-pytestmark = [pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.waits, pytest.mark.e2e, pytest.mark.any_database, pytest.mark.timeout(120)]
 
 RTCP = bytes.fromhex("80c90001") + b"ssrc"
 

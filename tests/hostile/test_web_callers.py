@@ -251,12 +251,15 @@ def queries(web: WebProcess) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         asked.append(statement)
 
-    engine = web.store._database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
+    database = web.store._database
+    engines = {one.pool: one.sync_engine for one in (database._reader, database.engine)}.values()
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
         yield asked
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
 
 
 def calls_about_rooms(web: WebProcess) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from parola.bus import Message
 from parola.bus.nats import NatsBus
 from tests.supervisor.conftest import SmallHouse, free_port, lives
 
+pytestmark = pytest.mark.any_database
+
 MOST_S = 5.0
 """Everything has to end within these."""
 

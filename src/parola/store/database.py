@@ -57,7 +57,8 @@ class Database:
             if _is_sqlite(url)
             else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-        self.figures = StoreFigures({self.engine.pool, self._reader.pool})
+        self.pools = {self.engine.pool, self._reader.pool}
+        self.figures = StoreFigures(self.pools)
         self._patience_s = None if _is_sqlite(url) else patience_s
         self._idle: WeakSet[Any] = WeakSet()
         """The driver's connections that lie in the pool."""
