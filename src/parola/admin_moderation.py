@@ -54,6 +54,8 @@ def show_report(id: Id) -> None:
         ids |= {account for told in case.told for account in told.floor}
         names = {key: f"@{one.handle}" for key, one in (await here.moderating.people_of(ids)).items()}
         row("about", names.get(case.report.account_id, "-"), case.room.title if case.room else "-")
+        if len(case.told) < case.report.voices:
+            row("newest", f"{len(case.told)} of {case.report.voices}")
         for told in case.told:
             floor = " ".join(names.get(account, "-") for account in told.floor)
             voice = told.voice

@@ -10,8 +10,6 @@ import pytest
 
 from tests.web_process import OFFER, Answer, Person, WebProcess
 
-pytestmark = pytest.mark.any_database
-
 JSON = {"Content-Type": "application/json"}
 SDP = {"Content-Type": "application/sdp"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {

@@ -43,9 +43,13 @@ _SMALL = """() => [...document.querySelectorAll("button, a[href], input, select,
   const {width, height} = one.getBoundingClientRect();
   return width > 0 && height > 0 && (width < 24 || height < 24) && !one.closest("label");
 }).map(one => one.outerHTML.slice(0, 120))"""
-# A dialog that slides in is half transparent for a moment, and contrast is measured in the middle of it.
-_STILL = """() => Promise.allSettled(document.getAnimations()
-  .filter(one => one.effect?.getTiming().iterations !== Infinity).map(one => one.finished))"""
+# A dialog that slides in is half transparent for a moment, and contrast is measured in the middle of it. What is no
+# longer shown when the window changes may never be done: nothing here takes a second.
+_STILL = """() => Promise.race([
+  new Promise(done => setTimeout(done, 1000)),
+  Promise.allSettled(document.getAnimations()
+    .filter(one => one.effect?.getTiming().iterations !== Infinity).map(one => one.finished)),
+])"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,6 @@ from parola.store import Store
 from tests.hostile.offers import HOSTILE
 from tests.web_process import OFFER, Person, WebProcess
 
-pytestmark = pytest.mark.any_database
-
 JSON = {"Content-Type": "application/json"}
 SDP = {"Content-Type": "application/sdp"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {

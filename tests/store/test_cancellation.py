@@ -7,8 +7,10 @@ import gc
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import delete, insert, update
 
 from parola.store import Store
+from parola.store.tables import leases
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -47,3 +49,25 @@ async def test_closing_waits_for_what_is_on_its_way_back(database_url: str, step
     await store.close()
     assert [pool.checkedout() for pool in pools] == [0] * len(pools)  # type: ignore[attr-defined]
     await asyncio.gather(*taken, return_exceptions=True)
+
+
+LEASE = {"process_id": "p", "machine": "m", "beat": 1, "load": 0.0}
+
+
+async def test_a_cancelled_write_holds_nobody_up_whoever_keeps_its_traceback(store: Store) -> None:
+    database = store._database
+    kept = []
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await connection.execute(insert(leases).values(**LEASE))
+            await connection.execute(update(leases).values(beat=2).returning(leases.c.process_id))
+
+    for step in range(0, 60, 3):
+        task = asyncio.ensure_future(write())
+        for i in range(step):
+            await asyncio.sleep(0 if i % 3 else 0.0001)
+        task.cancel()
+        kept.append((task, await asyncio.gather(task, return_exceptions=True)))
+        async with asyncio.timeout(2), database.write() as connection:
+            await connection.execute(delete(leases))

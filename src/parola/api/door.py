@@ -33,7 +33,7 @@ from parola.media.descriptors import most_descriptors
 
 _log = structlog.get_logger(__name__)
 
-RESERVED = 64
+RESERVED = 96
 """At most; of few descriptors it is a quarter."""
 REQUEST_S = 20.0
 """From its first byte to its last a call takes no longer, nor does anybody stay who never calls."""

@@ -31,6 +31,7 @@ from parola.services.clock import Clock
 from parola.services.evidence_keys import EvidenceKeys
 from parola.services.evidence_sound import Damaged, ogg, open_program
 from parola.services.reports import check_not_own
+from parola.services.sessions import id_or_none
 from parola.store import Blobs, BlobsUnavailable, SealedEvidence, Store
 from parola.store.codes import hash_of
 
@@ -46,7 +47,6 @@ _TAKEN_FOR_MS = 120_000
 _AT_ONCE = 20
 _ORPHANED_AFTER = timedelta(hours=1)
 """An object is written before its row, and this much before nobody can be in between any more."""
-_MOST_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Evidence:
     async def let_go(self, report_id: str) -> None:
         """The report is closed, and there is nothing to hear any more; its bytes go now, and where the storage is
         away as soon as it is back. Raises StoreUnavailable where not even that could be written down."""
-        sealed = await self._store.evidence.expire(report_id[:_MOST_ID], self._ms())
+        sealed = await self._store.evidence.expire(id_or_none(report_id), self._ms())
         if sealed is None:
             return
         try:
@@ -206,8 +206,8 @@ class Evidence:
         return found
 
     async def _find(self, actor: Actor, report_id: str) -> SealedEvidence:
-        await check_not_own(self._store, actor, await self._store.reports.load(report_id[:_MOST_ID]))
-        sealed = await self._store.evidence.of(report_id[:_MOST_ID])
+        await check_not_own(self._store, actor, await self._store.reports.load(id_or_none(report_id)))
+        sealed = await self._store.evidence.of(id_or_none(report_id))
         if sealed is None or sealed.expires_at <= self._ms():
             raise NotFound()
         return sealed

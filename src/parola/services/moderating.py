@@ -25,6 +25,7 @@ from parola.services.clock import Clock
 from parola.services.everywhere import in_each
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
+from parola.services.sessions import id_or_none
 from parola.store import Account, Measured, Store
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +33,6 @@ _log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 5.0
 BY_ITSELF = ""
 """Who ends a measure whose time is over. No account has this id."""
-_MOST_ID = 64
 _MOST_APPEALS = 200
 _LATE_MS = 600_000
 """Clocks of machines may differ by as much."""
@@ -111,7 +111,7 @@ class Moderating:
 
     async def see(self, caller: Caller, id: str) -> None:
         """Raises NotSignedIn, NotFound."""
-        if not await self._store.measures.see(caller.known().account.id, id[:_MOST_ID], self._now()):
+        if not await self._store.measures.see(caller.known().account.id, id_or_none(id), self._now()):
             raise NotFound()
 
     async def appeal(self, caller: Caller, id: str, text: str) -> None:
@@ -119,7 +119,7 @@ class Moderating:
         ."""
         me = caller.known().account.id
         text = moderation.parse_text("text", text, needed=True)
-        found = await self._store.measures.load(id[:_MOST_ID])
+        found = await self._store.measures.load(id_or_none(id))
         if found is None or found.account_id != me:
             raise NotFound()
         if found.kind is Measure.RESTORE:
@@ -142,7 +142,7 @@ class Moderating:
     async def decide(self, actor: Actor, id: str, decision: Decision, reason: str) -> None:
         """Raises NotFound, Invalid, Conflict("own_action", "own_account", "not_waiting")."""
         reason = people.parse_reason(reason)
-        found = await self._store.measures.load(id[:_MOST_ID])
+        found = await self._store.measures.load(id_or_none(id))
         if found is None:
             raise NotFound()
         if found.account_id == actor.id:

@@ -24,13 +24,13 @@ from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.moderating import Moderating
 from parola.services.people import People
+from parola.services.sessions import id_or_none
 from parola.store import DISMISSED, BadCursor, Measured, Report, ReportPage, Said, SaidPage, Store, Voice
 
 _log = structlog.get_logger(__name__)
 
 HELD_FOR = timedelta(minutes=10)
 """So long after a room's end there is still something of its sound to seal."""
-_MOST_ID = 64
 _MOST_EARLIER = 20
 _MOST_VOICES = 100
 _EVENTS_AT_ONCE = 1000
@@ -228,7 +228,7 @@ class Reports:
             _log.exception("reports.not_sealed", report=report_id)
 
     async def _load(self, id: str) -> Report:
-        found = await self._store.reports.load(id[:_MOST_ID])
+        found = await self._store.reports.load(id_or_none(id))
         if found is None:
             raise NotFound()
         return found

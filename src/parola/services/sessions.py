@@ -205,6 +205,11 @@ def new_account_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+def id_or_none(text: str) -> str:
+    """What cannot be an id becomes one that nobody has: not every database is asked for just any text."""
+    return text if is_id(text) else "-"
+
+
 def is_id(text: str) -> bool:
     """Whether it may be one of ours: a database is not asked for what it could not hold."""
     return _ID.fullmatch(text) is not None

@@ -89,8 +89,7 @@ class Database:
             await asyncio.wait(self._giving)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
-                await self.engine.dispose()
-                await self._reader.dispose()
+                await asyncio.gather(self.engine.dispose(), self._reader.dispose())
 
     @contextlib.asynccontextmanager
     async def _lent(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -200,7 +199,14 @@ def _sqlite(url: str) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_timeout=5)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
+    event.listen(engine.sync_engine, "invalidate", _give_up)
     return engine
+
+
+def _give_up(connection: Any, _record: object, _error: object) -> None:
+    """A connection whose caller was cancelled is closed, and closing waits for cursors that the cancellation's own
+    traceback may hold: all who want to write would wait for those."""
+    connection.rollback()
 
 
 def _sqlite_reader(url: str) -> AsyncEngine:

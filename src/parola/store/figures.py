@@ -54,5 +54,7 @@ class StoreFigures(Collector):
         # Not every kind of pool counts.
         out = [pool.checkedout() for pool in self._pools if isinstance(pool, QueuePool)]
         yield GaugeMetricFamily(
-            "parola_sql_connections_in_use", "Connections that are out of the pool", value=float(sum(out))
+            "parola_sql_connections_in_use",
+            "Connections that are out of the fullest pool",
+            value=float(max(out, default=0)),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -53,7 +53,6 @@ _MOST_IN_ONE_QUERY = 500
 BARRING = tuple(kind.value for kind in (Measure.REMOVE, Measure.SUSPEND, Measure.BAN))
 WITHDRAWN = "withdrawn"
 """In `state`, and not in the snapshot, where the host's account is no more: no list asks for it, no gate lets in."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SeqConflict(Exception):

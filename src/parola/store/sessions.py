@@ -53,7 +53,7 @@ class Sessions:
         device: Device | None = None,
         narrow: bool = False,
     ) -> None:
-        device, moment = device or Device(), _milliseconds(now)
+        device, moment = device or Device(), milliseconds(now)
         values = {
             "id": id,
             "token_hash": token_hash,
@@ -83,7 +83,7 @@ class Sessions:
             .join(accounts, accounts.c.id == sessions.c.account_id)
             .where(sessions.c.token_hash == token_hash)
             .where(_holds())
-            .where(sessions.c.seen_at > _milliseconds(now - UNUSED))
+            .where(sessions.c.seen_at > milliseconds(now - UNUSED))
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
@@ -95,7 +95,7 @@ class Sessions:
         """Those that hold, the last used first."""
         query = (
             select(sessions)
-            .where(sessions.c.account_id == account_id, sessions.c.seen_at > _milliseconds(now - UNUSED))
+            .where(sessions.c.account_id == account_id, sessions.c.seen_at > milliseconds(now - UNUSED))
             .order_by(sessions.c.seen_at.desc(), sessions.c.created_at.desc(), sessions.c.id)
         )
         async with self._database.read() as connection:
@@ -111,7 +111,7 @@ class Sessions:
                 await connection.execute(update(sessions).where(these).values(seen_at=hour))
 
     async def prove(self, id: str, now: datetime) -> None:
-        values = {"proved_at": _milliseconds(now)}
+        values = {"proved_at": milliseconds(now)}
         async with self._database.write() as connection:
             await connection.execute(update(sessions).where(sessions.c.id == id).values(**values))
 
@@ -134,7 +134,7 @@ class Sessions:
 
     async def forget_unused(self, now: datetime) -> list[str]:
         """Ends those that nobody has used for too long; which they were."""
-        old = sessions.c.seen_at <= _milliseconds(now - UNUSED)
+        old = sessions.c.seen_at <= milliseconds(now - UNUSED)
         async with self._database.write() as connection:
             ended = await connection.execute(delete(sessions).where(old).returning(sessions.c.id))
             return list(ended.scalars())
@@ -155,7 +155,3 @@ class Sessions:
 
 def _holds() -> ColumnElement[bool]:
     return and_(sessions.c.narrow == accounts.c.suspended_at.is_not(None), accounts.c.deleted_at.is_(None))
-
-
-def _milliseconds(at: datetime) -> int:
-    return milliseconds(at)

@@ -7,7 +7,7 @@ that is written after it, whichever of the two transactions began first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,8 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from parola.domain.moments import milliseconds
 from parola.domain.rooms import Event, FloorGranted, FloorOffered, HandRaised, Room, RoomStarted
 from parola.store.tables import accounts, room_people
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FloorBarred(Exception):
