@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from parola.store import Store
 from tests.database import DATABASES, driven
@@ -46,6 +47,14 @@ def _depends_on_database(item: pytest.Item) -> bool:
 
 def pytest_unconfigure() -> None:
     DATABASES.close()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands configure the log of their whole process, which here is everybody's."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
