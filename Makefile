@@ -65,7 +65,7 @@ else
 	$(BIN)/python -m pytest $(ARGS)
 endif
 
-test-postgresql: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## whatever has a database, on a real PostgreSQL
+test-postgresql: $(DEV_OK) $(PAROLA_OK) $(PAGE) ## whatever speaks SQL, on a real PostgreSQL
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.speech
 	$(SIDE_BY_SIDE) "not alone and not waits" $(ON_POSTGRESQL)

@@ -55,13 +55,12 @@ async def owner_stopped(folder: Path, stopped_s: float = STOPPED_S) -> list[Figu
             talking.cancel()
             replaced = speaker.process_of("whip")
             assert replaced != owner, "nobody took the room over"
-    # It may have been stopped within the very call that sends a packet, which then goes out when it is resumed.
     after = [at for at in at_new.times("ada") if at > stopped + 0.5]
     second = at_old.times("bob", since=resumed) + at_new.times("bob", since=after[0] if after else stopped)
     return [
         Figure(
             f"owner stopped for {stopped_s:.0f} s and resumed: packets of the old owner heard after the new one's",
-            float(len(second)), "", 1.0,
+            float(len(second)), "", 0.0,
             f"{len(at_old.times('ada', since=resumed))} of the new one's heard by the old one's listener afterwards",
         ),
         Figure(

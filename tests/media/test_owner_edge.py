@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from parola.media.owner import OwnedRoom
 from parola.media.packet_time import Pace
 from parola.media.speaker import Speaker
 from parola.media.stream import ProgramStream, StreamNumbers
+from parola.media.ticker import STALL_S
 from parola.media.voice import Voice
 from parola.rtp import opus, red, rtcp
 from parola.rtp.rtp import RtpPacket
@@ -197,6 +200,24 @@ async def test_nothing_of_a_voice_leaves_after_settle_has_answered(command: room
     house.run(50)
     assert amplitude(heard(audience.packets), 1000) < 0.0005
     assert len(RtpPacket.parse(audience.packets[-1]).payload) <= 2
+
+
+def test_what_was_mixed_before_this_process_stood_still_is_not_sent_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House("bob")
+    _, peer = house.listener(None)
+    house.talking["bob"] = 440.0
+    house.run(20)
+    before = len(peer.packets)
+    clock = itertools.chain([0.0], itertools.repeat(STALL_S + 0.1))
+    stood = SimpleNamespace(monotonic=lambda: next(clock), time_ns=time.time_ns)
+    with monkeypatch.context() as patched:
+        patched.setattr("parola.media.owner.time", stood)
+        house.run(1)
+    assert len(peer.packets) == before
+    house.run(5)
+    assert len(peer.packets) > before
 
 
 async def test_another_voice_goes_on_unbroken_through_a_cut() -> None:

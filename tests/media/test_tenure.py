@@ -16,6 +16,7 @@ from parola.domain import rooms as r
 from parola.media import tenure as module
 from parola.media.owner import OwnedRoom
 from parola.media.tenure import Tenure
+from parola.media.ticker import STALL_S
 from parola.projection import Projections
 from parola.store import Store, StoreUnavailable
 
@@ -120,7 +121,7 @@ async def test_after_a_standstill_it_is_silent_until_it_has_a_new_epoch(world: W
 
 
 async def test_its_own_pulse_notices_a_standstill(world: World) -> None:
-    world.now += module.STALL_S + 1
+    world.now += STALL_S + 1
     await world.until(lambda: world.owned["room"].epoch == 2)
     assert world.room.may_be_heard("ada")
 

@@ -18,6 +18,7 @@ from parola.media.keeping import Kept
 from parola.media.mixer import Mixer
 from parola.media.outputs import MAIN, Output, mix_minus
 from parola.media.speaker import Speaker
+from parola.media.ticker import STALL_S
 from parola.media.voice import Pcm
 from parola.projection import Watched
 
@@ -103,6 +104,7 @@ class OwnedRoom:
     def tick(self, tick: int, now: float) -> bool:
         """One 20 ms step; False when the room has fallen silent and needs no more ticks."""
         self.last_tick = tick
+        began = time.monotonic()
         frames: dict[str, Pcm] = {}
         levels: dict[str, float] = {}
         for account_id, speaker in self.speakers.items():
@@ -115,7 +117,7 @@ class OwnedRoom:
             pcm = voice.pull(now)
             if pcm is not None:
                 frames[account_id], levels[account_id] = pcm, voice.decibels
-        self._mix(tick, now, frames, levels)
+        self._mix(tick, now, frames, levels, began)
         self._show_levels(tick)
         for waiting in self._after_tick:
             if not waiting.done():
@@ -169,7 +171,9 @@ class OwnedRoom:
             elif after.speakers != before.speakers:
                 self._kept.floor_changed(after)
 
-    def _mix(self, tick: int, now: float, frames: dict[str, Pcm], levels: dict[str, float]) -> None:
+    def _mix(
+        self, tick: int, now: float, frames: dict[str, Pcm], levels: dict[str, float], began: float
+    ) -> None:
         minus = {mix_minus(a): frozenset({a}) for a in {*self._talks, *frames} if self._wants(mix_minus(a))}
         mixed = self._mixer.tick(frames, levels, {MAIN: frozenset(), **minus})
         for account_id in mixed[MAIN].talkers:
@@ -180,6 +184,8 @@ class OwnedRoom:
         talkers, origin_ns = tuple(self._talks), time.time_ns()
         for name, output in self._outputs.items():
             packet = output.encode(mixed[name], sounding=bool(mixed[name].talkers))
+            if time.monotonic() - began > STALL_S:
+                return  # stood still within this tick, and the room may be another's by now: it is not sent
             if packet is not None:
                 self._send(name, Frame(self.epoch, tick, talkers, origin_ns, packet))
                 if name == MAIN and self._kept is not None:

@@ -18,14 +18,13 @@ import structlog
 from parola.bus import Bus, BusUnavailable, subjects
 from parola.bus.messages import Figures, FiguresOrder, MessageError, OwnerChanged
 from parola.media.owner import OwnedRoom
+from parola.media.ticker import STALL_S
 from parola.projection import Projections
 from parola.projection.leases import LOOK_EVERY_S
 from parola.store import Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
-STALL_S = 2.0
-"""A process that stood still this long may have lost its rooms to another one in the meantime."""
 BLIND_S = 2.0
 """Without a look at the database for this long it is time to ask the others."""
 _MUCH_LATER_S = LOOK_EVERY_S + 0.5
