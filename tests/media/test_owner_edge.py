@@ -27,6 +27,8 @@ from parola.rtp.rtp import RtpPacket
 from tests.media.fakes import FakePeer, FakeSender, FakeWatched, live_room
 
 TICK = 0.02
+QUIET = opus.dtx(31 << 3)
+DIGITAL_SILENCE = opus.silence(31 << 3)
 LEVEL_ID = 1
 
 
@@ -88,14 +90,18 @@ class House:
 
 
 def heard(packets: list[bytes]) -> np.ndarray:
-    """What a decoder makes of a stream, with silence where nothing was sent."""
+    """What a decoder makes of a stream, with its own comfort noise where nothing is said."""
     decoder = Decoder()
     parts = []
     for data in packets:
         payload = RtpPacket.parse(data).payload
         frames = opus.split(payload) if len(payload) > 2 else []
-        parts += [decoder.decode(frame) for frame in frames] or [np.zeros(960, np.float32)]
+        parts += [decoder.decode(frame) for frame in frames] or [decoder.conceal(960)]
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def payloads(peer: FakePeer) -> list[bytes]:
+    return [RtpPacket.parse(packet).payload for packet in peer.packets]
 
 
 def amplitude(sound: np.ndarray, frequency: float) -> float:
@@ -309,8 +315,25 @@ def test_frames_of_an_old_epoch_or_behind_a_fence_are_dropped() -> None:
     house.edge.attach(2, 0, float("inf"))
     audience.packets.clear()
     house.run(10)
-    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
+    assert set(payloads(audience)) <= {DIGITAL_SILENCE, QUIET}
     assert house.edge.late_frames >= 9
+
+
+def test_a_sound_that_its_owner_breaks_off_ends_in_nothing() -> None:
+    """Comfort noise is as loud as what came before: a word cut in two would go on as a hiss."""
+    house = House()
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    spoken = len(audience.packets)
+    house.edge.attach(2, 0, float("inf"))
+    house.run(100)
+    ending, *after = payloads(audience)[spoken:]
+    assert ending == DIGITAL_SILENCE
+    assert set(after) == {QUIET}
+    sound = heard(audience.packets)
+    assert np.abs(sound).max() > 0.1
+    assert np.abs(sound[-len(after) * 960 :]).max() < 1 / 32768
 
 
 async def test_a_fence_refuses_frames_that_come_late() -> None:
@@ -322,9 +345,9 @@ async def test_a_fence_refuses_frames_that_come_late() -> None:
     await house.edge.fence(1, ahead, house.watched.room.seq)
     audience.packets.clear()
     house.run(5)
-    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
+    assert set(payloads(audience)) <= {DIGITAL_SILENCE, QUIET}
     house.run(10)
-    assert any(len(RtpPacket.parse(p).payload) > 2 for p in audience.packets)
+    assert any(len(payload) > 3 for payload in payloads(audience))
 
 
 def test_a_silent_room_needs_no_ticks_and_its_listeners_get_a_packet_every_400_ms() -> None:
@@ -384,9 +407,9 @@ async def test_a_fence_counts_for_an_edge_whose_attachment_is_still_on_its_way()
     house.owned.epoch = 2
     audience.packets.clear()
     house.run(5)
-    assert all(len(RtpPacket.parse(p).payload) <= 2 for p in audience.packets)
+    assert set(payloads(audience)) <= {DIGITAL_SILENCE, QUIET}
     house.run(10)
-    assert any(len(RtpPacket.parse(p).payload) > 2 for p in audience.packets)
+    assert any(len(payload) > 3 for payload in payloads(audience))
 
 
 @pytest.mark.parametrize("frames", [2, 3, 4, 5, 6])

@@ -154,6 +154,15 @@ def test_discontinuous_transmission():
     assert not opus.is_dtx(packet + b"xy")
 
 
+def test_digital_silence():
+    packet = opus.silence(CELT_20 | 3)
+    assert packet == bytes([CELT_20, 0xFF, 0xFE])
+    assert opus.duration(packet) == 960
+    assert not opus.is_dtx(packet)
+    with pytest.raises(ValueError, match="CELT"):
+        opus.silence(15 << 3)
+
+
 one_frame = st.binary(max_size=1275) | st.binary(max_size=3)
 
 

@@ -15,7 +15,8 @@ from parola.media.listener import Listener
 from parola.media.merging import Merger, Packet, PacketClass
 from parola.rtp import opus
 
-QUIET = opus.dtx(31 << 3)
+_CELT = 31 << 3
+QUIET = opus.dtx(_CELT)
 KEEP_ALIVE_S = 0.4
 """As often as an Opus encoder in DTX refreshes its comfort noise (RFC 7587, section 3.1.3)."""
 STALL_S = 0.1
@@ -100,7 +101,10 @@ class Track:
         return not speaking and now - self._last_sent > self._patience()
 
     def send_quiet(self, tick: int, now: float) -> None:
+        """After a sound that broke off, digital silence first: the comfort noise would be as loud as the sound."""
         self._send_all(self.merger.close(), now)
+        if not self.is_silent:
+            self._send(Packet(max(tick, self.last_tick + 1), 1, opus.silence(_CELT), ()), now)
         self._send(Packet(max(tick, self.last_tick + 1), 1, QUIET, ()), now)
 
     def welcome(self, listener: Listener, tick: int) -> None:

@@ -116,9 +116,17 @@ def merge(packets: Sequence[bytes]) -> bytes:
     return bytes([head | 3, 0x80 | len(found)]) + lengths + b"".join(found)
 
 
+def silence(toc_byte: int) -> bytes:
+    """One frame of digital silence in a CELT configuration: its silence flag is set (section 4.3), so that a decoder
+    forgets how loud the sound before was, and comfort noise after it is nothing. ValueError outside CELT."""
+    if toc_byte < 16 << 3:
+        raise ValueError("only CELT has a flag for silence")
+    return bytes([toc_byte & 0xFC, 0xFF, 0xFE])
+
+
 def dtx(toc_byte: int) -> bytes:
     """The packet that says "nothing from here on" in the configuration of a TOC byte (section 3.4: a frame of no
-    bytes); a decoder goes over to comfort noise."""
+    bytes); a decoder goes over to comfort noise, as loud as the quietest that it has lately heard."""
     return bytes([toc_byte & 0xFC])
 
 

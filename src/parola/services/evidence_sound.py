@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from parola.domain.evidence import EvidenceError, Program, Segment, context, unpacked
+from parola.rtp import opus
 from parola.rtp.hpke import HpkeError, PrivateKeys, UnknownKey
 
 _RATE = 48_000
 _FRAME = 960
-_SILENCE = bytes.fromhex("f8fffe")
+_SILENCE = opus.silence(31 << 3)
 """20 ms of nothing, mono, CELT at full band: an encoder's own words for it."""
 _HEAD = struct.pack("<8sBBHIhB", b"OpusHead", 1, 1, 312, _RATE, 0, 0)  # RFC 7845, section 5.1
 
