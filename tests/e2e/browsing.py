@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Response, async_playwright
 
 from tools.chromium import chromium
 
@@ -114,6 +114,11 @@ class Visitor:
 
     async def statistics(self, which: str = "listen") -> dict[str, Any]:
         return dict(await self.page.evaluate(_STATISTICS, which))
+
+
+def is_kept(answer: Response) -> bool:
+    """That a change of one's own account was taken; a page also asks who it is."""
+    return answer.url.endswith("/api/me") and answer.request.method == "PATCH" and answer.ok
 
 
 def _environment() -> dict[str, str]:

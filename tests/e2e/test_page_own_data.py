@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor, browser, is_kept
 from tests.e2e.house import House, eventually, give_floor, people
 from tests.e2e.looking import look, visiting
 from tests.services.test_images import drawn
@@ -59,9 +59,13 @@ async def test_a_picture_is_seen_by_others_and_goes_again(
             assert "?size=400" in str(await face.get_attribute("src"))
             await his.tap("picture-remove")
             await his.sees_no("picture-remove")
-            await guest.page.reload()
-            await guest.sees(f"speaker-{handle}")
-            assert await guest.page.get_by_test_id(f"speaker-{handle}").locator("img").count() == 0
+
+            async def is_gone() -> bool:
+                await guest.page.reload()
+                await guest.sees(f"speaker-{handle}")
+                return await face.count() == 0
+
+            await eventually(is_gone)  # a snapshot is shown to all for a second
             assert his.problems == guest.problems == []
 
 
@@ -112,7 +116,7 @@ async def test_the_language_goes_with_the_account(house: House, chrome: Browser)
         async with visiting(house, chrome, ada) as hers:
             await hers.open("/settings")
             await hers.page.get_by_role("heading", name="Settings", exact=True).wait_for()
-            async with hers.page.expect_response("**/api/me"):
+            async with hers.page.expect_response(is_kept):
                 await hers.page.get_by_test_id("language").select_option("it")
             await hers.page.get_by_role("heading", name="Impostazioni", exact=True).wait_for()
         async with visiting(house, chrome, ada) as elsewhere:
