@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor, browser, is_kept
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 
 pytestmark = pytest.mark.timeout(180)
@@ -51,7 +51,8 @@ async def test_a_private_account_answers_a_request(house: House, chrome: Browser
         handles = {"ada": await handle_of(ada), "bob": await handle_of(bob)}
         hers, his = await visiting(chrome, house, ada), await visiting(chrome, house, bob)
         await hers.open(f"/@{handles['ada']}")
-        await hers.page.get_by_test_id("private").check()
+        async with hers.page.expect_response(is_kept):
+            await hers.page.get_by_test_id("private").check()
         await his.open(f"/@{handles['ada']}")
         await his.tap("follow")
         await his.sees("unfollow")

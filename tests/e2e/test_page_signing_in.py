@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
@@ -166,7 +166,7 @@ async def test_an_address_a_link_out_of_the_log_and_a_code(house: House, chrome:
     await look(visitor.page, "settings-codes")
     code = await visitor.page.get_by_test_id("codes").locator("code").first.inner_text()
     await visitor.tap("codes-kept")
-    assert "10" in await visitor.page.get_by_test_id("codes-left").inner_text()
+    await expect(visitor.page.get_by_test_id("codes-left")).to_contain_text("10")
 
     await reader.open("/")
     await reader.tap("sign-in")
