@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parola.bus.frame import Frame
 from parola.domain import rooms
 from parola.media.codec import Decoder, Encoder
 from parola.media.edge import EdgeRoom
@@ -334,6 +335,22 @@ def test_a_sound_that_its_owner_breaks_off_ends_in_nothing() -> None:
     sound = heard(audience.packets)
     assert np.abs(sound).max() > 0.1
     assert np.abs(sound[-len(after) * 960 :]).max() < 1 / 32768
+
+
+def test_what_an_owner_says_after_it_stood_still_comes_after_the_silence() -> None:
+    house = House(frames=1)
+    _, audience = house.listener("carla")
+    house.talking = {"host": 440.0}
+    house.run(20)
+    spoken = next(p for p in reversed(payloads(audience)) if len(p) > 3)
+    house.now += 4.5 * TICK  # just too late, and not so late that its clock is compared anew
+    house.edge.maintain(house.now)
+    assert payloads(audience)[-2:] == [DIGITAL_SILENCE, QUIET]
+    for tick in range(house.owned.last_tick + 1, house.owned.last_tick + 6):
+        house.edge.deliver("main", Frame(1, tick, ("host",), 0, spoken))
+    assert payloads(audience)[-5:] == [spoken] * 5
+    times = [RtpPacket.parse(packet).timestamp for packet in audience.packets]
+    assert times == sorted(set(times))
 
 
 async def test_a_fence_refuses_frames_that_come_late() -> None:

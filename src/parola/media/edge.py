@@ -174,6 +174,7 @@ class EdgeRoom:
         for track, on_stage in self._seating.tracks():
             if track.is_due(now, speaking and not on_stage):
                 track.send_quiet(self._quiet_tick(now) if track.is_silent else track.last_tick + 1, now)
+                self._stream_tick = max(self._stream_tick, track.last_tick)
             track.report(tick, ntp, self.room_id)
         if not speaking:
             self._seating.move_between(now)
