@@ -211,7 +211,7 @@ def test_evidence_is_written_to_a_file_once_and_that_is_written_down(folder: Pat
     asyncio.run(_sealed(folder, public))
     out = folder / "heard.ogg"
     result = do("evidence", "report", "--out", str(out), "--reason", "a court asks")
-    assert result.stdout == "0.0\t1.0\t@ada\n", result.stderr
+    assert result.stdout == "0.0\t\t2023-11-14T22:13:20.000Z\n0.0\t1.0\t@ada\n", result.stderr
     assert out.read_bytes()[:4] == b"OggS"
     assert out.stat().st_mode & 0o777 == 0o600
     last = do("audit", "list").stdout.splitlines()[0].split("\t")
@@ -237,7 +237,6 @@ async def _sealed(folder: Path, public: str) -> None:
     await Blobs((folder / "blobs").as_uri()).put("evidence/x", data)
     store = Store.open(f"sqlite+aiosqlite:///{folder / 'parola.db'}")
     now = milliseconds(clock.now())
-    await store.evidence.add(
-        SealedEvidence("report", "room", "evidence/x", "", len(data), now, now + 86_400_000)
-    )
+    sealed = SealedEvidence("report", "room", "evidence/x", "", len(data), now, now + 86_400_000)
+    assert await store.evidence.put(sealed, None)
     await store.close()

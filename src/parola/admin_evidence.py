@@ -27,7 +27,10 @@ def evidence(
     out: Annotated[Path, typer.Option(help="An Ogg file that is not there yet", dir_okay=False)],
     reason: Why,
 ) -> None:
-    """Writes what a report has sealed to a file for its owner alone, and says who spoke when, in seconds."""
+    """Writes what a report has sealed to a file for its owner alone, and says when each part of it was and who spoke
+    when, in seconds."""
+
+    from parola.services.views import instant_of_ms
 
     async def work(here: Services) -> None:
         about = await here.evidence.about(me(), report)
@@ -43,6 +46,8 @@ def evidence(
             out.unlink()
             raise
         named = await here.administering.names({span.account for span in about.spans})
+        for part in about.parts:
+            row(f"{part.from_ms / 1000:.1f}", "", instant_of_ms(part.at_ms))
         for span in about.spans:
             handle = f"@{named[span.account].handle}" if span.account in named else span.account
             row(f"{span.from_ms / 1000:.1f}", f"{span.to_ms / 1000:.1f}", handle)

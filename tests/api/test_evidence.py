@@ -27,8 +27,8 @@ async def test_an_administrator_sees_what_is_there_and_hears_it_once(web: WebPro
     assert about == {
         "report_id": report,
         "room_id": "room",
-        "began_at": "2023-11-14T22:13:20.000Z",
         "length_ms": 1000,
+        "parts": [{"from_ms": 0, "at": "2023-11-14T22:13:20.000Z"}],
         "spoke": [{"handle": "ada", "name": "Ada", "picture": None, "from_ms": 0, "to_ms": 1000}],
     }
     assert (await root.get("/api/admin/audit")).json["entries"][0]["action"] == "claim", "not heard yet"

@@ -9,16 +9,19 @@ from hypothesis import strategies as st
 from parola.domain.evidence import (
     AFTER_END_S,
     MINUTES,
+    MOST_SEGMENTS,
     SEGMENT_TICKS,
     EvidenceError,
     Growing,
     Heard,
+    Part,
     Program,
     Ring,
     Sealed,
     Segment,
     Span,
     context,
+    joined,
     packed,
     unpacked,
 )
@@ -145,7 +148,7 @@ def segment(number: int, at_ms: int, *talkers: str, ticks: int = 50) -> Segment:
 
 def test_a_program_has_silence_where_nothing_was_heard() -> None:
     program = Program([segment(2, 13_000, "bob"), segment(1, 10_000, "ada")])
-    assert (program.began_ms, program.length_ms) == (10_000, 4000)
+    assert (program.parts, program.length_ms) == ([Part(0, 10_000)], 4000)
     assert program.packets(b"-") == [b"\x01"] * 50 + [b"-"] * 100 + [b"\x02"] * 50
     assert program.spans() == [Span("ada", 0, 1000), Span("bob", 3000, 4000)]
 
@@ -156,8 +159,23 @@ def test_a_breath_ends_no_span_and_a_pause_does() -> None:
     assert program.spans() == [Span("ada", 0, 2500), Span("ada", 5000, 6000)]
 
 
-def test_a_program_is_never_longer_than_the_ring() -> None:
-    program = Program([segment(1, 0, "old"), segment(2, 10_000_000, "new")])
-    assert program.length_ms == 1000
-    assert [span.account for span in program.spans()] == ["new"]
-    assert Program([]).packets(b"-") == []
+def test_a_long_silence_is_cut_out_and_said() -> None:
+    program = Program([segment(1, 0, "ada"), segment(2, 60_900, "bob"), segment(3, 10_000_000, "ada")])
+    assert program.parts == [Part(0, 0), Part(62_900, 10_000_000)], "a minute is sat through"
+    assert program.length_ms == 63_900 == 20 * len(program.packets(b"-"))
+    assert program.packets(b"-")[3095:3146] == [b"-"] * 50 + [b"\x03"]
+    assert [span.from_ms for span in program.spans()] == [0, 60_900, 62_900]
+    empty = Program([])
+    assert (empty.packets(b"-"), empty.parts, empty.length_ms) == ([], [], 0)
+
+
+def test_what_is_sealed_later_joins_what_was_there_up_to_half_an_hour() -> None:
+    first = [(1, b"a"), (2, b"b")]
+    assert joined([], first) == first
+    assert joined(first, [(2, b"b"), (2, b"other process"), (3, b"c")]) == [
+        *first,
+        (2, b"other process"),
+        (3, b"c"),
+    ]
+    many = [(number, b"x") for number in range(2 * MOST_SEGMENTS)]
+    assert joined(first, many) == first + many[: MOST_SEGMENTS - 2]

@@ -19,6 +19,7 @@ from parola.bus import Message, subjects
 from parola.bus.messages import EvidenceOrder, EvidencePart
 from parola.domain.audit import Deed
 from parola.domain.errors import Conflict, Invalid, NotFound
+from parola.domain.evidence import Part
 from parola.domain.moderation import About, Reason
 from parola.media.codec import Encoder
 from parola.media.keeping import Keeping
@@ -145,7 +146,7 @@ async def test_a_report_seals_what_was_heard_and_an_administrator_hears_it(scene
     assert await scene.evidence.seal("room", REPORT)
     about = await scene.evidence.about(AT_THE_MACHINE, REPORT)
     assert about.length_ms == 20_000
-    assert about.began_ms == BEGIN.timestamp() * 1000
+    assert about.parts == (Part(0, round(BEGIN.timestamp() * 1000)),)
     assert [(span.account, span.from_ms, span.to_ms) for span in about.spans] == [
         ("host", 0, 4000),
         ("bob", 14_000, 20_000),
@@ -211,15 +212,58 @@ async def test_of_a_room_in_which_nothing_was_heard_there_is_nothing_to_seal(sce
     assert await scene.is_gone()
 
 
-async def test_sealing_twice_is_sealing_once_also_at_the_same_time(scene: Scene) -> None:
+async def test_sealing_at_the_same_time_is_sealing_once(scene: Scene) -> None:
     scene.media.says(10)
     sealed = await asyncio.gather(*(scene.another().seal("room", REPORT) for _ in range(4)))
     assert sealed == [True] * 4
     assert len(scene.objects) == 1
-    scene.media.says(10)
-    assert await scene.evidence.seal("room", REPORT)
     about = await scene.evidence.about(AT_THE_MACHINE, REPORT)
     assert about.length_ms == 10_000
+
+
+async def test_who_joins_a_report_later_seals_what_was_said_since(scene: Scene) -> None:
+    await scene.sealed()
+    first = await scene.house.store.evidence.of(REPORT)
+    assert first is not None
+    scene.media.says(10, "bob")
+    scene.now += timedelta(seconds=10)
+    sealed = await asyncio.gather(*(scene.another().seal("room", REPORT) for _ in range(4)))
+    assert sealed == [True] * 4
+    assert len(scene.objects) == 1, "in one place"
+    about = await scene.evidence.about(AT_THE_MACHINE, REPORT)
+    assert [(span.account, span.to_ms) for span in about.spans] == [("host", 10_000), ("bob", 20_000)]
+    assert about.sealed.expires_at == first.expires_at, "not longer than what came first"
+    assert sound_of(await scene.hears()).size / 48_000 == pytest.approx(20, abs=0.05)
+
+
+async def test_nothing_is_added_to_what_is_over(scene: Scene) -> None:
+    await scene.sealed()
+    await scene.house.store.evidence.expire(REPORT, round(scene.now.timestamp() * 1000))
+    scene.media.says(10)
+    assert not await scene.evidence.seal("room", REPORT)
+    await scene.evidence.look()
+    assert await scene.is_gone()
+
+
+async def test_a_storage_that_cannot_forget_the_old_place_loses_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.sealed()
+    scene.media.says(10)
+
+    async def away(_: Blobs, path: str) -> None:
+        raise BlobsUnavailable(path)
+
+    with monkeypatch.context() as here:
+        here.setattr(Blobs, "delete", away)
+        assert await scene.evidence.seal("room", REPORT)
+    assert len(scene.objects) == 2
+    assert (await scene.evidence.about(AT_THE_MACHINE, REPORT)).length_ms == 20_000
+    for path in scene.objects:
+        os.utime(path, (BEGIN.timestamp(), BEGIN.timestamp()))
+    scene.now += timedelta(hours=2)
+    await scene.evidence.sweep()
+    assert len(scene.objects) == 1
 
 
 async def test_two_reports_of_one_room_stand_each_for_itself(scene: Scene) -> None:

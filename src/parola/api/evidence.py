@@ -25,13 +25,18 @@ class SpanView(PersonView):
     to_ms: int
 
 
+class PartView(BaseModel):
+    from_ms: int
+    at: str
+
+
 class EvidenceView(BaseModel):
     report_id: str
     room_id: str
     sealed_at: str
     expires_at: str
-    began_at: str | None
     length_ms: int | None
+    parts: list[PartView]
     spoke: list[SpanView]
 
 
@@ -43,7 +48,7 @@ class HearingView(BaseModel):
 @router.get("/{report_id}")
 @may(ADMINISTRATOR_OF_OTHERS)
 async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
-    """`length_ms` is null where it cannot be opened here."""
+    """`length_ms` is null where it cannot be opened here; `parts` says when each stretch of it was."""
     here = services(request)
     found = await here.evidence.about(who, report_id)
     named = await here.administering.names({span.account for span in found.spans})
@@ -62,8 +67,8 @@ async def about(request: Request, who: Admin, report_id: str) -> EvidenceView:
         room_id=found.sealed.room_id,
         sealed_at=instant_of_ms(found.sealed.sealed_at),
         expires_at=instant_of_ms(found.sealed.expires_at),
-        began_at=instant_of_ms(found.began_ms) if found.began_ms is not None else None,
         length_ms=found.length_ms,
+        parts=[PartView(from_ms=part.from_ms, at=instant_of_ms(part.at_ms)) for part in found.parts],
         spoke=spoke,
     )
 

@@ -22,6 +22,8 @@ TICK_MS = 20
 SEGMENT_TICKS = 200
 """Four seconds: so much at most lies open in memory."""
 SEGMENT_S = SEGMENT_TICKS * TICK_MS / 1000
+MOST_SEGMENTS = 450
+"""Half an hour: a room that is reported again and again is not recorded by that."""
 
 _RECORD = struct.Struct("!HHH")
 _LENGTH = struct.Struct("!H")
@@ -235,26 +237,44 @@ def unpacked(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
+def joined(before: list[tuple[int, bytes]], found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """What one report holds when more is sealed for it: never more than MOST_SEGMENTS, of which the first stay."""
+    had = set(before)
+    return (before + [piece for piece in found if piece not in had])[:MOST_SEGMENTS]
+
+
 PAUSE_MS = 600
 """A shorter pause of one talker is none."""
+HOLE_MS = 60_000
+"""When nothing is heard for longer, that is not sat through: a new part begins, after CUT_MS of silence."""
+CUT_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Runs from `from_ms` on, in milliseconds since the beginning of the evidence; `at_ms` is when that was."""
+
+    from_ms: int
+    at_ms: int
 
 
 class Program:
-    """What several segments, perhaps of several processes, hold together. The longest hole in it is what the ring
-    can hold, whatever the segments say."""
+    """What several segments hold together, perhaps of several processes, and sealed at several times."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
         heard = {one.at_ms // TICK_MS: one for segment in segments for one in segment.heard}
-        last = max(heard, default=0)
-        since = last - MINUTES * 60_000 // TICK_MS
-        self._heard = {step: one for step, one in heard.items() if step > since}
-        self._first = min(self._heard, default=0)
-        self._steps = last - self._first + 1 if self._heard else 0
-
-    @property
-    def began_ms(self) -> int:
-        """Since 1970."""
-        return self._first * TICK_MS
+        self.parts: list[Part] = []
+        self._heard: dict[int, Heard] = {}
+        place, before = 0, None
+        for step in sorted(heard):
+            pause = step - before if before is not None else 0
+            cut = pause > HOLE_MS // TICK_MS
+            place += 1 + CUT_MS // TICK_MS if cut else pause
+            if cut or before is None:
+                self.parts.append(Part(place * TICK_MS, step * TICK_MS))
+            self._heard[place] = heard[step]
+            before = step
+        self._steps = place + 1 if self._heard else 0
 
     @property
     def length_ms(self) -> int:
@@ -262,16 +282,16 @@ class Program:
 
     def packets(self, silence: bytes) -> list[bytes]:
         """One for each 20 ms, `silence` where nothing was heard."""
-        steps = range(self._first, self._first + self._steps)
+        steps = range(self._steps)
         return [self._heard[step].packet if step in self._heard else silence for step in steps]
 
     def spans(self) -> list[Span]:
         """By their beginning."""
         found: list[Span] = []
         running: dict[str, tuple[int, int]] = {}
-        for step in sorted(self._heard):
-            at = (step - self._first) * TICK_MS
-            for account in self._heard[step].talkers:
+        for step, heard in self._heard.items():
+            at = step * TICK_MS
+            for account in heard.talkers:
                 begin, end = running.get(account, (at, at))
                 if at - end > PAUSE_MS:
                     found.append(Span(account, begin, end))

@@ -21,7 +21,7 @@ from parola.bus.messages import EvidenceOrder, EvidencePart, MessageError
 from parola.domain import people
 from parola.domain.audit import Deed
 from parola.domain.errors import Conflict, NotFound
-from parola.domain.evidence import Program, Span, packed
+from parola.domain.evidence import Part, Program, Span, joined, packed, unpacked
 from parola.domain.moments import milliseconds
 from parola.projection import Projections
 from parola.rtp.hpke import HpkeError, UnknownKey, key_id
@@ -59,11 +59,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`length_ms` and `began_ms`, since 1970, are None where the key is not here, or it was damaged."""
+    """`length_ms` is None where the key is not here, or it was damaged."""
 
     sealed: SealedEvidence
     length_ms: int | None
-    began_ms: int | None
+    parts: tuple[Part, ...]
     spans: tuple[Span, ...]
 
 
@@ -90,26 +90,33 @@ class Evidence:
         self._looks = 0
 
     async def seal(self, room_id: str, report_id: str) -> bool:
-        """Keeps the room's last minutes, as of now, for a report; True where there is something, also from before.
+        """Keeps the room's last minutes, as of now, for a report, beside what was sealed for it before; True where
+        there is something. It lasts as long as what came first.
 
         Media processes are asked over the bus, all of them: a room may have moved in these minutes. One that does not
-        answer is left out. Raises StoreUnavailable."""
-        if await self._store.evidence.of(report_id) is not None:
-            return True
-        pieces = await self._collect(room_id)
-        if not pieces:
-            return False
-        now, path = self._ms(), f"{FOLDER}/{secrets.token_hex(16)}"
-        data = packed(pieces)
-        await self._blobs.put(path, data)
-        until = now + self._days * 86_400_000
-        key = key_id(pieces[0][1])
-        sealed = SealedEvidence(report_id, room_id, path, key, len(data), now, until)
-        if not await self._store.evidence.add(sealed):
-            # Another one was faster, or the report is closed by now.
-            await self._blobs.delete(path)
-            return await self._store.evidence.of(report_id) is not None
-        return True
+        answer is left out. Raises StoreUnavailable, BlobsUnavailable."""
+        found = await self._collect(room_id)
+        while True:
+            before = await self._store.evidence.of(report_id)
+            if not found:
+                return before is not None
+            kept = unpacked(await self._blobs.read(before.path) or b"") if before is not None else []
+            pieces = joined(kept, found)
+            if pieces == kept:
+                return True
+            now, path = self._ms(), f"{FOLDER}/{secrets.token_hex(16)}"
+            data = packed(pieces)
+            await self._blobs.put(path, data)
+            until = before.expires_at if before is not None else now + self._days * 86_400_000
+            sealed = SealedEvidence(report_id, room_id, path, key_id(pieces[0][1]), len(data), now, until)
+            if await self._store.evidence.put(sealed, before):
+                if before is not None:
+                    await self._forget(before.path)
+                return True
+            await self._forget(path)
+            # Either another one was faster, and there is more to join; or the report is closed, and all is over.
+            if await self._store.evidence.of(report_id) == before:
+                return False
 
     async def let_go(self, report_id: str) -> None:
         """The report is closed, and there is nothing to hear any more; its bytes go now, and where the storage is
@@ -128,8 +135,8 @@ class Evidence:
         try:
             program = await self._open(sealed)
         except Conflict:
-            return About(sealed, None, None, ())
-        return About(sealed, program.length_ms, program.began_ms, tuple(program.spans()))
+            return About(sealed, None, (), ())
+        return About(sealed, program.length_ms, tuple(program.parts), tuple(program.spans()))
 
     async def listen(self, actor: Actor, report_id: str, reason: str) -> Ticket:
         """Leave to hear it once, which stands in the audit log by then. Raises NotFound, Invalid, StoreUnavailable;
@@ -225,6 +232,13 @@ class Evidence:
             raise Conflict("damaged", "This was changed since it was sealed, and is not shown.") from error
         except HpkeError as error:
             raise _elsewhere() from error
+
+    async def _forget(self, path: str) -> None:
+        """Bytes without a row; `sweep` finds them where the storage is away."""
+        try:
+            await self._blobs.delete(path)
+        except BlobsUnavailable:
+            _log.warning("evidence.storage_away", path=path)
 
     async def _delete(self, sealed: SealedEvidence) -> None:
         await self._blobs.delete(sealed.path)

@@ -41,18 +41,23 @@ class EvidenceRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, sealed: SealedEvidence) -> bool:
-        """False where the report has some already, or is closed: of closing it and this one comes first, and either way
-        nothing outlives the report."""
+    async def put(self, sealed: SealedEvidence, before: SealedEvidence | None) -> bool:
+        """In the place of `before`. False where by now something else is there, it is over, or the report is closed: of
+        closing it and this one comes first, and either way nothing outlives the report."""
         is_closed = select(reports.c.closed_at).where(reports.c.id == sealed.report_id).with_for_update()
         try:
             async with self._database.write() as connection:
                 if (await connection.execute(is_closed)).scalar() is not None:
                     return False
-                await connection.execute(insert(evidence).values(**_values(sealed)))
+                if before is None:
+                    await connection.execute(insert(evidence).values(**_values(sealed)))
+                    return True
+                same = (evidence.c.report_id == before.report_id) & (evidence.c.path == before.path)
+                lasts = evidence.c.expires_at > sealed.sealed_at
+                placed = update(evidence).where(same, lasts).values(**_values(sealed))
+                return bool((await connection.execute(placed)).rowcount)
         except IntegrityError:
             return False
-        return True
 
     async def of(self, report_id: str) -> SealedEvidence | None:
         """Also what has expired and is not deleted yet."""

@@ -13,8 +13,8 @@ const sealed = {
   room_id: 'room',
   sealed_at: '2026-05-01T12:05:00.000Z',
   expires_at: '2026-05-31T12:05:00.000Z',
-  began_at: '2026-05-01T12:00:00.000Z',
   length_ms: 100_000,
+  parts: [{ from_ms: 0, at: '2026-05-01T12:00:00.000Z' }],
   spoke: [
     { handle: 'ada', name: 'Ada', from_ms: 0, to_ms: 25_000 },
     { handle: 'bob', name: 'مريم', from_ms: 25_000, to_ms: 75_000 },
@@ -85,6 +85,17 @@ it('says who spoke when before anything is heard, and asks for no sound', async 
   expect(screen.queryByTestId('evidence-player')).toBeNull();
 });
 
+it('says where something later begins', async () => {
+  const parts = [...sealed.parts, { from_ms: 79_000, at: '2026-05-01T12:30:00.000Z' }];
+  serve({ ...sealed, parts });
+  const { container } = render(Evidence, { report: 'r/1' });
+  await settled();
+  const said = [...screen.getByTestId('evidence-spoke').children].map((one) => one.textContent.trim());
+  expect(said).toHaveLength(5);
+  expect(said[2]).toMatch(/^Heard from .*30.* on:$/);
+  expect(container.querySelectorAll('.cut')).toHaveLength(2 * parts.length - 1);
+});
+
 it('is heard for a reason, jumps to who spoke, and forgets the sound', async () => {
   const asked = serve(sealed);
   const { unmount } = render(Evidence, { report: 'r/1' });
@@ -107,7 +118,7 @@ it('says that nothing is there, and what cannot be opened', async () => {
   const { rerender } = render(Evidence, { report: 'r/1' });
   await settled();
   expect(screen.getByTestId('evidence-none')).toBeTruthy();
-  serve({ ...sealed, length_ms: null, began_at: null, spoke: [] });
+  serve({ ...sealed, length_ms: null, parts: [], spoke: [] });
   await rerender({ report: 'r/2' });
   await settled();
   expect(screen.getByTestId('evidence-shut')).toBeTruthy();

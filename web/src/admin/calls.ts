@@ -81,14 +81,20 @@ export interface Spoke extends Person {
   to_ms: number;
 }
 
+/** From `from_ms` on it is what was heard from `at` on; long silence in between is cut out. */
+export interface Part {
+  from_ms: number;
+  at: string;
+}
+
 /** `length_ms` is null where it cannot be opened: the key is elsewhere, or it was changed. */
 export interface Sealed {
   report_id: string;
   room_id: string;
   sealed_at: string;
   expires_at: string;
-  began_at: string | null;
   length_ms: number | null;
+  parts: Part[];
   spoke: Spoke[];
 }
 
