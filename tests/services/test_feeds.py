@@ -69,7 +69,7 @@ def fold(snapshot: dict[str, Any], events: list[tuple[str, Any]]) -> dict[str, A
         if kind == "room.started":
             room |= {"state": "live", "started_at": data["at"]}
         elif kind == "room.ended":
-            room |= {"state": "ended", "ended_at": data["at"]}
+            room |= {"state": "ended", "ended_at": data["at"], "hands": [], "offers": [], "offers_until": {}}
         elif kind == "hand.raised":
             hand = {**person, "raised_at": data["raised_at"], "note": data["note"]}
             room["hands"] = [*room["hands"], hand]

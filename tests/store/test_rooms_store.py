@@ -191,6 +191,31 @@ async def test_ownership_is_taken_by_one_and_its_epoch_never_comes_back(store: S
     assert await store.rooms.claim("room", "q", 1) == 2
 
 
+async def test_what_stood_beside_hands_ends_with_the_room_and_nothing_else_does(store: Store) -> None:
+    await store.accounts.add("bob", "bob", "Bob", "", NOW)
+    room, other = await add_room(store, "room"), await add_room(store, "other")
+    for of in (room, other):
+        for note in ("I am Bob Rossi", "of Pisa"):
+            events = r.decide(of, r.RaiseHand("bob", note), NOW)
+            after = r.fold(of, events)
+            await store.rooms.append(of, events, after)
+            of = after
+        if of.id == "room":
+            room = of
+    assert "of Pisa" in str(await store.rooms.events_after("room", 0))
+    events = r.decide(room, r.End("host"), NOW)
+    await store.rooms.append(room, events, r.fold(room, events))
+    kept = await store.rooms.events_after("room", 0)
+    assert "Bob Rossi" not in str(kept)
+    assert "Pisa" not in str(kept)
+    assert [event.seq for event in kept] == list(range(1, len(kept) + 1))
+    assert "Bob Rossi" in str(await store.rooms.events_after("other", 0)), "which goes on"
+    ended = await store.rooms.load("room")
+    assert ended is not None
+    assert r.fold(None, kept) == ended
+    assert ended.hands == ()
+
+
 async def test_handles_are_taken_once(store: Store) -> None:
     await store.accounts.add("a", "ada", "Ada", "", NOW)
     with pytest.raises(HandleTaken):

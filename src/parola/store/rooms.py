@@ -7,7 +7,7 @@ SeqConflict and nothing is written. Events, snapshot and the people's side table
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     func,
     insert,
     literal,
@@ -31,8 +32,11 @@ from parola.domain.moderation import Measure
 from parola.domain.moments import from_milliseconds, milliseconds
 from parola.domain.rooms import (
     Event,
+    HandNoted,
+    HandRaised,
     Lifecycle,
     Room,
+    RoomEnded,
     Ties,
     decode_event,
     decode_room,
@@ -346,6 +350,24 @@ async def _append_events(connection: AsyncConnection, room_id: str, events: Sequ
         for event in events
     ]
     await connection.execute(insert(room_events), rows)
+    if any(isinstance(event, RoomEnded) for event in events):
+        await _forget_notes(connection, room_id)
+
+
+async def _forget_notes(connection: AsyncConnection, room_id: str) -> None:
+    """What people wrote beside their hands was for the time of the room."""
+    body = room_events.c.body
+    noted = body.contains('"note":"') & ~body.contains('"note":""')
+    found = await connection.execute(select(body).where(room_events.c.room_id == room_id, noted))
+    said = [decode_event(orjson.loads(row.body)) for row in found]
+    bare = [replace(event, note="") for event in said if isinstance(event, HandRaised | HandNoted)]
+    if bare:
+        this = (room_events.c.room_id == room_id) & (room_events.c.seq == bindparam("of_seq"))
+        changed = update(room_events).where(this).values(body=bindparam("bare"))
+        await connection.execute(
+            changed,
+            [{"of_seq": event.seq, "bare": orjson.dumps(encode_event(event)).decode()} for event in bare],
+        )
 
 
 def _room(snapshot: str) -> Room:

@@ -57,6 +57,8 @@ describe('fold', () => {
     const closing = after(begun, null, { ...anEvent(4, 'room.closing'), ends_at: AT });
     expect(closing.ends_at).toBe(AT);
     expect(after(closing, null, anEvent(5, 'room.ended'))).toMatchObject({ state: 'ended', ends_at: null });
+    const asked = after(begun, null, anEvent(4, 'hand.raised', 'bob'), anEvent(5, 'room.ended'));
+    expect(asked.hands).toEqual([]);
   });
 
   it('offers, and takes the offer away by answer, withdrawal or grant', () => {

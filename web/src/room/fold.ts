@@ -34,7 +34,16 @@ function evolve(room: Room, event: RoomEvent): Room {
     case 'room.closing':
       return { ...room, ends_at: event.ends_at ?? null };
     case 'room.ended':
-      return { ...room, state: 'ended', ended_at: event.at, ends_at: null, visitors: [] };
+      return {
+        ...room,
+        state: 'ended',
+        ended_at: event.at,
+        ends_at: null,
+        visitors: [],
+        hands: [],
+        offers: [],
+        offers_until: {},
+      };
     case 'hand.raised':
       return {
         ...withoutHand(room, handle),

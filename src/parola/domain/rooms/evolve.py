@@ -48,7 +48,8 @@ def _apply(room: Room, event: e.Event) -> Room:
         case e.RoomClosing():
             return replace(room, closing=True)
         case e.RoomEnded():
-            return replace(room, state=Lifecycle.ENDED, ended_at=event.at)
+            # Who spoke stays; who would have liked to is nobody's business any more.
+            return replace(room, state=Lifecycle.ENDED, ended_at=event.at, hands=(), offers=())
         case e.TurnsSet():
             return _with_turns(room, Turns(event.soft_s, event.hard_s), event.at)
         case e.TurnsLifted():
