@@ -67,6 +67,11 @@ async def test_each_has_so_many_and_gets_back_what_opened_nothing(house: House) 
     assert await refusal_of(invitations.revoke(root, second.id)) == "not_found", "it was used"
     mine = await invitations.mine(root)
     assert [(one.code, one.used_by and one.used_by.handle) for one in mine.invitations] == [(None, "ada")]
+    ada = await house.caller("ada")
+    await house.services.blocking.block(ada, "root")
+    assert [one.used_by for one in (await invitations.mine(root)).invitations] == [None], (
+        "they do not see each other"
+    )
     stranger = await founder(house, "stranger")
     third = await invitations.make(root)
     assert await refusal_of(invitations.revoke(stranger, third.id)) == "not_found"

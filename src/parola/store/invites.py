@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from parola.store.accounts import Account, account_of
 from parola.store.codes import hash_of, is_fresh, is_open
 from parola.store.database import Database
+from parola.store.relations import blocked_between
 from parola.store.tables import accounts, active_days, invites
 
 
@@ -61,7 +62,7 @@ class Invites:
             return int((await connection.execute(query)).scalar_one())
 
     async def of(self, maker: str, limit: int) -> list[Invitation]:
-        """The newest first, without those that were revoked."""
+        """The newest first, without those that were revoked; used by nobody where a block stands between them."""
         query = (
             select(invites, accounts.c.id.label("account_id"))
             .outerjoin(accounts, accounts.c.id == invites.c.used_by)
@@ -72,7 +73,8 @@ class Invites:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
             ids = [row.account_id for row in rows if row.account_id is not None]
-            found = await connection.execute(select(accounts).where(accounts.c.id.in_(ids)))
+            seen = accounts.c.id.in_(ids) & ~blocked_between(accounts.c.id, maker)
+            found = await connection.execute(select(accounts).where(seen))
             people = {row.id: account_of(row) for row in found}
         return [
             Invitation(r.id, r.code, r.made_by, r.created_at, r.expires_at, people.get(r.account_id))
