@@ -18,6 +18,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As pip and curl do, trust the certificates this machine trusts: some networks have an authority of their own.
 export NODE_USE_SYSTEM_CA := 1
 export npm_config_update_notifier := false
+# Some machines keep Python from keeping what it has compiled: each process that a test starts would compile Parola anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV_OK    := $(VENV)/venv.stamp
 RUNTIME_OK := $(VENV)/runtime.stamp
