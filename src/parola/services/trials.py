@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from parola.domain import people
-from parola.domain.audit import GUARD, Deed
+from parola.domain.audit import GUARD, SETTINGS, Deed
 from parola.domain.errors import Conflict, Invalid, NotFound
 from parola.domain.rollout import (
     FEATURES,
@@ -79,8 +79,11 @@ class Trials:
         return await self._state(_known(feature))
 
     async def history(self, _: Actor, feature: str, before: int | None, limit: int) -> list[Kept]:
-        """The newest first."""
-        return await self._store.rollouts.history(_known(feature), before, limit)
+        """The newest first, and at the end version 0, that of the settings."""
+        kept = await self._store.rollouts.history(_known(feature), before, limit)
+        if len(kept) < limit:
+            kept.append(Kept(0, self._rollout.initial(feature), SETTINGS, "", ""))
+        return kept
 
     async def stages(self, _: Actor, feature: str) -> list[Counted]:
         return await self._store.tallies.stages(_known(feature), self._now())
