@@ -93,4 +93,18 @@ async def leads(house: House, chrome: Browser, root: Api) -> None:
         await admin.tap("do-it")
         await admin.sees("back-2")
         assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
+        await admin.page.get_by_test_id("stage").select_option("percent")
+        await admin.page.get_by_test_id("percent").fill("12.5")
+        await look(admin.page, "admin-plan")
+        await admin.tap("save-plan")
+        await admin.page.get_by_test_id("reason").fill("Not as far as the next step")
+        await admin.tap("do-it")
+        await admin.sees("back-3")
+        assert (await root.call("GET", HOSTING))["plan"]["percent"] == 12.5
+        await admin.tap("back-0")
+        await admin.page.get_by_test_id("reason").fill("As it was set up")
+        await look(admin.page, "admin-back")
+        await admin.tap("do-it")
+        await admin.sees("back-4")
+        assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
         assert admin.problems == []

@@ -6,7 +6,8 @@ import type { Page } from './calls';
 import type { Key } from './messages';
 import { tell } from './say';
 
-export type Stage = 'off' | 'testers' | 'percent' | 'everyone';
+export const order = ['off', 'testers', 'percent', 'everyone'] as const;
+export type Stage = (typeof order)[number];
 
 /** How a feature is used in one stage. An empty `access` is any; 0 minutes are any number. */
 export interface Policies {
@@ -84,10 +85,12 @@ export interface Trial {
 export interface Version {
   version: number;
   plan: Plan;
-  /** Null for a guard. */
+  /** A handle; null where `by` is no person. */
   author: string | null;
+  /** `settings` for version 0, which nobody has made at any time. */
+  by: 'person' | 'command_line' | 'guard' | 'settings';
   reason: string;
-  at: string;
+  at: string | null;
 }
 
 export interface Shown extends Figures {
@@ -102,6 +105,12 @@ export interface Change {
   then: number;
   gained: number;
   lost: number;
+}
+
+/** Whether a plan lets in more than another, so that a guard may stop it. */
+export function goesFurther(before: Plan, after: Plan): boolean {
+  const steps = order.indexOf(after.stage) - order.indexOf(before.stage);
+  return steps > 0 || (steps === 0 && after.stage === 'percent' && after.percent > before.percent);
 }
 
 const at = '/api/admin/rollout/hosting';
