@@ -76,9 +76,7 @@ async def test_a_trial_from_testers_to_everyone_and_back_in_one_step(web: WebPro
     assert (entry["actor"], entry["action"], entry["object"]) == ("root", "roll_out", "hosting 3 everyone")
 
 
-async def test_history_tells_people_guards_and_the_command_line_apart(
-    web: WebProcess, admin: Person
-) -> None:
+async def test_history_tells_people_guards_and_the_command_line_apart(web: WebProcess, admin: Person) -> None:
     given = {"expected": 0, "plan": {"stage": "testers"}, "reason": "Testers"}
     assert (await admin.post(f"{HOSTING}/change", json=given)).status == 200
     await web.services.trials.change(AT_THE_MACHINE, "hosting", 1, {"stage": "off"}, "Not yet", False)

@@ -139,6 +139,39 @@ async def test_who_comes_to_a_later_room_within_a_week_has_returned(trial: Trial
     assert (await shown(trial))[0, "everyone"].returned == pytest.approx(1 / 3)
 
 
+async def test_a_return_counts_where_one_first_came_whatever_the_plan_says_by_then(trial: Trial) -> None:
+    hosts = {"stage": "testers", "testers": ["host"]}
+    await trial.caller("host")
+    await trial.plans(**hosts)
+    early, beside = await trial.opens("host"), await trial.opens("host")
+    for handle in ("ada", "bob", "carla"):
+        await listens(trial, handle, early.id)
+    await trial.rounds(1)
+    await trial.plans(**{**hosts, "denied": ["bob"]})  # as far as before
+    await listens(trial, "bob", beside.id)  # began before he first came
+    await trial.rounds(1)
+    await listens(trial, "ada", (await trial.opens("host")).id)
+    await trial.rounds(1)
+    trial.clock.pass_by(WEEK_S)
+    await listens(trial, "carla", (await trial.opens("host")).id)  # too late to have returned
+    await trial.rounds(1, 3600)
+    await listens(trial, "carla", (await trial.opens("host")).id)  # to what she came to late
+    await trial.rounds(1)
+    assert [await returned(trial, version) for version in (1, 2)] == [pytest.approx(1 / 3), 0.0]
+    pooled = await trial.webs[0].trials.state(AT_THE_MACHINE, "hosting")
+    assert (pooled.since, pooled.measured.returned) == (1, pytest.approx(1 / 3))
+    trial.clock.pass_by(WEEK_S)
+    assert await returned(trial, 2) == pytest.approx(1 / 2), "carla's week there is over, too"
+    pooled = await trial.webs[0].trials.state(AT_THE_MACHINE, "hosting")
+    assert pooled.measured.returned == pytest.approx(1 / 3), (
+        "each person's one week, from where they first came"
+    )
+
+
+async def returned(trial: Trial, version: int) -> float | None:
+    return (await shown(trial))[version, "testers"].returned
+
+
 async def test_a_first_sound_counts_once_and_only_of_a_connection_that_is_there(trial: Trial) -> None:
     room = await trial.opens("host")
     ada, bob = await trial.caller("ada"), await trial.caller("bob")

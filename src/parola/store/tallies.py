@@ -193,23 +193,19 @@ async def _add(connection: AsyncConnection, row: Any, counts: Counts, now: datet
         await connection.execute(update(rollout_rooms).where(_is(row.room_id)).values(**more))
     if not counts.accounts:
         return
-    rows = [
-        {**_stage(row), "account_id": account, "first_at": milliseconds(now)} for account in counts.accounts
-    ]
-    # Before those who are new come in: whoever comes to their first room does not return to it.
-    began = {"stage_": row.stage, "version_": row.version, "feature_": row.feature}
+    # Those who are new come in afterwards: whoever comes to their first room does not return to it. Others return to
+    # the stages in which they were before, whichever this one is.
     again = update(rollout_listeners).where(
-        rollout_listeners.c.feature == bindparam("feature_"),
-        rollout_listeners.c.version == bindparam("version_"),
-        rollout_listeners.c.stage == bindparam("stage_"),
         rollout_listeners.c.account_id == bindparam("account_"),
+        rollout_listeners.c.feature == row.feature,
         rollout_listeners.c.first_at < row.started_at,
         rollout_listeners.c.first_at >= milliseconds(now) - WEEK_MS,
+        rollout_listeners.c.returned.is_(False),
     )
-    await connection.execute(
-        again.values(returned=True), [{**began, "account_": account} for account in counts.accounts]
-    )
-    await connection.execute(_insert(connection, rollout_listeners).on_conflict_do_nothing(), rows)
+    accounts = sorted(counts.accounts)
+    await connection.execute(again.values(returned=True), [{"account_": account} for account in accounts])
+    new = [{**_stage(row), "account_id": account, "first_at": milliseconds(now)} for account in accounts]
+    await connection.execute(_insert(connection, rollout_listeners).on_conflict_do_nothing(), new)
 
 
 async def _add_sounds(connection: AsyncConnection, stage: dict[str, Any], counts: Mapping[int, int]) -> None:
@@ -232,12 +228,7 @@ async def _measured(connection: AsyncConnection, feature: str, which: Any, now: 
     rooms = (
         await connection.execute(select(func.count().label("rooms"), *sums).where(of(rollout_rooms)))
     ).one()
-    account = rollout_listeners.c.account_id
-    people = select(func.count(account.distinct())).where(of(rollout_listeners))
-    listeners = (await connection.execute(people)).scalar_one()
-    whole = rollout_listeners.c.first_at <= milliseconds(now) - WEEK_MS
-    ripe = (await connection.execute(people.where(whole))).scalar_one()
-    back = (await connection.execute(people.where(whole, rollout_listeners.c.returned))).scalar_one()
+    listeners, ripe, back = await _people(connection, of(rollout_listeners), milliseconds(now) - WEEK_MS)
     buckets = select(rollout_sounds.c.bucket, rollout_sounds.c.count).where(of(rollout_sounds))
     sounds: dict[int, int] = {}
     for row in await connection.execute(buckets):
@@ -255,6 +246,24 @@ async def _measured(connection: AsyncConnection, feature: str, which: Any, now: 
         returned=back / ripe if ripe else None,
         liked=int(rooms.good) / int(answers) if answers else None,
     )
+
+
+async def _people(
+    connection: AsyncConnection, which: ColumnElement[bool], week_ago: int
+) -> tuple[int, int, int]:
+    """How many have listened; of how many the week from when they first came is over; and who of them has returned in
+    it. Whoever was in several stages has one week: that of the first of them."""
+    account, first_at = rollout_listeners.c.account_id, rollout_listeners.c.first_at
+    nth = func.row_number().over(partition_by=account, order_by=first_at)
+    rows = select(first_at, rollout_listeners.c.returned, nth.label("nth")).where(which).subquery()
+    is_over = rows.c.first_at <= week_ago
+    query = select(
+        func.count().label("listeners"),
+        func.count().filter(is_over).label("over"),
+        func.count().filter(is_over, rows.c.returned).label("back"),
+    ).where(rows.c.nth == 1)
+    found = (await connection.execute(query)).one()
+    return found.listeners, found.over, found.back
 
 
 async def _reports(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
