@@ -44,7 +44,8 @@ async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Brows
             host, guest = [Visitor(await one.new_page(), house.origin) for one in (first, second)]
             await host.use_token(str(ada.token))
             await refused(host)
-            plan = {"stage": "testers", "testers": [handle]}
+            guard = {"figure": "liked", "bound": 0.5, "side": "most", "action": "warn", "enough": 0}
+            plan = {"stage": "testers", "testers": [handle], "guards": [guard]}
             await root.call("POST", f"{HOSTING}/change", {"expected": 0, "plan": plan, "reason": "The first"})
             room = (await ada.call("POST", "/api/rooms", {"title": "A trial"}))["id"]
             await guest.open(f"/r/{room}")
@@ -81,6 +82,7 @@ async def leads(house: House, chrome: Browser, root: Api) -> None:
         await admin.use_token(str(root.token))
         await admin.open("/admin/rollout")
         await admin.sees("bars")
+        await admin.sees("trips")
         await look(admin.page, "admin-rollout")
         await admin.tap("promote")
         await admin.page.get_by_test_id("reason").fill("It went well")
@@ -95,7 +97,7 @@ async def leads(house: House, chrome: Browser, root: Api) -> None:
         assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
         await admin.page.get_by_test_id("stage").select_option("percent")
         await admin.page.get_by_test_id("percent").fill("12.5")
-        await look(admin.page, "admin-plan")
+        await look(admin.page, "admin-stage")
         await admin.tap("save-plan")
         await admin.page.get_by_test_id("reason").fill("Not as far as the next step")
         await admin.tap("do-it")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from parola.domain import rooms as r
 from parola.domain.audit import GUARD
@@ -274,6 +275,7 @@ async def test_a_guard_that_trips_stops_the_next_step_and_goes_back_by_itself(tr
     newest, *_ = await trials.history(AT_THE_MACHINE, "hosting", None, 10)
     assert (newest.version, newest.plan.stage, newest.author) == (2, Stage.TESTERS, GUARD)
     assert "removals_per_1000_hours is" in newest.reason
+    assert trips(trial, "stop") == 1
     await trial.rounds(GUARDS_EVERY_S, GUARDS_EVERY_S)
     assert (await trials.state(AT_THE_MACHINE, "hosting")).version == 2, "the new step has its own figures"
     running = await trial.store.rooms.load(room.id)
@@ -290,13 +292,36 @@ async def test_an_administrator_may_override_a_guard_and_says_why(trial: Trial) 
     assert await refusal_of(trials.promote(AT_THE_MACHINE, "hosting", 2, "", True)) == "for_everyone"
 
 
-async def test_a_guard_that_warns_only_shows(trial: Trial) -> None:
-    await guarded_room(trial, action="warn")
-    await trial.rounds(20, GUARDS_EVERY_S, GUARDS_EVERY_S)
+async def test_a_guard_that_warns_changes_nothing_and_is_told_once(trial: Trial) -> None:
+    with capture_logs() as said:
+        await guarded_room(trial, action="warn")
+        await trial.rounds(20, GUARDS_EVERY_S, GUARDS_EVERY_S)
     trials = trial.webs[0].trials
+    told = [line for line in said if line["event"] == "rollout.guard_trips"]
+    assert [(line["log_level"], line["action"], line["version"]) for line in told] == [("warning", "warn", 1)]
+    assert "removals_per_1000_hours is" in told[0]["reason"]
+    assert trips(trial, "warn") == 1
     state = await trials.state(AT_THE_MACHINE, "hosting")
     assert (state.version, [breach.stops for breach in state.breaches]) == (1, [False])
     assert (await trials.promote(AT_THE_MACHINE, "hosting", 1, "because", False)).version == 2
+
+
+async def test_a_guard_is_told_anew_only_after_it_held(trial: Trial) -> None:
+    room = await guarded_room(trial, action="warn")
+    await trial.rounds(GUARDS_EVERY_S)
+    assert trips(trial, "warn") == 1
+    await trial.rounds(3600 * 1000)  # of so many hours one removal is little
+    await trial.rounds(GUARDS_EVERY_S)
+    assert trips(trial, "warn") == 1
+    for number in range(40):
+        await removes(trial, room, f"eve{number}")
+    await trial.rounds(GUARDS_EVERY_S)
+    assert trips(trial, "warn") == 2
+
+
+def trips(trial: Trial, action: str) -> float:
+    counts = (web.trials.trips.labels("hosting", action) for web in trial.webs)
+    return sum(metric.samples[0].value for count in counts for metric in count.collect())
 
 
 async def test_what_was_seen_is_not_unseen_by_another_tester(trial: Trial) -> None:

@@ -113,10 +113,16 @@ export function goesFurther(before: Plan, after: Plan): boolean {
   return steps > 0 || (steps === 0 && after.stage === 'percent' && after.percent > before.percent);
 }
 
-const at = '/api/admin/rollout/hosting';
+const root = '/api/admin/rollout';
+const at = `${root}/hosting`;
 const post = <T>(step: string, body: object) => api.json<T>('POST', `${at}/${step}`, body);
 
 export const trial = () => api.json<Trial>('GET', at);
+/** Whether a guard of any feature trips. */
+export async function trips(): Promise<boolean> {
+  const { features } = await api.json<{ features: Trial[] }>('GET', root);
+  return features.some(({ guards }) => guards.some((one) => one.trips));
+}
 export const stages = async () => (await api.json<{ stages: Shown[] }>('GET', `${at}/figures`)).stages;
 export const preview = (plan: Plan | null) => post<Change>('preview', plan ? { plan } : {});
 export const promote = (expected: number, reason: string, override: boolean) =>
