@@ -15,6 +15,7 @@ from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, claim_link, eventually, handle_of, opened, people
 from tests.e2e.looking import context, look
+from tests.hostile.offers import WHOLE
 
 HOSTING = "/api/admin/rollout/hosting"
 
@@ -51,7 +52,15 @@ async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Brows
             await guest.open(f"/r/{room}")
             await guest.tap("listen")
             await guest.listening()
+            offer = WHOLE + "a=recvonly\r\n"
+            _, location = await ada.exchange(room, "whep", offer)
+            await ada.hang_up(location)
+            await root.exchange(room, "whep", offer)
             await eventually(lambda: shown(root, "first_sound_ms"), 60)
+            await eventually(lambda: shown(root, "failed_joins"), 40)
+            assert await shown(root, "failed_joins") == 1, (
+                "who left at once wished to; who waited in vain did not"
+            )
             await ada.call("POST", f"/api/rooms/{room}/end")
             await guest.sees("survey")
             await look(guest.page, "survey")

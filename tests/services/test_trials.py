@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from parola.bus import subjects
+from parola.bus.messages import NeverUp
 from parola.domain import rooms as r
 from parola.domain.audit import GUARD
 from parola.domain.errors import Unavailable
@@ -16,7 +18,7 @@ from parola.domain.moderation import Reason
 from parola.domain.rollout import Measured, Stage
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import GUEST
-from parola.services.tallies import TAKEN_OVER_AFTER_S
+from parola.services.tallies import FAILING_S, TAKEN_OVER_AFTER_S
 from parola.services.trials import GUARDS_EVERY_S
 from parola.store import StoreUnavailable
 from tests.services.house import MEDIA, refusal_of
@@ -64,6 +66,34 @@ async def test_what_two_processes_have_counted_adds_up(trial: Trial, monkeypatch
     assert found.listening_minutes == pytest.approx((90 * 3 + 30 * 2) / 60)
     assert found.removals == 1
     assert found.reports == 0
+
+
+async def test_a_join_that_was_answered_and_never_came_up_has_failed_once_for_each_person(
+    trial: Trial,
+) -> None:
+    room = await trial.opens("host")
+    await trial.rounds(1, 1)
+    ada = (await trial.caller("ada")).account_id
+    for handle, who, address in (
+        ("ada", ada, "192.0.2.1"),
+        ("ada", ada, "192.0.2.2"),
+        (None, None, "192.0.2.3"),
+        (None, None, "192.0.2.3"),
+        (None, None, "192.0.2.4"),
+    ):
+        assert await listens(trial, handle, room.id) == "yes"
+        await trial.bus.publish(subjects.NEVER_UP, NeverUp(room.id, who, address).to_bytes())
+        await trial.rounds(18)
+    assert await listens(trial, "ada", room.id) == "yes"
+    await trial.rounds(1)
+    found = (await shown(trial))[0, "everyone"]
+    assert (found.joins, found.failed_joins) == (4, 3), "two tried again, and one of them came up at last"
+    await trial.rounds(FAILING_S)
+    assert await listens(trial, None, room.id) == "yes"
+    await trial.bus.publish(subjects.NEVER_UP, NeverUp(room.id, None, "192.0.2.3").to_bytes())
+    await trial.rounds(1, 1)
+    found = (await shown(trial))[0, "everyone"]
+    assert (found.joins, found.failed_joins) == (5, 4), "somebody else by now"
 
 
 async def _broken(*_: object) -> None:

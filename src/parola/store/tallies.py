@@ -125,21 +125,24 @@ class Tallies:
         self,
         name: str,
         holder: str,
-        listening_ms: Mapping[str, float],
+        more: Mapping[str, Mapping[str, int]],
         sounds: Mapping[str, Mapping[int, int]],
     ) -> bool:
-        """Adds what the keeper has counted, by room: listening, and first sounds by bucket. False, and nothing is
-        added, where somebody else is the keeper by now."""
+        """Adds what the keeper has counted: `more` by column and room, and first sounds by room and bucket. False, and
+        nothing is added, where somebody else is the keeper by now."""
         mine = (rollout_keepers.c.name == name) & (rollout_keepers.c.holder == holder)
         async with self._database.write() as connection:
             still = update(rollout_keepers).where(mine).values(beat=rollout_keepers.c.beat + 1)
             if not (await connection.execute(still)).rowcount:
                 return False
-            rows = [{"this": room_id, "more": round(ms)} for room_id, ms in listening_ms.items() if ms >= 1]
-            if rows:
-                more = {"listening_ms": rollout_rooms.c.listening_ms + bindparam("more")}
-                this = rollout_rooms.c.room_id == bindparam("this")
-                await connection.execute(update(rollout_rooms).where(this).values(**more), rows)
+            this = rollout_rooms.c.room_id == bindparam("this")
+            for column, by_room in more.items():
+                rows = [
+                    {"this": room_id, "more": count} for room_id, count in sorted(by_room.items()) if count
+                ]
+                added = {column: rollout_rooms.c[column] + bindparam("more")}
+                if rows:
+                    await connection.execute(update(rollout_rooms).where(this).values(**added), rows)
             for part in _parts(sorted(sounds)):
                 query = select(rollout_rooms).where(rollout_rooms.c.room_id.in_(part))
                 for row in (await connection.execute(query)).all():
