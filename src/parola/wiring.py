@@ -114,7 +114,7 @@ def make_services(
     wishes = Wishes(store, people, secret, outbound, pusher, addresses, clock.now, public_url)
     blobs = Blobs(settings.blob_url)
     pictures = Pictures(store, blobs, people)
-    counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers)
+    counting = (rooms.silence_seconds, rooms.unconfirmed, signalling.takeovers, trials.trips)
     keys = EvidenceKeys(settings.evidence_key, settings.evidence_file)
     evidence = Evidence(store, blobs, bus, projections, keys, clock.now, settings.evidence_days)
     services = Services(

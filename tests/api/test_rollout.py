@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from parola.store import Store
+from parola.domain.audit import GUARD, Deed
+from parola.domain.rollout import Plan, Stage
+from parola.services.actor import AT_THE_MACHINE
+from parola.store import Kept, Store
 from tests.api.test_administration import administrator
 from tests.web_process import Person, WebProcess
 
@@ -55,11 +59,37 @@ async def test_a_trial_from_testers_to_everyone_and_back_in_one_step(web: WebPro
         (2, "root", "It went well"),
     ]
     assert told["next"] == 2
-    rest = (await admin.get(f"{HOSTING}/history?cursor=2")).json
-    assert [one["version"] for one in rest["versions"]] == [1]
+    older = (await admin.get(f"{HOSTING}/history?cursor=2&limit=1")).json
+    assert ([one["version"] for one in older["versions"]], older["next"]) == ([1], 1)
+    rest = (await admin.get(f"{HOSTING}/history?cursor=1")).json
+    (configured,) = rest["versions"]
+    assert configured["plan"]["stage"] == "everyone"
+    assert {name: configured[name] for name in ("version", "author", "by", "reason", "at")} == {
+        "version": 0,
+        "author": None,
+        "by": "settings",
+        "reason": "",
+        "at": None,
+    }
     assert rest["next"] is None
     (entry, *_) = (await admin.get("/api/admin/audit")).json["entries"]
     assert (entry["actor"], entry["action"], entry["object"]) == ("root", "roll_out", "hosting 3 everyone")
+
+
+async def test_history_tells_people_guards_and_the_command_line_apart(web: WebProcess, admin: Person) -> None:
+    given = {"expected": 0, "plan": {"stage": "testers"}, "reason": "Testers"}
+    assert (await admin.post(f"{HOSTING}/change", json=given)).status == 200
+    await web.services.trials.change(AT_THE_MACHINE, "hosting", 1, {"stage": "off"}, "Not yet", False)
+    kept = Kept(3, Plan(stage=Stage.OFF), GUARD, "liked is 0.1", "2026-01-02T03:04:05+00:00")
+    deed = Deed(GUARD, "roll_out", "feature", "hosting 3 off")
+    await web.store.rollouts.add("hosting", kept, deed, datetime(2026, 1, 2, tzinfo=UTC))
+    told = (await admin.get(f"{HOSTING}/history")).json["versions"]
+    assert [(one["version"], one["by"], one["author"]) for one in told] == [
+        (3, "guard", None),
+        (2, "command_line", None),
+        (1, "person", "root"),
+        (0, "settings", None),
+    ]
 
 
 async def test_a_way_back_that_leads_further_is_guarded_as_well(web: WebProcess, admin: Person) -> None:

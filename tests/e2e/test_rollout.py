@@ -15,6 +15,7 @@ from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, claim_link, eventually, handle_of, opened, people
 from tests.e2e.looking import context, look
+from tests.hostile.offers import WHOLE
 
 HOSTING = "/api/admin/rollout/hosting"
 
@@ -44,13 +45,22 @@ async def test_from_the_first_testers_to_a_step_back(house: House, chrome: Brows
             host, guest = [Visitor(await one.new_page(), house.origin) for one in (first, second)]
             await host.use_token(str(ada.token))
             await refused(host)
-            plan = {"stage": "testers", "testers": [handle]}
+            guard = {"figure": "liked", "bound": 0.5, "side": "most", "action": "warn", "enough": 0}
+            plan = {"stage": "testers", "testers": [handle], "guards": [guard]}
             await root.call("POST", f"{HOSTING}/change", {"expected": 0, "plan": plan, "reason": "The first"})
             room = (await ada.call("POST", "/api/rooms", {"title": "A trial"}))["id"]
             await guest.open(f"/r/{room}")
             await guest.tap("listen")
             await guest.listening()
+            offer = WHOLE + "a=recvonly\r\n"
+            _, location = await ada.exchange(room, "whep", offer)
+            await ada.hang_up(location)
+            await root.exchange(room, "whep", offer)
             await eventually(lambda: shown(root, "first_sound_ms"), 60)
+            await eventually(lambda: shown(root, "failed_joins"), 40)
+            assert await shown(root, "failed_joins") == 1, (
+                "who left at once wished to; who waited in vain did not"
+            )
             await ada.call("POST", f"/api/rooms/{room}/end")
             await guest.sees("survey")
             await look(guest.page, "survey")
@@ -81,6 +91,7 @@ async def leads(house: House, chrome: Browser, root: Api) -> None:
         await admin.use_token(str(root.token))
         await admin.open("/admin/rollout")
         await admin.sees("bars")
+        await admin.sees("trips")
         await look(admin.page, "admin-rollout")
         await admin.tap("promote")
         await admin.page.get_by_test_id("reason").fill("It went well")
@@ -92,5 +103,19 @@ async def leads(house: House, chrome: Browser, root: Api) -> None:
         await admin.page.get_by_test_id("reason").fill("Too early")
         await admin.tap("do-it")
         await admin.sees("back-2")
+        assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
+        await admin.page.get_by_test_id("stage").select_option("percent")
+        await admin.page.get_by_test_id("percent").fill("12.5")
+        await look(admin.page, "admin-stage")
+        await admin.tap("save-plan")
+        await admin.page.get_by_test_id("reason").fill("Not as far as the next step")
+        await admin.tap("do-it")
+        await admin.sees("back-3")
+        assert (await root.call("GET", HOSTING))["plan"]["percent"] == 12.5
+        await admin.tap("back-0")
+        await admin.page.get_by_test_id("reason").fill("As it was set up")
+        await look(admin.page, "admin-back")
+        await admin.tap("do-it")
+        await admin.sees("back-4")
         assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
         assert admin.problems == []

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from parola.bus.messages import Figures
 from parola.media import figures
 from parola.media.connections import Connections
@@ -113,11 +115,51 @@ def test_who_goes_before_they_were_connected_has_failed() -> None:
     made: Any = process.connections.make_peer(lambda _: cast(Any, _Raw()))
     listener.peer = made
     process.connections.add(listener, "192.0.2.1")
-    process.connections.gone(listener)
-    process.connections.gone(listener)
+    process.connections.gone(listener, "left")
+    process.connections.gone(listener, "left")
     told = process.told()
     assert told["parola_media_handshakes_total", "failed"] == 1
     assert told["parola_media_handshaking", ""] == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "after_s", "counts"),
+    [
+        ("handshake_timeout", 10.0, True),
+        ("dtls_failed", 0.1, True),
+        ("full", 0.1, True),
+        ("left", 0.1, False),
+        ("left", 9.9, True),
+        ("closed_by_client", 0.1, False),
+        ("room_ended", 9.9, False),
+    ],
+)
+def test_a_listener_was_answered_in_vain_where_that_was_not_their_wish(
+    reason: str, after_s: float, counts: bool
+) -> None:
+    process, vain = Process(), list[object]()
+    connections = Connections(process.transport, lambda: after_s, None, lambda *_: None, vain.append)
+    listener, _ = process.house.listener(None)
+    raw = listener.peer = cast(Any, connections.make_peer(lambda _: cast(Any, _Raw())))
+    connections.add(listener, "192.0.2.1")
+    connections.gone(listener, reason)
+    assert vain == ([listener] if counts else [])
+    speaker = process.house.speakers["ada"]
+    speaker.peer = raw
+    connections._handshaking.add(raw)
+    connections.gone(speaker, reason)
+    assert len(vain) == counts, "who speaks does not come to hear"
+
+
+def test_a_connection_that_was_up_was_not_in_vain() -> None:
+    process, vain = Process(), list[object]()
+    connections = Connections(process.transport, lambda: 60.0, None, lambda *_: None, vain.append)
+    listener, _ = process.house.listener(None)
+    listener.peer = connections.make_peer(lambda _: cast(Any, _Raw()))
+    connections.add(listener, "192.0.2.1")
+    connections.connected(listener)
+    connections.gone(listener, "left")
+    assert vain == []
 
 
 def test_totals_of_speakers_do_not_fall_when_they_leave() -> None:
@@ -139,6 +181,7 @@ class _Raw(FakePeer):
     def __init__(self) -> None:
         super().__init__()
         self.ice = SimpleNamespace(ufrag="u", asking=None)
+        self.created = 0.0
 
 
 def test_what_is_kept_for_reports_is_told_and_so_is_what_is_not() -> None:

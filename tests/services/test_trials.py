@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from parola.bus import subjects
+from parola.bus.messages import NeverUp
 from parola.domain import rooms as r
 from parola.domain.audit import GUARD
 from parola.domain.errors import Unavailable
@@ -15,7 +18,7 @@ from parola.domain.moderation import Reason
 from parola.domain.rollout import Measured, Stage
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import GUEST
-from parola.services.tallies import TAKEN_OVER_AFTER_S
+from parola.services.tallies import FAILING_S, TAKEN_OVER_AFTER_S
 from parola.services.trials import GUARDS_EVERY_S
 from parola.store import StoreUnavailable
 from tests.services.house import MEDIA, refusal_of
@@ -63,6 +66,34 @@ async def test_what_two_processes_have_counted_adds_up(trial: Trial, monkeypatch
     assert found.listening_minutes == pytest.approx((90 * 3 + 30 * 2) / 60)
     assert found.removals == 1
     assert found.reports == 0
+
+
+async def test_a_join_that_was_answered_and_never_came_up_has_failed_once_for_each_person(
+    trial: Trial,
+) -> None:
+    room = await trial.opens("host")
+    await trial.rounds(1, 1)
+    ada = (await trial.caller("ada")).account_id
+    for handle, who, address in (
+        ("ada", ada, "192.0.2.1"),
+        ("ada", ada, "192.0.2.2"),
+        (None, None, "192.0.2.3"),
+        (None, None, "192.0.2.3"),
+        (None, None, "192.0.2.4"),
+    ):
+        assert await listens(trial, handle, room.id) == "yes"
+        await trial.bus.publish(subjects.NEVER_UP, NeverUp(room.id, who, address).to_bytes())
+        await trial.rounds(18)
+    assert await listens(trial, "ada", room.id) == "yes"
+    await trial.rounds(1)
+    found = (await shown(trial))[0, "everyone"]
+    assert (found.joins, found.failed_joins) == (4, 3), "two tried again, and one of them came up at last"
+    await trial.rounds(FAILING_S)
+    assert await listens(trial, None, room.id) == "yes"
+    await trial.bus.publish(subjects.NEVER_UP, NeverUp(room.id, None, "192.0.2.3").to_bytes())
+    await trial.rounds(1, 1)
+    found = (await shown(trial))[0, "everyone"]
+    assert (found.joins, found.failed_joins) == (5, 4), "somebody else by now"
 
 
 async def _broken(*_: object) -> None:
@@ -137,6 +168,39 @@ async def test_who_comes_to_a_later_room_within_a_week_has_returned(trial: Trial
     await listens(trial, "bob", (await trial.opens("host")).id, 1)  # too late
     await trial.rounds(1)
     assert (await shown(trial))[0, "everyone"].returned == pytest.approx(1 / 3)
+
+
+async def test_a_return_counts_where_one_first_came_whatever_the_plan_says_by_then(trial: Trial) -> None:
+    hosts = {"stage": "testers", "testers": ["host"]}
+    await trial.caller("host")
+    await trial.plans(**hosts)
+    early, beside = await trial.opens("host"), await trial.opens("host")
+    for handle in ("ada", "bob", "carla"):
+        await listens(trial, handle, early.id)
+    await trial.rounds(1)
+    await trial.plans(**{**hosts, "denied": ["bob"]})  # as far as before
+    await listens(trial, "bob", beside.id)  # began before he first came
+    await trial.rounds(1)
+    await listens(trial, "ada", (await trial.opens("host")).id)
+    await trial.rounds(1)
+    trial.clock.pass_by(WEEK_S)
+    await listens(trial, "carla", (await trial.opens("host")).id)  # too late to have returned
+    await trial.rounds(1, 3600)
+    await listens(trial, "carla", (await trial.opens("host")).id)  # to what she came to late
+    await trial.rounds(1)
+    assert [await returned(trial, version) for version in (1, 2)] == [pytest.approx(1 / 3), 0.0]
+    pooled = await trial.webs[0].trials.state(AT_THE_MACHINE, "hosting")
+    assert (pooled.since, pooled.measured.returned) == (1, pytest.approx(1 / 3))
+    trial.clock.pass_by(WEEK_S)
+    assert await returned(trial, 2) == pytest.approx(1 / 2), "carla's week there is over, too"
+    pooled = await trial.webs[0].trials.state(AT_THE_MACHINE, "hosting")
+    assert pooled.measured.returned == pytest.approx(1 / 3), (
+        "each person's one week, from where they first came"
+    )
+
+
+async def returned(trial: Trial, version: int) -> float | None:
+    return (await shown(trial))[version, "testers"].returned
 
 
 async def test_a_first_sound_counts_once_and_only_of_a_connection_that_is_there(trial: Trial) -> None:
@@ -241,6 +305,7 @@ async def test_a_guard_that_trips_stops_the_next_step_and_goes_back_by_itself(tr
     newest, *_ = await trials.history(AT_THE_MACHINE, "hosting", None, 10)
     assert (newest.version, newest.plan.stage, newest.author) == (2, Stage.TESTERS, GUARD)
     assert "removals_per_1000_hours is" in newest.reason
+    assert trips(trial, "stop") == 1
     await trial.rounds(GUARDS_EVERY_S, GUARDS_EVERY_S)
     assert (await trials.state(AT_THE_MACHINE, "hosting")).version == 2, "the new step has its own figures"
     running = await trial.store.rooms.load(room.id)
@@ -257,13 +322,36 @@ async def test_an_administrator_may_override_a_guard_and_says_why(trial: Trial) 
     assert await refusal_of(trials.promote(AT_THE_MACHINE, "hosting", 2, "", True)) == "for_everyone"
 
 
-async def test_a_guard_that_warns_only_shows(trial: Trial) -> None:
-    await guarded_room(trial, action="warn")
-    await trial.rounds(20, GUARDS_EVERY_S, GUARDS_EVERY_S)
+async def test_a_guard_that_warns_changes_nothing_and_is_told_once(trial: Trial) -> None:
+    with capture_logs() as said:
+        await guarded_room(trial, action="warn")
+        await trial.rounds(20, GUARDS_EVERY_S, GUARDS_EVERY_S)
     trials = trial.webs[0].trials
+    told = [line for line in said if line["event"] == "rollout.guard_trips"]
+    assert [(line["log_level"], line["action"], line["version"]) for line in told] == [("warning", "warn", 1)]
+    assert "removals_per_1000_hours is" in told[0]["reason"]
+    assert trips(trial, "warn") == 1
     state = await trials.state(AT_THE_MACHINE, "hosting")
     assert (state.version, [breach.stops for breach in state.breaches]) == (1, [False])
     assert (await trials.promote(AT_THE_MACHINE, "hosting", 1, "because", False)).version == 2
+
+
+async def test_a_guard_is_told_anew_only_after_it_held(trial: Trial) -> None:
+    room = await guarded_room(trial, action="warn")
+    await trial.rounds(GUARDS_EVERY_S)
+    assert trips(trial, "warn") == 1
+    await trial.rounds(3600 * 1000)  # of so many hours one removal is little
+    await trial.rounds(GUARDS_EVERY_S)
+    assert trips(trial, "warn") == 1
+    for number in range(40):
+        await removes(trial, room, f"eve{number}")
+    await trial.rounds(GUARDS_EVERY_S)
+    assert trips(trial, "warn") == 2
+
+
+def trips(trial: Trial, action: str) -> float:
+    counts = (web.trials.trips.labels("hosting", action) for web in trial.webs)
+    return sum(metric.samples[0].value for count in counts for metric in count.collect())
 
 
 async def test_what_was_seen_is_not_unseen_by_another_tester(trial: Trial) -> None:

@@ -11,6 +11,7 @@ from parola.api.accounts import Body
 from parola.api.administration import Admin, Gated, Limit
 from parola.api.caller import address, caller, services
 from parola.api.permissions import ADMINISTRATOR, WHO_MAY_ENTER, may
+from parola.domain.audit import COMMAND_LINE, GUARD, SETTINGS
 from parola.domain.rollout import Measured
 from parola.domain.rollout.sounds import MOST_MS
 from parola.services.caller import Caller
@@ -21,6 +22,8 @@ saying = APIRouter(prefix="/api/rooms/{room_id}", tags=["rooms"])
 
 Who = Annotated[Caller, Depends(caller)]
 Version = Annotated[int, Field(ge=0, le=1 << 30)]
+By = Literal["person", "command_line", "guard", "settings"]
+_NOBODY: dict[str, By] = {COMMAND_LINE: "command_line", GUARD: "guard", SETTINGS: "settings"}
 
 
 class Changing(Body):
@@ -107,13 +110,14 @@ class FeaturesView(BaseModel):
 
 
 class VersionView(BaseModel):
-    """`author` is a handle; null where a guard has changed it."""
+    """`author` is a handle, null where `by` is no person; `at` is null for the version of the settings."""
 
     version: int
     plan: dict[str, Any]
     author: str | None
+    by: By
     reason: str
-    at: str
+    at: str | None
 
 
 class HistoryView(BaseModel):
@@ -155,7 +159,7 @@ async def history(
     cursor: Annotated[int | None, Query(ge=1, le=1 << 30)] = None,
     limit: Limit = 50,
 ) -> HistoryView:
-    """The newest first."""
+    """The newest first; version 0 is that of the settings."""
     here = services(request)
     kept = await here.trials.history(who, feature, cursor, limit)
     authors = await here.administering.names({one.author for one in kept})
@@ -164,12 +168,13 @@ async def history(
             version=one.version,
             plan=await here.trials.with_handles(one.plan),
             author=authors[one.author].handle if one.author in authors else None,
+            by=_NOBODY.get(one.author, "person"),
             reason=one.reason,
-            at=one.at,
+            at=one.at or None,
         )
         for one in kept
     ]
-    more = len(kept) == limit and kept[-1].version > 1
+    more = len(kept) == limit and kept[-1].version > 0
     return HistoryView(versions=versions, next=kept[-1].version if more else None)
 
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Self
 
 import orjson
 
+# long: one class for each message; nothing is decided here
+
 
 class MessageError(ValueError):
     """Bytes that are not the message they should be."""
@@ -271,6 +273,15 @@ class Heard(Body):
     connection_id: str
     account_id: str | None
     ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeverUp(Body):
+    """A listener's connection was answered, and never came up. `address` is the client's."""
+
+    room_id: str
+    account_id: str | None
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ GUARD = "guard"
 """Who changes a plan where no person does: a figure was beyond its bound."""
 RULE = "rule"
 """Who lets people in where their turn comes by itself."""
+SETTINGS = "settings"
+"""Whose a plan is that nobody has made yet: it never acts."""
 FIRST = ""
 """The seal before the first entry."""
 

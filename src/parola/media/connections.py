@@ -22,11 +22,16 @@ Connection = Listener | Speaker
 
 STRAYS_EVERY_S = 1.0
 PEERS_AT_ONCE = 200
+PATIENCE_S = 5.0
+"""Who waited so long for a connection and left did not leave because they wished to."""
+_NEVER_UP = frozenset({"handshake_timeout", "dtls_failed", "full"})
+"""Ends of connections that nobody wished for; `full` comes at the end of the handshake."""
 
 
 class Connections:
     """`most_of_an_address` bounds what one address may have open here; None for no bound. `on_change` gets whoever
-    came up (True) or is gone (False), `on_stray` a speaker whose packets come from an address that is not proved."""
+    came up (True) or is gone (False), `on_never_up` a listener who was answered and in vain, `on_stray` a speaker whose
+    packets come from an address that is not proved."""
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class Connections:
         monotonic: Callable[[], float],
         most_of_an_address: int | None,
         on_change: Callable[[Connection, bool], None],
+        on_never_up: Callable[[Listener], None] = lambda listener: None,
         on_stray: Callable[[Speaker], None] = lambda speaker: None,
     ) -> None:
         self.figures = ConnectionFigures()
@@ -41,6 +47,7 @@ class Connections:
         self._monotonic = monotonic
         self._most_of_an_address = most_of_an_address
         self._on_change = on_change
+        self._on_never_up = on_never_up
         self._on_stray = on_stray
         self._by_ssrc: dict[int, Speaker] = {}
         """Looked up for strays, which may come by the thousand; as of the last second."""
@@ -96,10 +103,14 @@ class Connections:
             connection=connection.connection_id[-6:],
         )
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: Connection, reason: str) -> None:
         if connection.peer in self._handshaking:
             self._handshaking.discard(connection.peer)
             self.figures.handshakes.labels("failed").inc()
+            has_waited = self._monotonic() - connection.peer.created > PATIENCE_S
+            is_failed = reason in _NEVER_UP or (reason == "left" and has_waited)
+            if is_failed and isinstance(connection, Listener):
+                self._on_never_up(connection)
         if isinstance(connection, Speaker):
             self.figures.jitter_buffers.update(connection.voice.jitter_counts())
         self._transport.remove(connection.peer)

@@ -39,7 +39,7 @@ class Listener:
         session_id: str | None,
         connection_id: str,
         on_connected: Callable[[Listener], None],
-        on_gone: Callable[[Listener], None],
+        on_gone: Callable[[Listener, str], None],
     ) -> None:
         self.room = room
         self.account_id = account_id
@@ -109,4 +109,4 @@ class Listener:
             **for_log(details),
             unasked=self.unasked,
         )
-        self._on_gone(self)
+        self._on_gone(self, reason)

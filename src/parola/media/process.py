@@ -107,7 +107,12 @@ class MediaProcess:
         self.owned: dict[str, OwnedRoom] = {}
         self._reports = Reports(identity.process_id, bus, transport.dropped)
         self.connections = Connections(
-            transport, monotonic, most_of_an_address, self._reports.presence_changed, self._strayed
+            transport,
+            monotonic,
+            most_of_an_address,
+            self._reports.presence_changed,
+            self._reports.never_up,
+            self._strayed,
         )
         self.tenure = Tenure(identity.process_id, self.owned, store, bus, projections, monotonic, self.disown)
         self.ticker = Ticker(monotonic, self.tenure.stood_still)

@@ -11,7 +11,7 @@ import contextlib
 from collections import Counter
 
 from parola.bus import Bus, BusUnavailable, Message, subjects
-from parola.bus.messages import Levels, MessageError, PresenceOrder
+from parola.bus.messages import Levels, MessageError, NeverUp, PresenceOrder
 from parola.media.listener import Listener
 from parola.media.presence import PresenceBook
 from parola.media.speaker import Speaker
@@ -50,6 +50,10 @@ class Reports:
             self._book.came(room_id, connection_id, connection.account_id, isinstance(connection, Speaker))
         else:
             self._book.went(room_id, connection_id)
+
+    def never_up(self, listener: Listener) -> None:
+        body = NeverUp(listener.room.room_id, listener.account_id, listener.address)
+        self.send(subjects.NEVER_UP, body.to_bytes())
 
     async def tell_presence(self) -> None:
         """To be called a few times a second: what has changed since."""

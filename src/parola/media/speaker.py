@@ -33,7 +33,7 @@ class Speaker:
         connection_id: str,
         voice: Voice,
         on_connected: Callable[[Speaker], None],
-        on_gone: Callable[[Speaker], None],
+        on_gone: Callable[[Speaker, str], None],
     ) -> None:
         self.room = room
         self.account_id = account_id
@@ -106,4 +106,4 @@ class Speaker:
             policed=self.voice.policed,
             bad=self.peer.statistics.bad_packets,
         )
-        self._on_gone(self)
+        self._on_gone(self, reason)

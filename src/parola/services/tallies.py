@@ -8,13 +8,14 @@ keeper, who holds its name in the database; where it dies, another takes it over
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from parola.bus import Bus, BusUnavailable, Message, subjects
-from parola.bus.messages import Heard, MessageError
+from parola.bus.messages import Heard, MessageError, NeverUp
 from parola.domain.errors import Conflict
 from parola.domain.rollout import bucket_of
 from parola.domain.rooms import Lifecycle
@@ -29,6 +30,8 @@ _log = structlog.get_logger(__name__)
 WRITE_EVERY_S = 5.0
 TAKEN_OVER_AFTER_S = 20.0
 """A keeper that has written nothing for so long, while others looked, is gone."""
+FAILING_S = 600.0
+"""Whose connection does not come up tries again and again; so long after the last time they are others."""
 _MOST_ROOMS = 10_000
 _MOST_WAITING = 10_000
 _NAME = "listening"
@@ -51,13 +54,18 @@ class _Hearing:
 
 @dataclass(slots=True)
 class _Kept:
-    """What a keeper knows: listening by room; whose first sound is counted; and what was said since the last round,
-    and before, of connections that were not known yet."""
+    """What a keeper knows: listening by room; whose first sound is counted; what was said since the last round, and
+    before, of connections that were not known yet; joins that failed after all since the last round; and, by room and
+    person, when somebody failed last."""
 
     hearing: dict[str, _Hearing] = field(default_factory=dict)
     said: dict[str, set[str]] = field(default_factory=dict)
     waiting: list[Heard] = field(default_factory=list)
     early: list[Heard] = field(default_factory=list)
+    failed: Counter[str] = field(default_factory=Counter)
+    again: Counter[str] = field(default_factory=Counter)
+    """Of them, those of somebody who had failed before: no further joins."""
+    failing: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 class Tallies:
@@ -89,6 +97,7 @@ class Tallies:
 
     async def start(self) -> None:
         await self._bus.subscribe(subjects.ROLLOUT_HEARD, self._heard)
+        await self._bus.subscribe(subjects.NEVER_UP, self._never_up)
 
     def on_kept(self, callback: OnKept) -> None:
         self._on_kept.append(callback)
@@ -182,11 +191,20 @@ class Tallies:
         for room_id, hearing in kept.hearing.items():
             hearing.until(now, self._audience.hearing(room_id))
         listening = {room_id: hearing.ms for room_id, hearing in kept.hearing.items()}
+        failed, again = kept.failed.copy(), kept.again.copy()
+        more = {
+            "listening_ms": {room_id: round(ms) for room_id, ms in listening.items()},
+            "failed_joins": failed,
+            "joins": {room_id: -count for room_id, count in again.items()},
+        }
         waiting = len(kept.waiting)
         fresh, early = self._sorted(kept)
-        if not await self._store.tallies.keep(_NAME, self._process_id, listening, _by_bucket(fresh)):
+        if not await self._store.tallies.keep(_NAME, self._process_id, more, _by_bucket(fresh)):
             self._kept = None
             return
+        kept.failed -= failed
+        kept.again -= again
+        kept.failing = {who: at for who, at in kept.failing.items() if now - at < FAILING_S}
         del kept.waiting[:waiting]
         kept.early = early
         for room_id, connection_id in fresh:
@@ -236,6 +254,19 @@ class Tallies:
             hearing.until(now, people)
         elif people:
             self._kept.hearing[room_id] = _Hearing(people, now)
+
+    async def _never_up(self, message: Message) -> None:
+        """The join was counted when it was answered."""
+        kept = self._kept
+        if kept is None or len(kept.failing) >= _MOST_WAITING:
+            return
+        try:
+            tried = NeverUp.from_bytes(message.data)
+        except MessageError:
+            return
+        who = tried.room_id, tried.account_id or tried.address
+        (kept.again if who in kept.failing else kept.failed)[tried.room_id] += 1
+        kept.failing[who] = self._monotonic()
 
     async def _heard(self, message: Message) -> None:
         if self._kept is None or len(self._kept.waiting) >= _MOST_WAITING:

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import prometheus_client as prometheus
 import structlog
 
 from parola.domain import people
-from parola.domain.audit import GUARD, Deed
+from parola.domain.audit import GUARD, SETTINGS, Deed
 from parola.domain.errors import Conflict, Invalid, NotFound
 from parola.domain.rollout import (
     FEATURES,
     Breach,
+    Guard,
     Measured,
     Plan,
     Stage,
@@ -71,6 +73,14 @@ class Trials:
         self._now = now
         self._monotonic = monotonic
         self._watched_at = float("-inf")
+        self._tripping: dict[str, set[Guard]] = {}
+        """By feature, those that tripped when this process looked last."""
+        self.trips = prometheus.Counter(
+            "parola_guard_trips", "Guards whose bound was crossed", ["feature", "action"], registry=None
+        )
+        for feature in FEATURES:
+            for action in ("warn", "stop"):
+                self.trips.labels(feature.value, action)
 
     async def states(self, _: Actor) -> list[State]:
         return [await self._state(feature.value) for feature in FEATURES]
@@ -79,8 +89,11 @@ class Trials:
         return await self._state(_known(feature))
 
     async def history(self, _: Actor, feature: str, before: int | None, limit: int) -> list[Kept]:
-        """The newest first."""
-        return await self._store.rollouts.history(_known(feature), before, limit)
+        """The newest first, and at the end version 0, that of the settings."""
+        kept = await self._store.rollouts.history(_known(feature), before, limit)
+        if len(kept) < limit:
+            kept.append(Kept(0, self._rollout.initial(feature), SETTINGS, "", ""))
+        return kept
 
     async def stages(self, _: Actor, feature: str) -> list[Counted]:
         return await self._store.tallies.stages(_known(feature), self._now())
@@ -128,7 +141,8 @@ class Trials:
         return {**plan.to_json(), **named}
 
     async def watch(self) -> None:
-        """Once a minute, of one process: where a stopping guard trips, the feature goes back one stage."""
+        """Once a minute, of one process: a guard that trips is told of in the log and the figures; where it stops, the
+        feature goes back one stage."""
         if self._monotonic() - self._watched_at < GUARDS_EVERY_S:
             return
         self._watched_at = self._monotonic()
@@ -137,15 +151,29 @@ class Trials:
 
     async def judge(self, feature: str) -> None:
         state = await self._state(feature)
+        self._tell(state)
         stopping = [breach for breach in state.breaches if breach.stops]
         if not stopping or state.plan.stage is Stage.OFF:
             return
         reason = _words(stopping[0])
-        _log.warning("rollout.guard_stops", feature=feature, version=state.version, reason=reason)
         try:
             await self._add(GUARD, feature, state.version, stage_before(state.plan), reason)
         except Conflict:
             _log.info("rollout.changed_meanwhile", feature=feature)  # the next round sees what it is now
+
+    def _tell(self, state: State) -> None:
+        """Once for each bound that is crossed, and again only after it held; another process may tell it once more."""
+        tripping = {breach.guard: breach for breach in state.breaches}
+        for guard in tripping.keys() - self._tripping.get(state.feature, set()):
+            _log.warning(
+                "rollout.guard_trips",
+                feature=state.feature,
+                version=state.version,
+                action=guard.action,
+                reason=_words(tripping[guard]),
+            )
+            self.trips.labels(state.feature, guard.action).inc()
+        self._tripping[state.feature] = set(tripping)
 
     async def _by(
         self, actor: Actor, feature: str, expected: int, plan: Plan, reason: str, override: bool

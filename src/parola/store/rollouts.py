@@ -27,7 +27,8 @@ class VersionTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One version of a plan. `author` is an account's id, or what else has changed it; `at` is ISO 8601."""
+    """One version of a plan. `author` is an account's id, or what else has changed it; `at` is ISO 8601, and empty for
+    version 0, which is not in the database."""
 
     version: int
     plan: Plan

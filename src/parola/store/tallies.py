@@ -125,21 +125,24 @@ class Tallies:
         self,
         name: str,
         holder: str,
-        listening_ms: Mapping[str, float],
+        more: Mapping[str, Mapping[str, int]],
         sounds: Mapping[str, Mapping[int, int]],
     ) -> bool:
-        """Adds what the keeper has counted, by room: listening, and first sounds by bucket. False, and nothing is
-        added, where somebody else is the keeper by now."""
+        """Adds what the keeper has counted: `more` by column and room, and first sounds by room and bucket. False, and
+        nothing is added, where somebody else is the keeper by now."""
         mine = (rollout_keepers.c.name == name) & (rollout_keepers.c.holder == holder)
         async with self._database.write() as connection:
             still = update(rollout_keepers).where(mine).values(beat=rollout_keepers.c.beat + 1)
             if not (await connection.execute(still)).rowcount:
                 return False
-            rows = [{"this": room_id, "more": round(ms)} for room_id, ms in listening_ms.items() if ms >= 1]
-            if rows:
-                more = {"listening_ms": rollout_rooms.c.listening_ms + bindparam("more")}
-                this = rollout_rooms.c.room_id == bindparam("this")
-                await connection.execute(update(rollout_rooms).where(this).values(**more), rows)
+            this = rollout_rooms.c.room_id == bindparam("this")
+            for column, by_room in more.items():
+                rows = [
+                    {"this": room_id, "more": count} for room_id, count in sorted(by_room.items()) if count
+                ]
+                added = {column: rollout_rooms.c[column] + bindparam("more")}
+                if rows:
+                    await connection.execute(update(rollout_rooms).where(this).values(**added), rows)
             for part in _parts(sorted(sounds)):
                 query = select(rollout_rooms).where(rollout_rooms.c.room_id.in_(part))
                 for row in (await connection.execute(query)).all():
@@ -193,23 +196,19 @@ async def _add(connection: AsyncConnection, row: Any, counts: Counts, now: datet
         await connection.execute(update(rollout_rooms).where(_is(row.room_id)).values(**more))
     if not counts.accounts:
         return
-    rows = [
-        {**_stage(row), "account_id": account, "first_at": milliseconds(now)} for account in counts.accounts
-    ]
-    # Before those who are new come in: whoever comes to their first room does not return to it.
-    began = {"stage_": row.stage, "version_": row.version, "feature_": row.feature}
+    # Those who are new come in afterwards: whoever comes to their first room does not return to it. Others return to
+    # the stages in which they were before, whichever this one is.
     again = update(rollout_listeners).where(
-        rollout_listeners.c.feature == bindparam("feature_"),
-        rollout_listeners.c.version == bindparam("version_"),
-        rollout_listeners.c.stage == bindparam("stage_"),
         rollout_listeners.c.account_id == bindparam("account_"),
+        rollout_listeners.c.feature == row.feature,
         rollout_listeners.c.first_at < row.started_at,
         rollout_listeners.c.first_at >= milliseconds(now) - WEEK_MS,
+        rollout_listeners.c.returned.is_(False),
     )
-    await connection.execute(
-        again.values(returned=True), [{**began, "account_": account} for account in counts.accounts]
-    )
-    await connection.execute(_insert(connection, rollout_listeners).on_conflict_do_nothing(), rows)
+    accounts = sorted(counts.accounts)
+    await connection.execute(again.values(returned=True), [{"account_": account} for account in accounts])
+    new = [{**_stage(row), "account_id": account, "first_at": milliseconds(now)} for account in accounts]
+    await connection.execute(_insert(connection, rollout_listeners).on_conflict_do_nothing(), new)
 
 
 async def _add_sounds(connection: AsyncConnection, stage: dict[str, Any], counts: Mapping[int, int]) -> None:
@@ -232,12 +231,7 @@ async def _measured(connection: AsyncConnection, feature: str, which: Any, now: 
     rooms = (
         await connection.execute(select(func.count().label("rooms"), *sums).where(of(rollout_rooms)))
     ).one()
-    account = rollout_listeners.c.account_id
-    people = select(func.count(account.distinct())).where(of(rollout_listeners))
-    listeners = (await connection.execute(people)).scalar_one()
-    whole = rollout_listeners.c.first_at <= milliseconds(now) - WEEK_MS
-    ripe = (await connection.execute(people.where(whole))).scalar_one()
-    back = (await connection.execute(people.where(whole, rollout_listeners.c.returned))).scalar_one()
+    listeners, ripe, back = await _people(connection, of(rollout_listeners), milliseconds(now) - WEEK_MS)
     buckets = select(rollout_sounds.c.bucket, rollout_sounds.c.count).where(of(rollout_sounds))
     sounds: dict[int, int] = {}
     for row in await connection.execute(buckets):
@@ -255,6 +249,24 @@ async def _measured(connection: AsyncConnection, feature: str, which: Any, now: 
         returned=back / ripe if ripe else None,
         liked=int(rooms.good) / int(answers) if answers else None,
     )
+
+
+async def _people(
+    connection: AsyncConnection, which: ColumnElement[bool], week_ago: int
+) -> tuple[int, int, int]:
+    """How many have listened; of how many the week from when they first came is over; and who of them has returned in
+    it. Whoever was in several stages has one week: that of the first of them."""
+    account, first_at = rollout_listeners.c.account_id, rollout_listeners.c.first_at
+    nth = func.row_number().over(partition_by=account, order_by=first_at)
+    rows = select(first_at, rollout_listeners.c.returned, nth.label("nth")).where(which).subquery()
+    is_over = rows.c.first_at <= week_ago
+    query = select(
+        func.count().label("listeners"),
+        func.count().filter(is_over).label("over"),
+        func.count().filter(is_over, rows.c.returned).label("back"),
+    ).where(rows.c.nth == 1)
+    found = (await connection.execute(query)).one()
+    return found.listeners, found.over, found.back
 
 
 async def _reports(connection: AsyncConnection, which: ColumnElement[bool]) -> int:

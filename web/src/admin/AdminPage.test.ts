@@ -33,6 +33,8 @@ function serve(answers: Record<string, unknown>): [string, unknown][] {
   const asked: [string, unknown][] = [];
   vi.spyOn(api, 'json').mockImplementation(async (method, path, body) => {
     const name = `${method} ${path.split('?')[0]}`;
+    // Asked on every part, beside what a test is about.
+    if (name === 'GET /api/admin/rollout') return (answers[name] ?? { features: [] }) as never;
     asked.push([`${method} ${path}`, body]);
     const answer = answers[name];
     if (answer instanceof Error) throw answer;
@@ -66,6 +68,17 @@ it('asks who one is where signing in did not tell', async () => {
   await show('people', undefined);
   await settled();
   expect(screen.getByTestId('admin')).toBeTruthy();
+});
+
+it.each([true, false])('tells on every part whether a guard trips: %s', async (trips) => {
+  const guards = [{ trips: false }, { trips }];
+  serve({
+    'GET /api/admin/people': { people: [], next: null },
+    'GET /api/admin/rollout': { features: [{ guards }] },
+  });
+  await show('people');
+  expect(screen.queryByRole('link', { name: /Rollout.*, a guard trips/ }) !== null).toBe(trips);
+  expect(screen.getByTestId('part-audit').textContent).toBe('Audit log');
 });
 
 it('suspends for a reason, a branch where that is wished, and shows what came of it', async () => {

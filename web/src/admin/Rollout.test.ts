@@ -24,6 +24,7 @@ const plan = {
   policies: { testers: { guests: false } },
   guards: [],
 };
+const everyone = { ...plan, stage: 'everyone' };
 const none = {
   rooms: 0,
   listeners: 0,
@@ -57,8 +58,9 @@ function serve(given: object = {}, answers: Record<string, unknown> = {}): [stri
     },
     [`GET ${at}/history`]: {
       versions: [
-        { version: 2, plan, author: null, reason: 'liked is 0.25', at: AT },
-        { version: 1, plan: { ...plan, stage: 'everyone' }, author: 'root', reason: 'open', at: AT },
+        { version: 2, plan, author: null, by: 'guard', reason: 'liked is 0.25', at: AT },
+        { version: 1, plan: everyone, author: 'root', by: 'person', reason: 'open', at: AT },
+        { version: 0, plan: everyone, author: null, by: 'settings', reason: '', at: null },
       ],
       next: null,
     },
@@ -82,6 +84,14 @@ async function show() {
 async function confirm(reason: string) {
   await fireEvent.input(screen.getByTestId('reason'), { target: { value: reason } });
   await fireEvent.submit(screen.getByTestId('do-it').closest('form') as HTMLFormElement);
+  await settled();
+}
+
+/** In the plan's form, up to the question why. */
+async function choose(stage: string, percent?: string) {
+  await fireEvent.change(screen.getByTestId('stage'), { target: { value: stage } });
+  if (percent) await fireEvent.input(screen.getByTestId('percent'), { target: { value: percent } });
+  await fireEvent.submit(screen.getByTestId('save-plan').closest('form') as HTMLFormElement);
   await settled();
 }
 
@@ -121,12 +131,69 @@ it('goes back to any version', async () => {
   const asked = serve();
   await show();
   expect(screen.queryByTestId('back-2')).toBeNull();
-  expect(within(screen.getByTestId('versions')).getByText('a guard')).toBeTruthy();
   await fireEvent.click(screen.getByTestId('back-1'));
   await settled();
   await confirm('too early');
   const [, body] = asked.find(([name]) => name === `POST ${at}/rollback`) ?? [];
   expect(body).toEqual({ expected: 2, to: 1, reason: 'too early' });
+});
+
+it('goes back to what the settings say, the version before any other', async () => {
+  const asked = serve();
+  await show();
+  await fireEvent.click(screen.getByTestId('back-0'));
+  await settled();
+  expect(asked.at(-1)).toEqual([`POST ${at}/preview`, { plan: everyone }]);
+  await confirm('as it was');
+  const [, body] = asked.find(([name]) => name === `POST ${at}/rollback`) ?? [];
+  expect(body).toEqual({ expected: 2, to: 0, reason: 'as it was' });
+});
+
+it.each([
+  ['root', 'person', '@root'],
+  [null, 'command_line', 'command line'],
+  [null, 'guard', 'a guard'],
+])('tells who made a version: %s, %s', async (author, by, said) => {
+  serve(
+    {},
+    {
+      [`GET ${at}/history`]: { versions: [{ version: 2, plan, author, by, reason: '', at: AT }], next: null },
+    },
+  );
+  await show();
+  expect(within(screen.getByTestId('versions')).getByText(said)).toBeTruthy();
+});
+
+it.each([
+  ['off', {}, { stage: 'off' }, 'Stage: everyone → nobody'],
+  ['testers', {}, { stage: 'testers' }, 'Stage: everyone → testers'],
+  ['percent', {}, { stage: 'percent', percent: 5 }, 'Stage: everyone → 5% of all'],
+  ['percent', { percent: 25 }, { stage: 'percent', percent: 25 }, 'Stage: everyone → 25% of all'],
+  ['percent', { typed: '12.5' }, { stage: 'percent', percent: 12.5 }, 'Stage: everyone → 12.5% of all'],
+])('starts a trial at any stage: %s %o', async (stage, given, chosen, said) => {
+  const now = { ...everyone, ...('percent' in given ? given : {}) };
+  const asked = serve({ version: 0, plan: now, following: null });
+  await show();
+  expect(screen.queryByTestId('promote')).toBeNull();
+  await choose(stage, 'typed' in given ? given.typed : undefined);
+  expect(screen.getByText(said)).toBeTruthy();
+  await confirm('a trial');
+  const [, body] = asked.find(([name]) => name === `POST ${at}/change`) ?? [];
+  expect(body).toMatchObject({ expected: 0, plan: chosen, reason: 'a trial', override: false });
+});
+
+it('asks about a guard only on the way further', async () => {
+  const asked = serve({ guards: [guard] });
+  await show();
+  await choose('off');
+  expect(screen.queryByTestId('branch')).toBeNull();
+  cleanup();
+  await show();
+  await choose('everyone');
+  await fireEvent.click(screen.getByTestId('branch'));
+  await confirm('we know why');
+  const [, body] = asked.find(([name]) => name === `POST ${at}/change`) ?? [];
+  expect(body).toMatchObject({ plan: { stage: 'everyone' }, override: true });
 });
 
 it('compares stages by one figure, with all of them in a table', async () => {

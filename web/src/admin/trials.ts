@@ -6,7 +6,8 @@ import type { Page } from './calls';
 import type { Key } from './messages';
 import { tell } from './say';
 
-export type Stage = 'off' | 'testers' | 'percent' | 'everyone';
+export const order = ['off', 'testers', 'percent', 'everyone'] as const;
+export type Stage = (typeof order)[number];
 
 /** How a feature is used in one stage. An empty `access` is any; 0 minutes are any number. */
 export interface Policies {
@@ -84,10 +85,12 @@ export interface Trial {
 export interface Version {
   version: number;
   plan: Plan;
-  /** Null for a guard. */
+  /** A handle; null where `by` is no person. */
   author: string | null;
+  /** `settings` for version 0, which nobody has made at any time. */
+  by: 'person' | 'command_line' | 'guard' | 'settings';
   reason: string;
-  at: string;
+  at: string | null;
 }
 
 export interface Shown extends Figures {
@@ -104,10 +107,22 @@ export interface Change {
   lost: number;
 }
 
-const at = '/api/admin/rollout/hosting';
+/** Whether a plan lets in more than another, so that a guard may stop it. */
+export function goesFurther(before: Plan, after: Plan): boolean {
+  const steps = order.indexOf(after.stage) - order.indexOf(before.stage);
+  return steps > 0 || (steps === 0 && after.stage === 'percent' && after.percent > before.percent);
+}
+
+const root = '/api/admin/rollout';
+const at = `${root}/hosting`;
 const post = <T>(step: string, body: object) => api.json<T>('POST', `${at}/${step}`, body);
 
 export const trial = () => api.json<Trial>('GET', at);
+/** Whether a guard of any feature trips. */
+export async function trips(): Promise<boolean> {
+  const { features } = await api.json<{ features: Trial[] }>('GET', root);
+  return features.some(({ guards }) => guards.some((one) => one.trips));
+}
 export const stages = async () => (await api.json<{ stages: Shown[] }>('GET', `${at}/figures`)).stages;
 export const preview = (plan: Plan | null) => post<Change>('preview', plan ? { plan } : {});
 export const promote = (expected: number, reason: string, override: boolean) =>

@@ -47,8 +47,10 @@ rollout_listeners = Table(
     Column("account_id", ID, primary_key=True),
     Column("first_at", BigInteger, nullable=False),
     Column("returned", Boolean, nullable=False, server_default=false()),
+    Index("ix_rollout_listeners_account", "account_id"),
 )
-"""Who has listened in any room of a stage; not in which. `returned` within a week, to a room that began later."""
+"""Who has listened in any room of a stage; not in which. `returned` within a week, to a room that began later, of
+whatever stage."""
 
 rollout_sounds = Table(
     "rollout_sounds",
