@@ -208,6 +208,18 @@ async def test_where_there_is_one_administrator_they_decide_themselves(house: Ho
     assert await refusal_of(moderating.decide(root, mine.id, Decision.LIFTED, "mine")) == "own_account"
 
 
+async def test_of_two_administrators_the_one_who_acted_decides_where_the_other_appeals(house: House) -> None:
+    root, _ = await administrator(house, "root"), await administrator(house, "other")
+    moderating = house.services.moderating
+    await moderating.act(root, "other", Measure.WARN, "spam")
+    other = await house.caller("other")
+    notice = await newest(house, other)
+    await moderating.appeal(other, notice.id, "no")
+    assert not await moderating.is_for_others(root, notice)
+    await moderating.decide(root, notice.id, Decision.UPHELD, "yes")
+    assert (await newest(house, other)).decision is Decision.UPHELD
+
+
 async def test_what_was_decided_comes_by_mail_where_there_is_an_address(house: House) -> None:
     root = await administrator(house, "root")
     bob = await house.caller("bob")

@@ -137,7 +137,7 @@ class Moderating:
         """Whether somebody else than this administrator has to decide about an appeal."""
         if measure.account_id == actor.id:
             return True
-        return measure.actor == actor.id and await self._store.measures.another_administrator(actor.id)
+        return measure.actor == actor.id and await self._somebody_else_decides(measure)
 
     async def decide(self, actor: Actor, id: str, decision: Decision, reason: str) -> None:
         """Raises NotFound, Invalid, Conflict("own_action", "own_account", "not_waiting")."""
@@ -147,12 +147,15 @@ class Moderating:
             raise NotFound()
         if found.account_id == actor.id:
             raise Conflict("own_account", "Nobody decides about their own appeal.")
-        others = await self._store.measures.another_administrator(found.actor)
-        moderation.check_decider(actor.id, found.actor, others)
+        moderation.check_decider(actor.id, found.actor, await self._somebody_else_decides(found))
         deed = Deed(actor.id, f"appeal_{decision.value}", "account", found.account_id, reason)
         if not await self._store.measures.decide(found.id, decision, deed, self._now()):
             raise Conflict("not_waiting", "No appeal waits here.")
         await self._notifying.decision(found.account_id, decision, reason)
+
+    async def _somebody_else_decides(self, measure: Measured) -> bool:
+        """Whether there is an administrator who neither acted nor appeals."""
+        return await self._store.measures.another_administrator(measure.actor, measure.account_id)
 
     async def people_of(self, ids: set[str]) -> dict[str, Account]:
         return await self._store.accounts.by_ids(ids)

@@ -148,11 +148,11 @@ class Measures:
             await recompute(connection, deed.object, now)
         return True
 
-    async def another_administrator(self, than: str) -> bool:
+    async def another_administrator(self, *than: str) -> bool:
         """Whether somebody else could decide."""
         others = (accounts.c.role == ADMINISTRATOR) & accounts.c.suspended_at.is_(None)
         others &= accounts.c.deleted_at.is_(None)
-        query = select(accounts.c.id).where(others, accounts.c.id != than).limit(1)
+        query = select(accounts.c.id).where(others, accounts.c.id.not_in(than)).limit(1)
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
