@@ -6,17 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from parola.domain.errors import Invalid
+from parola.domain.errors import Invalid, Unavailable
 from parola.domain.inviting import MOST_DAYS, InvitingPolicy
+from parola.domain.rooms import Command
+from parola.services import administering
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.days import Days
 from parola.services.invitations import Invitations, new_invitation
 from parola.services.inviting import Inviting
 from parola.store import InviteSpent, Store
+from parola.store.administration import Suspended
 from tests.services.house import PASSWORD, House, opened, refusal_of
 
 
@@ -200,23 +204,23 @@ async def test_the_tree_and_a_branch_of_it(house: House) -> None:
     await invites(house, root, "bob")
     await invites(house, ada, "carla")
     dora = await invites(house, ada, "dora")
-    administering = house.services.administering
-    roots = await administering.invited(AT_THE_MACHINE, None)
+    admin = house.services.administering
+    roots = await admin.invited(AT_THE_MACHINE, None)
     assert [(node.account.handle, node.invited) for node in roots] == [("root", 2)]
-    below = await administering.invited(AT_THE_MACHINE, "root")
+    below = await admin.invited(AT_THE_MACHINE, "root")
     assert [(node.account.handle, node.invited) for node in below] == [("ada", 2), ("bob", 0)]
     profile = await house.services.people.profile(root, "carla")
     assert profile.invited_by is not None
     assert profile.invited_by.handle == "ada"
     open_code = (await house.services.invitations.make(dora)).code
     assert open_code is not None
-    await administering.set_role(AT_THE_MACHINE, "carla", "administrator", "helps")
-    assert await administering.suspend(AT_THE_MACHINE, "ada", "spam", branch=True) == 2
+    await admin.set_role(AT_THE_MACHINE, "carla", "administrator", "helps")
+    assert await admin.suspend(AT_THE_MACHINE, "ada", "spam", branch=True) == 2
     people = await house.store.administration.people("", "", 10)
     assert {one.handle for one in people if one.suspended} == {"ada", "dora"}, "no administrator with them"
     assert await refusal_of(house.services.invitations.inviter(open_code)) == "not_found"
     assert await refusal_of(comes(house, "eve", open_code)) == "invite_required"
-    await administering.restore(AT_THE_MACHINE, "dora", "was not part of it")
+    await admin.restore(AT_THE_MACHINE, "dora", "was not part of it")
     assert (await comes(house, "eve", open_code)).account_id is not None
 
 
@@ -229,6 +233,45 @@ async def test_a_branch_larger_than_one_transaction(house: House) -> None:
     assert await house.services.administering.suspend(AT_THE_MACHINE, "root", "spam", branch=True) == 46
     assert all(one.suspended for one in await store.administration.people("", "", 100))
     assert len(await store.audit.after(0, 100)) == 46
+
+
+async def test_who_comes_while_a_branch_is_suspended_is_part_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, administration = await founder(house), house.store.administration
+    ada = await invites(house, root, "ada")
+    code = (await house.services.invitations.make(ada)).code or ""
+    suspend = administration.suspend
+
+    async def just_before(*given: Any) -> Suspended:
+        if not house.tokens.get("eve"):
+            await comes(house, "eve", code)
+        return await suspend(*given)
+
+    monkeypatch.setattr(administration, "suspend", just_before)
+    assert await house.services.administering.suspend(AT_THE_MACHINE, "root", "spam", branch=True) == 3
+    assert {one.handle for one in await administration.people("", "", 10) if not one.suspended} == set()
+
+
+async def test_all_of_a_branch_is_suspended_before_any_room_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(administering, "_ACCOUNTS_AT_ONCE", 1)
+    root = await founder(house)
+    await house.services.rooms.open(root, "A room", "open", None, None)
+    await invites(house, root, "ada")
+    free: list[str] = []
+
+    async def administer(room_id: str, command: Command) -> None:
+        free.extend(
+            one.handle for one in await house.store.administration.people("", "", 9) if not one.suspended
+        )
+        raise Unavailable("not_confirmed", "", 1)
+
+    monkeypatch.setattr(house.services.administering._rooms, "administer", administer)
+    suspending = house.services.administering.suspend(AT_THE_MACHINE, "root", "spam", branch=True)
+    assert await refusal_of(suspending) == "not_confirmed"
+    assert free == []
 
 
 async def test_a_link_for_the_first_administrator_opens_the_door(house: House) -> None:

@@ -13,6 +13,7 @@ from parola.domain import rooms as r
 from parola.domain.audit import Deed
 from parola.domain.errors import NotSignedIn
 from parola.domain.moderation import Decision, Measure
+from parola.services import moderating as module
 from parola.services.actor import AT_THE_MACHINE
 from parola.services.caller import Caller
 from parola.services.notifying import FakeMailboxes
@@ -208,6 +209,18 @@ async def test_where_there_is_one_administrator_they_decide_themselves(house: Ho
     assert await refusal_of(moderating.decide(root, mine.id, Decision.LIFTED, "mine")) == "own_account"
 
 
+async def test_of_two_administrators_the_one_who_acted_decides_where_the_other_appeals(house: House) -> None:
+    root, _ = await administrator(house, "root"), await administrator(house, "other")
+    moderating = house.services.moderating
+    await moderating.act(root, "other", Measure.WARN, "spam")
+    other = await house.caller("other")
+    notice = await newest(house, other)
+    await moderating.appeal(other, notice.id, "no")
+    assert not await moderating.is_for_others(root, notice)
+    await moderating.decide(root, notice.id, Decision.UPHELD, "yes")
+    assert (await newest(house, other)).decision is Decision.UPHELD
+
+
 async def test_what_was_decided_comes_by_mail_where_there_is_an_address(house: House) -> None:
     root = await administrator(house, "root")
     bob = await house.caller("bob")
@@ -305,7 +318,6 @@ async def test_who_is_still_heard_when_a_process_dies_is_silenced_by_the_next_lo
     assert room is not None
     assert not room.may_be_heard(bob)
     assert bob in room.removed
-    assert await house.store.rooms.heard_in_spite(0) == []
 
 
 async def test_who_is_suspended_at_the_moment_of_a_process_death_is_silenced_too(house: House) -> None:
@@ -320,3 +332,109 @@ async def test_who_is_suspended_at_the_moment_of_a_process_death_is_silenced_too
     ada = await house.caller("ada")
     giving = house.services.rooms.command(ada, room_id, lambda by: r.Grant(by, bob))
     assert await refusal_of(giving) == "no_floor"
+
+
+async def wanting(house: House) -> tuple[r.Room, str, str]:
+    """A live room of ada's in which first bob and then cleo raise their hands; and the ids of the two."""
+    room = await house.services.rooms.open(await house.caller("ada"), "A room", "open", None, None)
+    callers = [await house.caller(handle) for handle in ("bob", "cleo")]
+    for caller in callers:
+        room = (await house.services.rooms.command(caller, room.id, r.RaiseHand)).room
+    bob, cleo = (str(caller.account_id) for caller in callers)
+    return room, bob, cleo
+
+
+async def barred(house: House, who: str, measure: Measure, at: datetime | None = None) -> None:
+    """By a process that died before it came to the rooms."""
+    deed, at = Deed("root", measure.value, "account", who, "shouts"), at or datetime.now(UTC)
+    if measure is Measure.REMOVE:
+        await house.store.measures.silence(deed, None, None, at)
+    else:
+        await house.store.administration.suspend([deed], at, measure)
+
+
+LEFT_BEHIND = pytest.mark.parametrize("measure", [Measure.REMOVE, Measure.SUSPEND])
+
+
+@LEFT_BEHIND
+async def test_hands_and_offers_that_a_process_death_left_are_taken_too(
+    house: House, measure: Measure
+) -> None:
+    room, bob, cleo = await wanting(house)
+    rooms, ada = house.services.rooms, await house.caller("ada")
+    await rooms.command(await house.caller("cleo"), room.id, r.LowerHand)
+    await rooms.command(ada, room.id, lambda by: r.Grant(by, cleo))
+    for who in (bob, cleo):
+        await barred(house, who, measure)
+    await house.services.moderating.look()
+    after = await house.store.rooms.load(room.id)
+    assert after is not None
+    assert (after.hands, after.offers) == ((), ())
+    assert after.removed == ({bob, cleo} if measure is Measure.REMOVE else set())
+
+
+@LEFT_BEHIND
+async def test_next_goes_on_to_the_hand_behind_one_that_may_have_no_floor(
+    house: House, measure: Measure
+) -> None:
+    room, bob, cleo = await wanting(house)
+    await barred(house, bob, measure)
+    after = (await house.services.rooms.command(await house.caller("ada"), room.id, r.Next)).room
+    assert after.has_floor(cleo)
+    assert not after.has_hand(bob)
+    assert (bob in after.removed) == (measure is Measure.REMOVE)
+
+
+async def test_next_calls_nobody_else_up_in_the_place_of_whom_the_host_meant(house: House) -> None:
+    room, bob, cleo = await wanting(house)
+    await barred(house, bob, Measure.SUSPEND)
+    meant = house.services.rooms.command(await house.caller("ada"), room.id, lambda by: r.Next(by, bob))
+    assert await refusal_of(meant) == "not_next"
+    after = await house.store.rooms.load(room.id)
+    assert after is not None
+    assert [hand.account for hand in after.hands] == [cleo]
+
+
+async def test_a_room_whose_silence_nobody_confirms_keeps_no_other_from_its_own(
+    house: House, times: Times, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ROOMS_AT_ONCE", 1)
+    ada = await house.caller("ada")
+    others = [await house.services.rooms.open(ada, f"Room {n}", "open", None, None) for n in range(3)]
+    for room in others:
+        await house.services.rooms.command(await house.caller("cleo"), room.id, r.RaiseHand)
+    newest = await speaking(house)
+    for handle in ("bob", "cleo"):
+        await barred(house, (await house.caller(handle)).account_id or "", Measure.SUSPEND, times.wall)
+    house.media.deaf = True
+    assert await refusal_of(house.services.moderating.look()) == "not_confirmed"
+    for id in (newest, *(room.id for room in others)):
+        after = await house.store.rooms.load(id)
+        assert after is not None
+        assert ([s.account for s in after.speakers], after.hands) == ([ada.account_id], ())
+
+
+async def test_a_host_who_was_silenced_already_is_not_silenced_again(house: House) -> None:
+    await speaking(house)
+    ada = (await house.caller("ada")).account_id or ""
+    await barred(house, ada, Measure.SUSPEND)
+    await house.services.moderating.look()
+    settled = len(house.media.settled)
+    assert settled > 0
+    await house.services.moderating.look()
+    assert len(house.media.settled) == settled
+
+
+async def test_rooms_are_not_read_where_no_measure_is_new(
+    house: House, times: Times, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bob, _ = await wanting(house)
+    await barred(house, bob, Measure.SUSPEND, times.wall)
+    await house.services.moderating.look()
+    times.pass_by(1)
+    await house.services.moderating.look()
+    monkeypatch.setattr(house.store.rooms, "live", None)
+    await house.services.moderating.look()
+    await barred(house, bob, Measure.BAN, times.wall)
+    with pytest.raises(TypeError):
+        await house.services.moderating.look()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain import rooms as r
 from parola.domain.audit import Deed
 from parola.domain.moderation import About, Decision, Measure, Reason
-from parola.store import DISMISSED, FloorBarred, LastAdministrator, Store
+from parola.store import DISMISSED, FloorBarred, Invitation, InviteSpent, LastAdministrator, Store, measures
 from tests.web_process import NOW
 
 
@@ -69,6 +70,35 @@ async def test_a_grant_and_a_measure_at_once_leave_no_floor_that_is_not_found(pe
 
     given, found = await asyncio.gather(grant(), measure())
     assert found == given
+
+
+async def test_who_signs_up_while_their_inviter_is_suspended_is_found_in_the_branch(people: Store) -> None:
+    await people.invites.add(Invitation("invitation", "code", "bob", NOW.isoformat(), None))
+
+    async def suspend() -> list[str]:
+        await people.administration.suspend([deed("suspend")], NOW)
+        return [one.id for one in await people.administration.branch("bob")]
+
+    async def also(_: AsyncConnection) -> None:
+        """The suspension waits for this sign-up; else it would be through by the end of it, and have found nobody."""
+        began.append(asyncio.ensure_future(suspend()))
+        await asyncio.wait(began, timeout=0.3)
+
+    began: list[asyncio.Future[list[str]]] = []
+    await people.accounts.add("eve", "eve", "Eve", None, NOW, "code", also)
+    assert await began[0] == ["eve"]
+    with pytest.raises(InviteSpent):
+        await people.accounts.add("late", "late", "Late", None, NOW, "code")
+
+
+async def test_a_sign_up_waits_for_a_suspension_of_the_inviter_and_is_refused(people: Store) -> None:
+    await people.invites.add(Invitation("invitation", "code", "bob", NOW.isoformat(), None))
+    async with people._database.write() as connection:
+        await measures.suspend(connection, deed("suspend"), Measure.SUSPEND, NOW, None, None)
+        coming = asyncio.ensure_future(people.accounts.add("eve", "eve", "Eve", None, NOW, "code"))
+        await asyncio.wait({coming}, timeout=0.3)
+    with pytest.raises(InviteSpent):
+        await coming
 
 
 async def test_a_report_is_held_by_one_and_closed_once(people: Store) -> None:

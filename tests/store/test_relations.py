@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain import rooms as r
-from parola.store import BadCursor, PeoplePage, Standing, Store
+from parola.store import BadCursor, PeoplePage, Standing, Store, StoreUnavailable, privacy
 from parola.store import relations as module
+from parola.store.database import Database
+from parola.store.tables import follows
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -88,7 +93,7 @@ async def test_lists_and_search_do_not_show_whom_a_block_keeps_away(store: Store
 
 
 async def test_a_private_account_that_opens_takes_in_who_waits(store: Store) -> None:
-    await store.relations.set_private("ada", True, 1)
+    await store.privacy.set("ada", True, 1)
     ada = await store.accounts.by_handle("ada")
     assert ada is not None
     assert ada.private
@@ -100,10 +105,60 @@ async def test_a_private_account_that_opens_takes_in_who_waits(store: Store) -> 
     assert not await store.relations.approve("bob", "ada", 3)
     await store.relations.request("bob", "ada", 4)
     assert handles(await store.relations.requests("ada", None, 10)) == ["carla"], "who follows need not ask"
-    await store.relations.set_private("ada", False, 5)
+    await store.privacy.set("ada", False, 5)
     assert handles(await store.relations.requests("ada", None, 10)) == []
     assert handles(await store.relations.followers("ada", None, None, 10)) == ["carla", "bob"]
     assert not await store.relations.refuse("carla", "ada")
+
+
+async def test_a_follow_at_the_same_moment_does_not_keep_an_account_from_opening(store: Store) -> None:
+    await store.privacy.set("ada", True, 1)
+    for person in ("bob", "carla"):
+        await store.relations.request(person, "ada", 1)
+    async with store._database.write() as connection:
+        await connection.execute(sa.insert(follows).values(follower="bob", followed="ada", since=2))
+        opening = asyncio.ensure_future(store.privacy.set("ada", False, 3))
+        await asyncio.wait({opening}, timeout=0.3)
+    await opening
+    assert handles(await store.relations.requests("ada", None, 10)) == []
+    assert handles(await store.relations.followers("ada", None, None, 10)) == ["carla", "bob"]
+
+
+class Breaking:
+    """A database that is away after so many transactions."""
+
+    def __init__(self, database: Database, after: int) -> None:
+        self.left = after
+        self._database = database
+
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        self.left -= 1
+        if self.left < 0:
+            raise StoreUnavailable("away")
+        return self._database.write()
+
+
+async def test_an_opening_that_breaks_off_has_opened_and_its_rest_is_taken_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "_MOVED_AT_ONCE", 2)
+    for person in ("ada", "dan"):
+        await store.privacy.set(person, True, 1)
+    for person in ("bob", "carla", "dan"):
+        await store.relations.request(person, "ada", 1)
+    await store.relations.request("bob", "dan", 1)
+    with monkeypatch.context() as breaking:
+        breaking.setattr(store.privacy, "_database", Breaking(store._database, after=2))
+        with pytest.raises(StoreUnavailable):
+            await store.privacy.set("ada", False, 2)
+    ada = await store.accounts.by_handle("ada")
+    assert ada is not None
+    assert not ada.private
+    assert (await store.relations.counts("ada")).followers == 2
+    await store.privacy.let_in_waiting(3)
+    assert (await store.relations.counts("ada")).followers == 3
+    assert handles(await store.relations.requests("ada", None, 10)) == []
+    assert handles(await store.relations.requests("dan", None, 10)) == ["bob"], "still private"
 
 
 async def test_whom_a_block_bars(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ async def _people(store: Store, private: bool) -> None:
             await store.relations.follow("host", person, 0)
     await store.relations.block("host", "blocked", 0)
     await store.relations.block("blocker", "host", 0)
-    await store.relations.set_private("host", private, 0)
+    await store.privacy.set("host", private, 0)
 
 
 async def _listed(store: Store, viewer: str | None) -> list[str]:

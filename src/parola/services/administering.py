@@ -6,7 +6,7 @@ Nothing is done without an entry in the audit log, in the same transaction or be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -103,6 +103,9 @@ class Administering:
         came by their invitations, and by those of these, but no administrator among them. `until` is when it ends by
         itself. How many it newly met.
 
+        All are suspended first, and then silenced: else the last of many are free, and invite, for minutes. Where the
+        process dies in between, `Moderating.look` silences those; the rest of a branch wants to be asked for again.
+
         Returns when none of them is heard any more. Raises Unavailable("not_confirmed") where nobody could say so, and
         Unavailable("not_done") where a room stays busy: the suspension stands all the same."""
         reason = people.parse_reason(reason)
@@ -110,31 +113,45 @@ class Administering:
         root = await self.find(handle, also_deleted=True)  # whose branch is still there
         if root.id == actor.id:
             raise Conflict("own_account", "Nobody suspends themselves.")
-        met = [root]
-        if branch:
-            below = await self._store.administration.branch(root.id)
-            met += [one for one in below if one.role != ADMINISTRATOR and one.id != actor.id]
-        deeds = [Deed(actor.id, kind.value, "account", account.id, reason) for account in met]
-        newly = 0
+        met: list[str] = []
+        changed: list[str] = []
+        newly, fresh = 0, [root.id]
+        try:
+            while fresh:
+                for some in _parts(fresh):
+                    deeds = [Deed(actor.id, kind.value, "account", id, reason) for id in some]
+                    done = await self._store.administration.suspend(
+                        deeds, self._now(), kind, until, report_id
+                    )
+                    newly += len(done.ended)
+                    changed += done.changed
+                    await self._sessions.tell_ended(id for those in done.ended.values() for id in those)
+                met += fresh
+                # Whoever came by one of them before it met that one; from now on nobody does.
+                fresh = await self._branch_but(root.id, {actor.id, *met}) if branch else []
+            # Also those who were suspended before: that they are silent was perhaps never confirmed.
+            await self._silence(met)
+        except LastAdministrator as error:
+            raise Conflict("last_administrator", "Nobody would be left to administer.") from error
+        finally:
+            for some in _parts(changed):
+                await self._notifying.measure(some, kind, reason, until)
+        return newly
+
+    async def _branch_but(self, root_id: str, met: set[str]) -> list[str]:
+        below = await self._store.administration.branch(root_id)
+        return [one.id for one in below if one.role != ADMINISTRATOR and one.id not in met]
+
+    async def _silence(self, ids: Sequence[str]) -> None:
+        """All of them, and then the first failure is raised, as `in_each` does."""
         failures: list[Unavailable] = []
-        for at in range(0, len(deeds), _ACCOUNTS_AT_ONCE):
-            some = deeds[at : at + _ACCOUNTS_AT_ONCE]
+        for some in _parts(ids):
             try:
-                done = await self._store.administration.suspend(some, self._now(), kind, until, report_id)
-            except LastAdministrator as error:
-                raise Conflict("last_administrator", "Nobody would be left to administer.") from error
-            newly += len(done.ended)
-            await self._sessions.tell_ended(session for those in done.ended.values() for session in those)
-            try:
-                # Also those who were suspended before: that they are silent was perhaps never confirmed.
-                await self._in_each_room([deed.object for deed in some], rooms.Silence, rooms.EndVisit)
+                await self._in_each_room(some, rooms.Silence, rooms.EndVisit)
             except Unavailable as error:
                 failures.append(error)
-            finally:
-                await self._notifying.measure(done.changed, kind, reason, until)
         if failures:
             raise min(failures, key=is_unconfirmed)
-        return newly
 
     async def restore(self, actor: Actor, handle: str, reason: str) -> bool:
         """Ends whatever holds of them. Whether anything did. Raises NotFound, Conflict("own_account")."""
@@ -241,3 +258,7 @@ class Administering:
             for command in commands
         ]
         await in_each(work, self._rooms.administer)
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[at : at + _ACCOUNTS_AT_ONCE] for at in range(0, len(ids), _ACCOUNTS_AT_ONCE))

@@ -6,14 +6,14 @@ clock that counted since it was first seen: a wall clock that jumps meanwhile en
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
 
 from parola.domain import moderation, people, rooms
 from parola.domain.audit import Deed
-from parola.domain.errors import Conflict, NotFound
+from parola.domain.errors import Conflict, NotFound, Unavailable
 from parola.domain.moderation import Decision, Measure
 from parola.domain.moments import milliseconds
 from parola.services.actor import Actor
@@ -22,7 +22,7 @@ from parola.services.again import look_again
 from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock
-from parola.services.everywhere import in_each
+from parola.services.everywhere import in_each, is_unconfirmed
 from parola.services.notifying import Notifying
 from parola.services.rooms import Rooms
 from parola.services.sessions import id_or_none
@@ -34,6 +34,7 @@ LOOK_EVERY_S = 5.0
 BY_ITSELF = ""
 """Who ends a measure whose time is over. No account has this id."""
 _MOST_APPEALS = 200
+_ROOMS_AT_ONCE = 100
 _LATE_MS = 600_000
 """Clocks of machines may differ by as much."""
 
@@ -137,7 +138,7 @@ class Moderating:
         """Whether somebody else than this administrator has to decide about an appeal."""
         if measure.account_id == actor.id:
             return True
-        return measure.actor == actor.id and await self._store.measures.another_administrator(actor.id)
+        return measure.actor == actor.id and await self._somebody_else_decides(measure)
 
     async def decide(self, actor: Actor, id: str, decision: Decision, reason: str) -> None:
         """Raises NotFound, Invalid, Conflict("own_action", "own_account", "not_waiting")."""
@@ -147,12 +148,15 @@ class Moderating:
             raise NotFound()
         if found.account_id == actor.id:
             raise Conflict("own_account", "Nobody decides about their own appeal.")
-        others = await self._store.measures.another_administrator(found.actor)
-        moderation.check_decider(actor.id, found.actor, others)
+        moderation.check_decider(actor.id, found.actor, await self._somebody_else_decides(found))
         deed = Deed(actor.id, f"appeal_{decision.value}", "account", found.account_id, reason)
         if not await self._store.measures.decide(found.id, decision, deed, self._now()):
             raise Conflict("not_waiting", "No appeal waits here.")
         await self._notifying.decision(found.account_id, decision, reason)
+
+    async def _somebody_else_decides(self, measure: Measured) -> bool:
+        """Whether there is an administrator who neither acted nor appeals."""
+        return await self._store.measures.another_administrator(measure.actor, measure.account_id)
 
     async def people_of(self, ids: set[str]) -> dict[str, Account]:
         return await self._store.accounts.by_ids(ids)
@@ -177,16 +181,36 @@ class Moderating:
         await self._silence_who_is_left(wall)
 
     async def _silence_who_is_left(self, now: int) -> None:
-        """Once of all, and from then on of those whose measure is new: later ones get no floor any more."""
-        for account_id, room_id in await self._store.rooms.heard_in_spite(self._silent_until):
-            account = (await self._store.accounts.by_ids([account_id])).get(account_id)
-            if account is None or account.suspended:
-                silence = rooms.Silence(rooms.ADMINISTRATION, account_id)
-                await in_each([(room_id, silence)], self._rooms.administer)
-            else:
-                await self._put_out(account_id)
-            _log.warning("moderating.was_still_heard", account=account_id, room=room_id)
+        """Once in all live rooms, and from then on where a measure is new: whom it bars gets no floor any more. Raises
+        as `in_each`, when every room was looked at."""
+        failures: list[Unavailable] = []
+        cursor: str | None = None
+        is_new = await self._store.measures.newest_barring() >= self._silent_until
+        while is_new:
+            page = await self._store.rooms.live(cursor, _ROOMS_AT_ONCE)
+            try:
+                await self._silence_in(page.rooms)
+            except Unavailable as error:
+                failures.append(error)
+            if (cursor := page.next) is None:
+                break
+        if failures:
+            raise min(failures, key=is_unconfirmed)
         self._silent_until = now - _LATE_MS
+
+    async def _silence_in(self, live: Sequence[rooms.Room]) -> None:
+        """What the rooms say of somebody costs nothing more; whom of them a measure bars is one question for all."""
+        barred = await self._store.measures.barred(id for room in live for id in room.around_floor)
+        work: list[tuple[str, rooms.Silence | rooms.PutOut]] = []
+        for account_id, removed in barred.items():
+            if removed:
+                work += await self._rooms_to_leave(account_id)
+                continue
+            silence = rooms.Silence(rooms.ADMINISTRATION, account_id)
+            work += [(room.id, silence) for room in live if rooms.decide(room, silence, self._now())]
+        for room_id, command in work:
+            _log.warning("moderating.left_over", account=command.target, room=room_id)
+        await in_each(work, self._rooms.administer)
 
     async def _end(self, id: str) -> None:
         found = await self._store.measures.load(id)
@@ -199,8 +223,11 @@ class Moderating:
     async def _put_out(self, account_id: str) -> None:
         """Of every live room in which they have anything, or are. They have no floor any more, so whoever gives it to
         them from now on is refused, and what was given before is found. Raises as `in_each`."""
+        await in_each(await self._rooms_to_leave(account_id), self._rooms.administer)
+
+    async def _rooms_to_leave(self, account_id: str) -> list[tuple[str, rooms.PutOut]]:
         around = await self._store.rooms.not_over_around(account_id)
         named = [room.id for room in around if room.state is rooms.Lifecycle.LIVE]
         listens = [id for id in self._audience.rooms() if self._audience.is_here(id, account_id)]
         out = rooms.PutOut(rooms.ADMINISTRATION, account_id)
-        await in_each([(id, out) for id in dict.fromkeys([*named, *listens])], self._rooms.administer)
+        return [(id, out) for id in dict.fromkeys([*named, *listens])]

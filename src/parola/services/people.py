@@ -112,7 +112,7 @@ class People:
         after = await self._store.accounts.update(account, name, bio, listen_unseen, language)
         if private is None or private == account.private:
             return after
-        await self._store.relations.set_private(account.id, private, self._milliseconds())
+        await self._store.privacy.set(account.id, private, self._milliseconds())
         return replace(after, private=private)
 
     async def follow(self, caller: Caller, handle: str) -> bool:

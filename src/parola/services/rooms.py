@@ -216,7 +216,12 @@ class Rooms:
             except SeqConflict:
                 continue
             except FloorBarred as error:
-                raise _no_floor() from error
+                if not isinstance(command, rooms.Next):
+                    raise _no_floor() from error
+                # Their measure has not come to this room yet, or never will: who took it may have died on the way.
+                kind = rooms.PutOut if error.removed else rooms.Silence
+                await self.administer(before.id, kind(rooms.ADMINISTRATION, error.account))
+                continue
             self._projections.decided(before.id, events)
             await self._publish(before.id, events)
             if isinstance(command, rooms.Start):

@@ -40,4 +40,5 @@ class Tidying:
         await self._store.mail_links.forget_old(now)
         await self._store.elsewhere.forget_old(now)
         await self._store.deletions.forget_old(now)
+        await self._store.privacy.let_in_waiting(now)
         await self._sessions.tell_ended(await self._store.sessions.forget_unused(self._now()))

@@ -36,6 +36,7 @@ from parola.store.measures import Measured, Measures
 from parola.store.migrate import upgrade
 from parola.store.notices import Choices, NoticeChoices, Subscription
 from parola.store.outbox import Letter, Outbox
+from parola.store.privacy import Privacy
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
 from parola.store.reports import DISMISSED, Report, ReportPage, Reports, Said, SaidPage, Voice
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
@@ -57,6 +58,7 @@ class Store:
         self.figures = database.figures
         self.accounts = Accounts(database)
         self.relations = Relations(database)
+        self.privacy = Privacy(database)
         self.sessions = Sessions(database)
         self.credentials = Credentials(database)
         self.ceremonies = Ceremonies(database)

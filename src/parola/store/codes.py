@@ -27,12 +27,17 @@ def hash_of(code: str) -> str:
 async def redeem(
     connection: AsyncConnection, code: str, account_id: str, now: datetime
 ) -> tuple[bool, str | None]:
-    """Whether the code held, and who had made it; used up with the transaction around it."""
+    """Whether the code held, and who had made it; used up with the transaction around it.
+
+    On PostgreSQL the maker's row is held until its end: a suspension of the maker waits for it, and finds in the branch
+    who came by it, or is seen here."""
+    made_by = select(invites.c.made_by).where(invites.c.code_hash == hash_of(code))
+    maker = select(accounts.c.id).where(accounts.c.id == made_by.scalar_subquery())
+    await connection.execute(maker.with_for_update(read=True))
     this = and_(invites.c.code_hash == hash_of(code), is_open(now))
     values = {"used_by": account_id, "used_at": now.isoformat(), "code": None}
     if not (await connection.execute(update(invites).where(this).values(**values))).rowcount:
         return False, None
-    made_by = select(invites.c.made_by).where(invites.c.code_hash == hash_of(code))
     return True, (await connection.execute(made_by)).scalar()
 
 

@@ -7,11 +7,12 @@ the one before.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
@@ -26,6 +27,7 @@ from parola.store.tables import accounts, measures
 _KEEPING_OUT = (Measure.SUSPEND.value, Measure.BAN.value)
 _SILENCING = (Measure.REMOVE.value,)
 _MOST = 100
+_MOST_IN_ONE_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,29 @@ class Measures:
             await recompute(connection, deed.object, now)
         return True
 
-    async def another_administrator(self, than: str) -> bool:
+    async def newest_barring(self) -> int:
+        """When the last was taken of those that hold and bar somebody from the floor; 0 where none does."""
+        barring = measures.c.over_at.is_(None) & measures.c.kind.in_((*_KEEPING_OUT, *_SILENCING))
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.max(measures.c.at)).where(barring))).scalar() or 0
+
+    async def barred(self, ids: Iterable[str]) -> dict[str, bool]:
+        """Who of them may have no floor by a measure; True of those who are removed, and not only suspended."""
+        wanted = sorted(set(ids))
+        found: dict[str, bool] = {}
+        barred = accounts.c.no_floor.is_(True) | accounts.c.suspended_at.is_not(None)
+        async with self._database.read() as connection:
+            for at in range(0, len(wanted), _MOST_IN_ONE_QUERY):
+                part = accounts.c.id.in_(wanted[at : at + _MOST_IN_ONE_QUERY])
+                query = select(accounts.c.id, accounts.c.no_floor).where(part, barred)
+                found.update({row.id: row.no_floor for row in await connection.execute(query)})
+        return found
+
+    async def another_administrator(self, *than: str) -> bool:
         """Whether somebody else could decide."""
         others = (accounts.c.role == ADMINISTRATOR) & accounts.c.suspended_at.is_(None)
         others &= accounts.c.deleted_at.is_(None)
-        query = select(accounts.c.id).where(others, accounts.c.id != than).limit(1)
+        query = select(accounts.c.id).where(others, accounts.c.id.not_in(than)).limit(1)
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -149,19 +148,6 @@ class Relations:
         """False where nobody has asked."""
         async with self._database.write() as connection:
             return await _take(connection, follow_requests, follower, followed)
-
-    async def set_private(self, id: str, private: bool, now: int) -> None:
-        """Whoever waits for an answer when an account opens to all follows it."""
-        async with self._database.write() as connection:
-            await connection.execute(update(accounts).where(accounts.c.id == id).values(private=private))
-            if private:
-                return
-            waiting = select(follow_requests.c.follower, follow_requests.c.followed, literal(now)).where(
-                follow_requests.c.followed == id,
-                ~_row(follows, follow_requests.c.follower, id),
-            )
-            await connection.execute(insert(follows).from_select(["follower", "followed", "since"], waiting))
-            await connection.execute(delete(follow_requests).where(follow_requests.c.followed == id))
 
     async def counts(self, id: str) -> FollowCounts:
         followers = select(func.count()).where(follows.c.followed == id).scalar_subquery()
@@ -343,6 +329,13 @@ def follows_row(follower: Id, followed: Id) -> ColumnElement[bool]:
     return _row(follows, follower, followed)
 
 
+async def put_rows(connection: AsyncConnection, table: Table, values: Select[Any, Any, Any]) -> None:
+    """Whose it is, whom it concerns, and since when. What is there already stays, also where two put it at once."""
+    names = [column.name for column in table.c][:3]
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    await connection.execute(make(table).from_select(names, values).on_conflict_do_nothing())
+
+
 def _row(table: Table, one: Id, other: Id) -> ColumnElement[bool]:
     """That there is one; each table's first column is whose it is, the second whom it concerns."""
     first, second, *_ = _ALIASES[table].c
@@ -365,12 +358,9 @@ async def _put(
     now: int,
     condition: ColumnElement[bool] | None = None,
 ) -> None:
-    """Where the condition holds. What is there already stays, also where two put it at once."""
-    names = [column.name for column in table.c][:3]
+    """Where the condition holds."""
     values = select(literal(one), literal(other), literal(now))
-    values = values.where(true() if condition is None else condition)
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    await connection.execute(make(table).from_select(names, values).on_conflict_do_nothing())
+    await put_rows(connection, table, values.where(true() if condition is None else condition))
 
 
 async def _take(connection: AsyncConnection, table: Table, one: str, other: str) -> bool:

@@ -28,7 +28,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from parola.domain.moderation import Measure
 from parola.domain.moments import from_milliseconds, milliseconds
 from parola.domain.rooms import (
     Event,
@@ -50,11 +49,10 @@ from parola.store.listing import Shape, is_listed_for, is_one_of, is_private, li
 from parola.store.relations import follows_row
 from parola.store.rounds import begin_rounds
 from parola.store.standing import FloorBarred, check_floor, put_removed, update_people
-from parola.store.tables import measures, room_events, room_people, rooms
+from parola.store.tables import room_events, room_people, rooms
 from parola.store.tallies import count_events
 
 _MOST_IN_ONE_QUERY = 500
-BARRING = tuple(kind.value for kind in (Measure.REMOVE, Measure.SUSPEND, Measure.BAN))
 WITHDRAWN = "withdrawn"
 """In `state`, and not in the snapshot, where the host's account is no more: no list asks for it, no gate lets in."""
 
@@ -269,17 +267,6 @@ class Rooms:
         query = select(rooms.c.snapshot).where(rooms.c.state.in_(states), named)
         async with self._database.read() as connection:
             return [_room(row.snapshot) for row in await connection.execute(query)]
-
-    async def heard_in_spite(self, since: int) -> list[tuple[str, str]]:
-        """(account, room) of those who have the floor in a live room though a measure bars them that was taken since
-        then, in milliseconds since 1970: the process that took it has not come to the rooms, or not yet."""
-        barring = and_(measures.c.over_at.is_(None), measures.c.at >= since, measures.c.kind.in_(BARRING))
-        named = rooms.c.snapshot.like(literal('%"').concat(measures.c.account_id).concat('"%'))
-        query = select(measures.c.account_id, rooms.c.snapshot).distinct().join(rooms, named)
-        query = query.where(barring, rooms.c.state == Lifecycle.LIVE.value)
-        async with self._database.read() as connection:
-            found = [(row.account_id, _room(row.snapshot)) for row in await connection.execute(query)]
-        return [(account_id, room.id) for account_id, room in found if room.has_floor(account_id)]
 
     async def live_room_of(self, account_id: str, viewer: str | None) -> str | None:
         """The newest live room of a host, where `viewer` may enter it, and it is listed."""

@@ -18,7 +18,12 @@ from parola.store.tables import accounts, room_people
 
 
 class FloorBarred(Exception):
-    """This account may not have the floor; its id is the argument."""
+    """This account may not have the floor. `removed`: it may not be in any live room in which it stands either."""
+
+    def __init__(self, account: str, removed: bool) -> None:
+        super().__init__(account)
+        self.account = account
+        self.removed = removed
 
 
 async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> None:
@@ -33,7 +38,7 @@ async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> N
     rows = (await connection.execute(query.order_by(accounts.c.id).with_for_update(read=True))).all()
     for row in rows:
         if row.no_floor or row.suspended_at is not None or row.deleted_at is not None:
-            raise FloorBarred(row.id)
+            raise FloorBarred(row.id, row.no_floor)
 
 
 async def put_removed(connection: AsyncConnection, room: Room) -> None:

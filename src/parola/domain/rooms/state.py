@@ -222,6 +222,12 @@ class Room:
             return self.ends_at
         return self.ends_at - WARNING
 
+    @property
+    def around_floor(self) -> frozenset[str]:
+        """Who has it, is offered it, or has a hand up."""
+        theirs: tuple[Speaker | Offer | Hand, ...] = (*self.speakers, *self.offers, *self.hands)
+        return frozenset(one.account for one in theirs)
+
     def role(self, account: str | None) -> Role:
         if account is None:
             return Role.GUEST
