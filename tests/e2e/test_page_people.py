@@ -83,8 +83,10 @@ async def test_a_block_ends_it_for_who_is_listening_and_warns_who_has_blocked_a_
         await host.tap("person-menu")
         await host.tap("block-person")
         await host.sees("blocked")
-        await hers.sees("removed")
+        await hers.sees("closed")
         await eventually(lambda: _is_silent(hers))
+        # The room is none that she could report any more.
+        assert await hers.page.get_by_test_id("report-gone").count() == 0
         assert hers.problems == host.problems == []
 
 

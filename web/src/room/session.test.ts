@@ -494,6 +494,18 @@ describe('the end', () => {
     listen.onState({ kind: 'failed', reason: 'refused', at: null, problem: new Problem(403, 'removed', '') });
     expect(session.gone).toBe('removed');
   });
+
+  it('is told apart from a room that is known no more', async () => {
+    const now = Date.now();
+    await enter(aRoom('bob'));
+    listen.onState({
+      kind: 'failed',
+      reason: 'refused',
+      at: null,
+      problem: new Problem(404, 'not_found', ''),
+    });
+    expect([session.gone, session.goneAt]).toEqual(['closed', now]);
+  });
 });
 
 it('is another caller’s session after signing in', async () => {
