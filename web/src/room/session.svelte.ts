@@ -109,6 +109,9 @@ export class RoomSession {
   private readonly events: RoomEvents;
   /** One has listened here. */
   attended = false;
+  /** So long, in milliseconds, beside what comes in at this moment: since when, where something does. */
+  private heard = 0;
+  private hearsSince: number | null = null;
   private telling: ReturnType<typeof setTimeout> | undefined;
   private fade: ReturnType<typeof setTimeout> | undefined;
   private levelsAt = -Infinity;
@@ -222,6 +225,11 @@ export class RoomSession {
   /** Is one in the room with ears or voice, and not only reading along? */
   get sounding(): boolean {
     return this.listening.kind !== 'idle' || this.speaking.kind !== 'idle';
+  }
+
+  /** How long one has listened here. */
+  get heardMs(): number {
+    return this.heard + (this.hearsSince === null ? 0 : performance.now() - this.hearsSince);
   }
 
   /** Ends the sound in both directions and goes on reading. */
@@ -380,7 +388,12 @@ export class RoomSession {
 
   private onListening(state: LinkState): void {
     this.listening = state;
-    if (state.kind === 'connected') this.attended = true;
+    this.heard = this.heardMs;
+    this.hearsSince = null;
+    if (state.kind === 'connected') {
+      this.attended = true;
+      this.hearsSince = performance.now();
+    }
     if (state.kind === 'failed' && state.problem) this.judge(state.problem);
   }
 
