@@ -95,6 +95,7 @@ TABLE: list[tuple[str, str, int, tuple[object, ...]]] = [
     ("PUT", "/cohosts/listener", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/cohosts/removed", 0, ((409, "is_removed"), NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("DELETE", "/cohosts/cohost2", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
+    ("GET", "/invited", 200, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("PUT", "/invited/listener", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("DELETE", "/invited/listener", 204, (OK, NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),
     ("POST", "/start", 0, ((409, "not_scheduled"), NO_HOST, NO_HOST, NO_HOST, REMOVED, GUEST)),

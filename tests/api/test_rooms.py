@@ -275,6 +275,25 @@ class TestInvitations:
             assert (await bob.call(method, f"{path}/invited/carla")).said == (403, "host_only")
             assert (await ada.call(method, f"{path}/invited/nobody")).said == (404, "not_found")
 
+    async def test_the_host_sees_whom_they_have_invited(self, web: WebProcess) -> None:
+        ada, bob, carla, dan = await web.members("ada", "bob", "carla", "dan")
+        path = f"/api/rooms/{await ada.opens(access='invited')}/invited"
+        for handle in ("dan", "carla", "bob"):
+            await ada.put(f"{path}/{handle}")
+
+        async def seen() -> list[str]:
+            return [one["handle"] for one in (await ada.get(path)).json["people"]]
+
+        assert await seen() == ["bob", "carla", "dan"]
+        await ada.delete(f"{path}/carla")
+        await ada.put("/api/accounts/dan/block")
+        assert await seen() == ["bob"]
+        await ada.delete("/api/accounts/dan/block")
+        assert await seen() == ["bob", "dan"]
+        assert (await bob.get(path)).said == (403, "host_only")
+        assert (await carla.get(path)).said == (404, "not_found")
+        assert (await dan.get(path)).said == (403, "host_only")
+
     async def test_nobody_learns_who_is_invited(self, web: WebProcess) -> None:
         ada, bob, carla = await web.members("ada", "bob", "carla")
         room = await ada.opens(access="invited")

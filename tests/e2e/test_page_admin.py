@@ -61,7 +61,7 @@ async def listens(root: Visitor) -> None:
         seen = await eva.call("GET", f"/api/rooms/{room}")
         assert [one["handle"] for one in seen["visitors"]] == ["root"]
         await root.tap("end-visit")
-        await root.sees("removed")
+        await root.sees("closed")
         assert (await eva.call("GET", f"/api/rooms/{room}"))["visitors"] == []
 
 

@@ -13,11 +13,16 @@ from parola.client.webrtc import Clip, speaking
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.hearing import tone, tone_level
 from tests.e2e.house import House, eventually, people
+from tests.e2e.looking import look, visiting
 from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
 _PLAYING = "() => [navigator.mediaSession.metadata?.title, navigator.mediaSession.playbackState]"
+_A_MINUTE_LATER = """() => {
+  const now = performance.now.bind(performance);
+  performance.now = () => now() + 60_000;
+}"""
 # Chromium without a screen grants no lock; what is asked for is what counts.
 _COUNT_LOCKS = """() => {
   window.__locks = new Set();
@@ -82,6 +87,41 @@ async def test_a_guest_moves_about_and_goes_on_hearing(house: House, chrome: Bro
             assert await guest.page.evaluate("() => window.__parola.listen") is None
             assert await guest.page.evaluate(_PLAYING) == [None, "none"]
         await bob.call("POST", f"/api/rooms/{other['id']}/end")
+        assert guest.problems == []
+
+
+async def test_whoever_leaves_is_asked_once_how_it_was(house: House, chrome: Browser) -> None:
+    async with people(house, "ada") as (ada,), visiting(house, chrome) as guest:
+        room = await ada.call("POST", "/api/rooms", {"title": "An early train"})
+
+        async def listens() -> None:
+            await guest.page.get_by_role("link", name="An early train").click()
+            await guest.tap("listen")
+            await guest.listening()
+
+        await guest.open("/")
+        await listens()
+        await guest.tap("leave")
+        await guest.sees(f"room-{room['id']}")
+        assert await guest.page.get_by_test_id("survey").count() == 0, "who has only looked in"
+        await listens()
+        await guest.page.evaluate(_A_MINUTE_LATER)
+        await guest.page.get_by_role("link", name="Parola, home").click()
+        await guest.tap("mini-leave")
+        await guest.sees("survey")
+        await look(guest.page, "survey-left")
+        async with guest.page.expect_response("**/survey") as answered:
+            await guest.tap("survey-yes")
+        assert (await answered.value).status == 204
+        await listens()
+        await guest.page.evaluate(_A_MINUTE_LATER)
+        await guest.tap("leave")
+        await guest.sees(f"room-{room['id']}")
+        assert await guest.page.get_by_test_id("left-room").count() == 0
+        await listens()
+        await ada.call("POST", f"/api/rooms/{room['id']}/end")
+        await guest.sees("ended")
+        assert await guest.page.get_by_test_id("survey").count() == 0
         assert guest.problems == []
 
 

@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser, is_kept
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
+from tests.e2e.looking import look
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -83,9 +84,37 @@ async def test_a_block_ends_it_for_who_is_listening_and_warns_who_has_blocked_a_
         await host.tap("person-menu")
         await host.tap("block-person")
         await host.sees("blocked")
-        await hers.sees("removed")
+        await hers.sees("closed")
         await eventually(lambda: _is_silent(hers))
+        # The room is none that she could report any more.
+        assert await hers.page.get_by_test_id("report-gone").count() == 0
         assert hers.problems == host.problems == []
+
+
+async def test_a_host_sees_whom_they_have_invited_and_takes_it_back(house: House, chrome: Browser) -> None:
+    async with people(house, "ada", "bob", "carla") as (ada, bob, carla):
+        room = await ada.call("POST", "/api/rooms", {"title": "Among us", "access": "invited"})
+        host, guest = [await visiting(chrome, house, one) for one in (ada, bob)]
+        await host.open(f"/r/{room['id']}")
+        await host.tap("lead-room")
+        handles = [await handle_of(one) for one in (bob, carla)]
+        for handle in handles:
+            await host.page.get_by_test_id("person-handle").fill(handle)
+            await host.tap("person-invite")
+            await host.sees(f"uninvite-{handle}")
+        await look(host.page, "room-invited")
+        await guest.open(f"/r/{room['id']}")
+        await guest.tap("listen")
+        await guest.listening()
+        await host.tap(f"uninvite-{handles[0]}")
+        await host.sees_no(f"uninvite-{handles[0]}")
+        await guest.sees("closed")
+        await eventually(lambda: _is_silent(guest))
+        await host.page.keyboard.press("Escape")
+        await host.tap("lead-room")
+        await host.sees(f"uninvite-{handles[1]}")
+        assert await host.page.get_by_test_id(f"uninvite-{handles[0]}").count() == 0
+        assert host.problems == guest.problems == []
 
 
 async def _is_silent(visitor: Visitor) -> bool:

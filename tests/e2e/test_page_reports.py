@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -114,6 +115,52 @@ async def test_from_a_report_to_an_appeal_that_is_decided(house: House, chrome: 
             )
             await look(listener.page, "settings")
             assert listener.problems == []
+
+
+async def test_a_report_outlives_the_room_and_ones_place_in_it(house: House, chrome: Browser) -> None:
+    async with people(house, "ada", "lia") as (ada, lia), visiting(house, chrome, lia) as listener:
+        room = await ada.call("POST", "/api/rooms", {"title": "Over too soon"})
+        await listener.open(f"/r/{room['id']}")
+        await listener.tap("report-room")
+        await listener.page.get_by_test_id("report-text").fill("Half of a")
+        await ada.call("POST", f"/api/rooms/{room['id']}/end")
+        await listener.sees("ended")
+        assert await listener.page.get_by_test_id("report-text").input_value() == "Half of a"
+        await reports(listener, "hate", "Half of a sentence.")
+        await listener.tap("report-gone")
+        await look(listener.page, "report-gone")
+        await reports(listener, "hate", "And the rest of it.")
+        (said,) = await reported(lia, room)
+        assert "Half of a sentence." in said["text"]
+        assert "And the rest of it." in said["text"]
+        assert said["at_ms"] is not None
+        other = await ada.call("POST", "/api/rooms", {"title": "Put out"})
+        await listener.open(f"/r/{other['id']}")
+        await listener.sees("report-room")
+        await ada.call("PUT", f"/api/rooms/{other['id']}/removed/{await handle_of(lia)}")
+        await listener.sees("removed")
+        await listener.page.reload()
+        await listener.sees("removed")
+        await listener.tap("report-gone")
+        await reports(listener, "harassment", "For a question.")
+        assert [one["text"] for one in await reported(lia, other)] == ["For a question."]
+        await listener.open("/r/there_is_none")
+        await listener.sees("hidden")
+        assert await listener.page.get_by_test_id("report-gone").count() == 0
+        assert listener.problems == []
+
+
+async def reports(visitor: Visitor, reason: str, text: str) -> None:
+    """In the dialog that is open."""
+    await visitor.page.get_by_test_id("report-reason").select_option(reason)
+    await visitor.page.get_by_test_id("report-text").fill(text)
+    await visitor.tap("report-send")
+    await visitor.sees_no("report-send")
+
+
+async def reported(api: Api, room: dict[str, Any]) -> list[dict[str, Any]]:
+    found = (await api.call("GET", "/api/me/reports"))["reports"]
+    return [one for one in found if one["room"] and one["room"]["id"] == room["id"]]
 
 
 @pytest.mark.timeout(600)

@@ -160,6 +160,13 @@ async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, ch
         await carla.call("PUT", f"/api/rooms/{room['id']}/hands/me")
         await host.tap("lead-room")
         await host.page.get_by_test_id("turn-length").select_option("60")
+        await host.page.get_by_test_id("turn-warning").select_option("10")
+
+        async def warns_late() -> bool:
+            turns = (await ada.call("GET", f"/api/rooms/{room['id']}"))["turns"]
+            return bool(turns == {"soft_s": 50, "hard_s": 60})
+
+        await eventually(warns_late)
         await host.page.keyboard.press("Escape")
         await host.tap("next-hand")
         await asker.sees("take-floor")

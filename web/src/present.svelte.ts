@@ -19,15 +19,21 @@ import { RoomSession } from './room/session.svelte';
 import { talkBySpace } from './room/space';
 import { ending, telling, type Telling } from './room/telling';
 
+export type Left = Pick<Room, 'id' | 'title'>;
+
 class Present {
   /** The session of the room page on view. */
   onView = $state.raw<RoomSession | null>(null);
   sounding = $state.raw<RoomSession | null>(null);
   /** How well it comes through, as long as it is connected. */
   quality = $state<Quality>('good');
+  /** The room that one has been in for a while and has left last. */
+  left = $state.raw<Left | null>(null);
 }
 
 const LOOK_EVERY_MS = 2000;
+/** Whoever has only looked in is not asked how it was. */
+const A_WHILE_MS = 60_000;
 
 export const present = new Present();
 
@@ -134,16 +140,25 @@ function begin(roomId: string, me: string | null | undefined): RoomSession {
 function take(session: RoomSession): void {
   const { sounding } = present;
   if (sounding === session) return;
+  if (sounding) noteLeft(sounding);
   sounding?.close();
   present.sounding = session;
+  if (present.left?.id === session.roomId) present.left = null;
 }
 
 function letGo(session: RoomSession): void {
   present.sounding = null;
+  noteLeft(session);
   if (session === present.onView) return;
   if (session.gone === 'ended') notify(say('gone_ended'));
   else if (session.gone) notify(say('gone_removed'));
   session.close();
+}
+
+/** Whoever was put out is not asked how it was. */
+function noteLeft({ room, gone, heardMs }: RoomSession): void {
+  if (!room || (gone && gone !== 'ended') || heardMs < A_WHILE_MS) return;
+  present.left = { id: room.id, title: room.title };
 }
 
 function tell(event: RoomEvent, before: Room): void {

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from parola.api.accounts import Body
-from parola.api.caller import commanding, services
+from parola.api.accounts import Body, PersonView, person_view
+from parola.api.caller import caller, commanding, services
 from parola.api.permissions import (
     GRANTING,
     HOST,
@@ -28,6 +28,7 @@ from parola.services.rooms import Carried
 
 router = APIRouter(prefix="/api/rooms/{room_id}", tags=["floor"])
 
+Who = Annotated[Caller, Depends(caller)]
 Member = Annotated[Caller, Depends(commanding)]
 
 
@@ -51,6 +52,10 @@ class NextBody(Body):
     """`hand`: whose hand is thought to be the first, so that asking again calls up nobody else."""
 
     hand: str | None = None
+
+
+class InvitedView(BaseModel):
+    people: list[PersonView]
 
 
 class CalledUp(Silent):
@@ -184,6 +189,13 @@ async def add_cohost(request: Request, who: Member, room_id: str, handle: str) -
 @may(HOST)
 async def remove_cohost(request: Request, who: Member, room_id: str, handle: str) -> None:
     await about(request, who, room_id, handle, rooms.RemoveCohost)
+
+
+@router.get("/invited")
+@may(HOST)
+async def show_invited(request: Request, who: Who, room_id: str) -> InvitedView:
+    found = await services(request).rooms.invited(who, room_id)
+    return InvitedView(people=[person_view(one) for one in found])
 
 
 @router.put("/invited/{handle}", status_code=204)

@@ -22,7 +22,7 @@ from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.hosting import Hosting
 from parola.services.words import Words
-from parola.store import BadCursor, FloorBarred, Page, SeqConflict, Store, Wanted
+from parola.store import Account, BadCursor, FloorBarred, Page, SeqConflict, Store, Wanted
 from parola.store.codes import new_id
 
 _log = structlog.get_logger(__name__)
@@ -146,6 +146,15 @@ class Rooms:
         if room.state is Lifecycle.LIVE:
             await self._tell_started(room)
         return room
+
+    async def invited(self, caller: Caller, room_id: str) -> list[Account]:
+        """Whom the host has invited and may still meet, by their handles; for the host alone. Raises NotSignedIn,
+        NotFound, Forbidden("removed", "host_only")."""
+        me = caller.signed_in().account.id
+        room = await self._gate.enter(caller, room_id)
+        rooms.check_host(room, me)
+        found = (await self._store.accounts.by_ids(room.invited - room.shut_out)).values()
+        return sorted((one for one in found if not one.deleted), key=lambda one: one.handle)
 
     async def page(self, caller: Caller, wanted: Wanted, cursor: str | None, limit: int) -> Page:
         """What is long overdue to start is shown among its host's rooms alone. Raises Invalid for a cursor that is not

@@ -2,7 +2,8 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { aRoom } from '../../tests/given';
+import { aRoom, person, settled } from '../../tests/given';
+import { api } from '../account.svelte';
 import type { Room } from '../protocol/types';
 import LeadSheet from './LeadSheet.svelte';
 import type { Lead } from './lead';
@@ -33,6 +34,35 @@ it('ends a room only when asked twice', async () => {
   await fireEvent.click(screen.getByTestId('end-confirm'));
   expect(lead['end']).toHaveBeenCalledOnce();
   expect(onclose).toHaveBeenCalledOnce();
+});
+
+it('shows the host who is invited, also whom they invite now, and takes an invitation back', async () => {
+  let invited = ['bob'];
+  vi.spyOn(api, 'invited').mockImplementation(async () => ({ people: invited.map(person) }));
+  const taken = vi.spyOn(api, 'uninvite').mockResolvedValue();
+  const { lead } = show('ada', { access: 'invited' });
+  await settled();
+  expect(screen.getByTestId('invited').textContent).toContain('Bob');
+  invited = ['bob', 'carla'];
+  lead['invite']?.mockResolvedValue(true);
+  await fireEvent.input(screen.getByTestId('person-handle'), { target: { value: 'carla' } });
+  await fireEvent.click(screen.getByTestId('person-invite'));
+  await settled();
+  await fireEvent.click(screen.getByTestId('uninvite-carla'));
+  await settled();
+  expect(taken).toHaveBeenCalledExactlyOnceWith('r1', 'carla');
+  expect(screen.queryByTestId('uninvite-carla')).toBeNull();
+  expect(screen.getByTestId('uninvite-bob')).toBeTruthy();
+  cleanup();
+  for (const [who, given] of [
+    ['ada', { access: 'open' }],
+    ['carla', { access: 'invited', cohosts: ['carla'] }],
+  ] as const) {
+    show(who, given as Partial<Room>);
+    await settled();
+    expect(screen.queryByTestId('invited')).toBeNull();
+    cleanup();
+  }
 });
 
 it('locks hands and unlocks them', async () => {

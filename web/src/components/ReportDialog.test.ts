@@ -48,6 +48,11 @@ it('sends the moment, or the room as a whole', async () => {
   expect(whole.sent).toHaveBeenLastCalledWith({ room: 'r1' }, 'spam', '');
 });
 
+it('says that a moment is over', async () => {
+  show({ about: { room: 'r1' }, name: 'A room', moment: 65_432, over: true });
+  expect(screen.getByText(/just before \(1:05/)).toBeTruthy();
+});
+
 it('knows of no moment where there is no room, and stays open where it was refused', async () => {
   const { onclose, sent } = show({ about: { handle: 'bob' }, name: 'Bob' });
   expect(screen.queryByTestId('report-moment')).toBeNull();

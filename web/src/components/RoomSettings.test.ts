@@ -28,6 +28,23 @@ it('chooses how long a turn is, with a warning half a minute before its end, and
   expect(lead.setTurns).toHaveBeenLastCalledWith(null);
 });
 
+it('chooses how long before the end the warning comes, and keeps that for other turns', async () => {
+  const lead = show('ada', { turns: { soft_s: 100, hard_s: 120 } });
+  expect(values('turn-warning')).toEqual(['10', '20', '30', '60']);
+  expect((screen.getByTestId('turn-warning') as HTMLSelectElement).value).toBe('20');
+  await choose('turn-warning', '60');
+  expect(lead.setTurns).toHaveBeenLastCalledWith({ soft_s: 60, hard_s: 120 });
+  await choose('turn-length', '300');
+  expect(lead.setTurns).toHaveBeenLastCalledWith({ soft_s: 280, hard_s: 300 });
+  cleanup();
+  const odd = show('ada', { turns: { soft_s: 1, hard_s: 45 } });
+  await choose('turn-length', '45');
+  expect(odd.setTurns, 'whole seconds').toHaveBeenLastCalledWith({ soft_s: 23, hard_s: 45 });
+  cleanup();
+  show('ada');
+  expect(screen.queryByTestId('turn-warning')).toBeNull();
+});
+
 it('sizes the stage, and not to nothing', async () => {
   const lead = show('ada');
   await choose('stage-capacity', '7');

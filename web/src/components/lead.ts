@@ -14,7 +14,8 @@ export interface Lead {
   letBack(person: Person): void;
   addCohost(person: Person): void;
   removeCohost(person: Person): void;
-  invite(person: Person): void;
+  /** Whether it was done. */
+  invite(person: Person): Promise<boolean>;
   muteAll(): void;
   lockHands(locked: boolean): void;
   /** The first hand: who was called up before gives the floor back. */

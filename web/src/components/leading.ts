@@ -40,7 +40,7 @@ export function leading(id: () => string, attempt: Attempt): Lead {
       }),
     end: () => void attempt(() => api.end(id())),
     invite: (person) =>
-      void attempt(async () => {
+      attempt(async () => {
         await api.invite(id(), person.handle);
         notify(say('said_invited', { name: person.name }));
       }),

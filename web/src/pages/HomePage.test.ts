@@ -7,6 +7,7 @@ import { aRoom, aScreen, person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
 import { Unreachable } from '../protocol/problem';
 import type { Room } from '../protocol/types';
+import { present } from '../present.svelte';
 import { go, here } from '../router.svelte';
 import HomePage from './HomePage.svelte';
 
@@ -19,6 +20,8 @@ afterEach(() => {
   cleanup();
   vi.useRealTimers();
   account.me = undefined;
+  present.left = null;
+  localStorage.clear();
   history.replaceState(null, '', '/');
   here.words = '';
 });
@@ -47,6 +50,27 @@ function titles(list: string): (string | null)[] {
     .getAllByRole('heading')
     .map((one) => one.textContent);
 }
+
+it('asks once how it was in the room that one has left', async () => {
+  const survey = vi.spyOn(api, 'survey').mockResolvedValue(undefined);
+  present.left = { id: 'r1', title: 'About bread' };
+  await show(null);
+  expect(screen.getByTestId('survey').textContent).toContain('in “About bread”?');
+  await fireEvent.click(screen.getByTestId('survey-yes'));
+  expect(survey).toHaveBeenCalledExactlyOnceWith('r1', true);
+  present.left = { id: 'r1', title: 'About bread' };
+  await tick();
+  expect(screen.queryByTestId('left-room')).toBeNull();
+  // Another one, which is closed without an answer.
+  present.left = { id: 'r2', title: 'About salt' };
+  await tick();
+  await fireEvent.click(screen.getByTestId('left-close'));
+  expect(screen.queryByTestId('left-room')).toBeNull();
+  present.left = { id: 'r2', title: 'About salt' };
+  await tick();
+  expect(screen.queryByTestId('left-room')).toBeNull();
+  expect(survey).toHaveBeenCalledOnce();
+});
 
 it('puts rooms of people one follows first, and says why', async () => {
   await show('eva', { live: [of('ada'), of('bob')], followed: [of('bob')] });

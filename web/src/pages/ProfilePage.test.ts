@@ -221,6 +221,37 @@ it('blocks and hushes somebody, and takes both back', async () => {
   expect(done).toEqual(['hush ada', 'unhush ada', 'block ada', 'unblock ada']);
 });
 
+it('reports somebody with the room that they host at this moment, and what they hosted', async () => {
+  const ended = [aRoom(null, { id: 'before', title: 'Before', state: 'ended' })];
+  await show('eva', { ended }, { live_room: 'now' });
+  const sent = vi.spyOn(api, 'report').mockResolvedValue({} as never);
+  const report = async (from: string) => {
+    await fireEvent.click(screen.getByTestId(from));
+    await fireEvent.change(screen.getByTestId('report-reason'), { target: { value: 'hate' } });
+    await fireEvent.submit(screen.getByTestId('report-form'));
+    await settled();
+  };
+  await fireEvent.click(screen.getByTestId('person-menu'));
+  await report('report-person');
+  expect(sent).toHaveBeenLastCalledWith({ handle: 'ada', room: 'now' }, 'hate', '');
+  await report('report-before');
+  expect(sent).toHaveBeenLastCalledWith({ room: 'before' }, 'hate', '');
+  cleanup();
+  await show('eva');
+  await fireEvent.click(screen.getByTestId('person-menu'));
+  await report('report-person');
+  expect(sent).toHaveBeenLastCalledWith({ handle: 'ada' }, 'hate', '');
+  cleanup();
+  for (const [who, own] of [
+    [null, 'a guest'],
+    ['ada', 'their own'],
+  ] as const) {
+    await show(who, { ended });
+    expect(screen.queryByTestId('report-before'), own).toBeNull();
+    cleanup();
+  }
+});
+
 it('lists followers', async () => {
   await show(null, {}, { people: [{ ...person('bob'), live_room: 'r7' }, person('carla')] });
   await fireEvent.click(screen.getByTestId('followers'));

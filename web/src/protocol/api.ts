@@ -184,6 +184,8 @@ export class Api {
     await this.send(room(id, 'listeners_at_most'), listeners === null ? { method: 'DELETE' } : init);
   }
 
+  /** Whom the host has invited; for the host alone. */
+  invited = (id: string) => this.json<{ people: Person[] }>('GET', room(id, 'invited'));
   invite = (id: string, handle: string) => this.call('PUT', room(id, 'invited', handle));
   uninvite = (id: string, handle: string) => this.call('DELETE', room(id, 'invited', handle));
 

@@ -10,6 +10,7 @@ import { CLOSED_PATIENCE_MS, type LinkState } from '../media/link';
 import { Listening } from '../media/whep';
 import { Speaking } from '../media/whip';
 import type { Api } from '../protocol/api';
+import { serverNow } from '../protocol/clock';
 import type { RoomEvents, StreamState } from '../protocol/events';
 import { Problem } from '../protocol/problem';
 import { eventsOf } from '../protocol/shared';
@@ -22,6 +23,8 @@ export type Gone =
   | 'ended'
   /** The reader was removed. */
   | 'removed'
+  /** It was open to the reader and is not any more: a block, or an invitation that was taken back. */
+  | 'closed'
   /** It does not exist, or the reader may not know of it. */
   | 'hidden';
 
@@ -77,6 +80,8 @@ export class RoomSession {
   /** The server cannot be reached; `at` is when the next try comes, null while one is on its way. */
   away = $state.raw<{ at: number | null } | null>(null);
   gone = $state.raw<Gone | null>(null);
+  /** Since when, by the server's clock; of what was gone already, when that was learnt. */
+  goneAt = 0;
   levels = $state.raw<Levels>({});
   listening = $state.raw<LinkState>({ kind: 'idle' });
   /** The browser wants a tap before it plays. */
@@ -104,6 +109,9 @@ export class RoomSession {
   private readonly events: RoomEvents;
   /** One has listened here. */
   attended = false;
+  /** So long, in milliseconds, beside what comes in at this moment: since when, where something does. */
+  private heard = 0;
+  private hearsSince: number | null = null;
   private telling: ReturnType<typeof setTimeout> | undefined;
   private fade: ReturnType<typeof setTimeout> | undefined;
   private levelsAt = -Infinity;
@@ -217,6 +225,11 @@ export class RoomSession {
   /** Is one in the room with ears or voice, and not only reading along? */
   get sounding(): boolean {
     return this.listening.kind !== 'idle' || this.speaking.kind !== 'idle';
+  }
+
+  /** How long one has listened here. */
+  get heardMs(): number {
+    return this.heard + (this.hearsSince === null ? 0 : performance.now() - this.hearsSince);
   }
 
   /** Ends the sound in both directions and goes on reading. */
@@ -375,7 +388,12 @@ export class RoomSession {
 
   private onListening(state: LinkState): void {
     this.listening = state;
-    if (state.kind === 'connected') this.attended = true;
+    this.heard = this.heardMs;
+    this.hearsSince = null;
+    if (state.kind === 'connected') {
+      this.attended = true;
+      this.hearsSince = performance.now();
+    }
     if (state.kind === 'failed' && state.problem) this.judge(state.problem);
   }
 
@@ -414,12 +432,13 @@ export class RoomSession {
 
   private judge(problem: Problem): void {
     if (problem.code === 'removed') this.leaveFor('removed');
-    else if (problem.status === 404) this.leaveFor(this.room ? 'removed' : 'hidden');
+    else if (problem.status === 404) this.leaveFor(this.room ? 'closed' : 'hidden');
     else if (problem.status === 401) this.leaveFor('hidden');
   }
 
   private leaveFor(why: Gone): void {
     this.gone = why;
+    this.goneAt = serverNow();
     this.hangUp();
     this.events.close();
   }

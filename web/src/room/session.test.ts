@@ -471,6 +471,20 @@ describe('what passes', () => {
   });
 });
 
+it('counts how long one has listened', async () => {
+  await enter(aRoom('bob'));
+  session.startListening();
+  await vi.advanceTimersByTimeAsync(30_000);
+  listen.onState({ kind: 'connecting' });
+  await vi.advanceTimersByTimeAsync(5000);
+  listen.onState({ kind: 'connected' });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(session.heardMs).toBe(40_000);
+  session.leave();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(session.heardMs).toBe(40_000);
+});
+
 describe('the end', () => {
   it('is said for a room that ends, and all sound stops', async () => {
     await enter(onStage());
@@ -493,6 +507,18 @@ describe('the end', () => {
     await enter(aRoom('bob'));
     listen.onState({ kind: 'failed', reason: 'refused', at: null, problem: new Problem(403, 'removed', '') });
     expect(session.gone).toBe('removed');
+  });
+
+  it('is told apart from a room that is known no more', async () => {
+    const now = Date.now();
+    await enter(aRoom('bob'));
+    listen.onState({
+      kind: 'failed',
+      reason: 'refused',
+      at: null,
+      problem: new Problem(404, 'not_found', ''),
+    });
+    expect([session.gone, session.goneAt]).toEqual(['closed', now]);
   });
 });
 

@@ -91,6 +91,7 @@ from parola.domain.rooms.events import (
     type_name,
 )
 from parola.domain.rooms.evolve import evolve, fold
+from parola.domain.rooms.rights import check_host
 from parola.domain.rooms.snapshot import decode_room, encode_room
 from parola.domain.rooms.state import Access, Hand, Lifecycle, Offer, Rest, Role, Room, Speaker, Turn, Turns
 from parola.domain.rooms.terms import Terms
@@ -191,6 +192,7 @@ __all__ = [
     "VisitBegan",
     "VisitEnded",
     "check_entry",
+    "check_host",
     "create",
     "decide",
     "decode_event",

@@ -31,7 +31,11 @@ def each(
 
 def only_host(room: Room, command: c.Command) -> None:
     """What outlasts the room's being led by somebody else."""
-    if command.by != room.host:
+    check_host(room, command.by)
+
+
+def check_host(room: Room, account: str) -> None:
+    if account != room.host:
         raise Forbidden("host_only", "Only the host of the room may do this.")
 
 

@@ -1,12 +1,12 @@
-/** In which rooms this browser has said how it was, so that nobody is asked twice. */
+/** In which rooms this browser has asked how it was, so that nobody is asked twice. */
 const STORED = 'parola.answered';
 const MOST = 100;
 
-export function hasAnswered(id: string): boolean {
+export function wasAsked(id: string): boolean {
   return read().includes(id);
 }
 
-export function noteAnswered(id: string): void {
+export function noteAsked(id: string): void {
   try {
     localStorage.setItem(STORED, JSON.stringify([...read().filter((one) => one !== id), id].slice(-MOST)));
   } catch {
