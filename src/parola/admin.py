@@ -133,6 +133,12 @@ def visit(
     run(lambda here: here.administering.visit(me(), room_id, handle, reason))
 
 
+@rooms.command("end-visit")
+def end_visit(room_id: str, handle: Handle) -> None:
+    """Ends it where they have not left themselves: they hear nothing more, and nobody sees them there any more."""
+    run(lambda here: here.administering.end_visit(me(), room_id, handle))
+
+
 @audit.command("list")
 def list_audit(limit: Most = 50) -> None:
     """The newest first: number, when, who, what, to what, why."""
