@@ -338,6 +338,29 @@ def test_the_policy_of_invitations(folder: Path) -> None:
     assert "days: A number from 1 to 30 is wanted." in refused.stderr
 
 
+def test_open_invitations_are_revoked_by_id_and_by_link(folder: Path) -> None:
+    async def invite(here: Services) -> str:
+        invitation = new_invitation("bob", clock.now, await here.inviting.policy())
+        await here.store.invites.add(invitation)
+        return invitation.id
+
+    theirs = there(invite)
+    code = CliRunner().invoke(app, ["invite"]).stdout.strip()
+    assert {row[1]: row[0] == theirs for row in cells("invitations", "list")} == {
+        "@bob": True,
+        "the server": False,
+    }
+    assert code not in do("invitations", "list").stdout
+    assert do("invitations", "revoke", theirs, "--reason", "sold").exit_code == 0
+    link = f"https://rooms.example/i/{code}"
+    assert do("invitations", "revoke", link, "--reason", "on a forum").exit_code == 0
+    assert cells("invitations", "list") == []
+    assert there(lambda here: here.store.invites.find_open(code, clock.now())) is None
+    assert [row[3:] for row in cells("audit", "list")][1] == ["revoke", f"invitation {theirs}", "sold"]
+    again = do("invitations", "revoke", link, "--reason", "x")
+    assert (again.exit_code, again.stderr) == (2, "parola: there is no such thing\n")
+
+
 def test_a_trial_is_led_by_the_command_line(folder: Path) -> None:
     assert do("rollout", "show").stdout.splitlines() == ["version\t0", "stage\teveryone", "next\t-"]
     plan = folder / "plan.json"
