@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from parola.api.app import Services
+from parola.bootstrap.commands import at_the_machine
 from parola.cli import app
 from parola.domain.evidence import Growing, context, packed
-from parola.domain.moderation import About, Reason
+from parola.domain.moderation import About, Measure, Reason
 from parola.domain.moments import milliseconds
 from parola.rtp.hpke import PublicKey
 from parola.services import clock
+from parola.services.actor import AT_THE_MACHINE, Actor
+from parola.services.caller import Caller
+from parola.services.invitations import new_invitation
+from parola.settings import Settings
 from parola.store import Blobs, SealedEvidence, Store
+from tests.services.house import PASSWORD
 
 pytestmark = pytest.mark.any_database
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +48,34 @@ async def _people(url: str) -> None:
 
 def do(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["admin", *arguments])
+
+
+def cells(*arguments: str) -> list[list[str]]:
+    """What a command that succeeds prints, line by line."""
+    result = do(*arguments)
+    assert result.exit_code == 0, result.stderr
+    return [line.split("\t") for line in result.stdout.splitlines()]
+
+
+def there(work: Callable[[Services], Awaitable[T]]) -> T:
+    """What others do on the same server."""
+
+    async def doing() -> T:
+        async with at_the_machine(Settings.load()) as here:
+            return await work(here)
+
+    return asyncio.run(doing())
+
+
+async def _comes(here: Services, handle: str, by: str | None = None) -> Caller:
+    """Signs up, by an invitation of the account `by`."""
+    code = None
+    if by is not None:
+        invitation = new_invitation(by, clock.now, await here.inviting.policy())
+        await here.store.invites.add(invitation)
+        code = invitation.code
+    signed_in = await here.sessions.sign_up(handle, handle.title(), PASSWORD, code)
+    return await here.sessions.authenticate(signed_in.token)
 
 
 def test_people_are_administered_and_it_is_written_down(folder: Path) -> None:
@@ -130,7 +168,7 @@ def test_the_waitlist_in_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_reports_are_dealt_with(folder: Path) -> None:
     assert do("reports", "list").stdout == ""
-    id = asyncio.run(_report(folder))
+    id = _report_about("bob", "ada", "again and again")
     assert [line.split("\t")[1:3] for line in do("reports", "list").stdout.splitlines()] == [["@bob", "1"]]
     shown = do("reports", "show", id).stdout
     assert "@ada" in shown
@@ -146,6 +184,132 @@ def test_reports_are_dealt_with(folder: Path) -> None:
     assert do("appeals", "decide", "none", "lifted", "--reason", "x").exit_code == 2
 
 
+def test_a_case_says_who_invited_and_what_was_reported_before(folder: Path) -> None:
+    there(lambda here: _comes(here, "carl", by="ada"))
+    first = _report_about("carl", "bob", "shouts")
+    assert ["invited by", "@ada"] in cells("reports", "show", first)
+    assert do("reports", "dismiss", first, "--reason", "nothing in it").exit_code == 0
+    assert cells("reports", "list", "--closed")[0][4] == "dismissed"
+    second = _report_about("carl", "bob", "shouts again")
+    shown = cells("reports", "show", second)
+    assert [row[1:2] + row[3:] for row in shown if row[0] == "earlier"] == [
+        [first, "1", "dismissed", "nothing in it"]
+    ]
+    root = cells("reports", "show", _report_about("ada", "bob", "invites him"))
+    assert ["invited by", "-"] in root
+    assert not [row for row in root if row[0] == "earlier"]
+
+
+def test_what_an_absent_administrator_holds_is_taken_over_and_released(folder: Path) -> None:
+    do("people", "role", "ada", "administrator", "--reason", "founder")
+    id = _report_about("bob", "ada", "spam")
+    there(lambda here: here.reports.take(Actor("ada"), id))
+    assert cells("reports", "list")[0][4] == "@ada"
+    for refused in (
+        do("reports", "take", id),
+        do("reports", "dismiss", id, "--reason", "x"),
+        do("reports", "resolve", id, "warn", "--reason", "x"),
+    ):
+        assert (refused.exit_code, refused.stderr) == (2, "parola: Somebody else deals with this report.\n")
+    assert do("reports", "release", id).exit_code == 0
+    assert ["state", "@ada"] in cells("reports", "show", id), "only what the command line has is released"
+    assert do("reports", "take", id, "--anyway").exit_code == 0
+    assert cells("reports", "list")[0][4] == "command line"
+    assert do("reports", "release", id).exit_code == 0
+    assert cells("reports", "list")[0][4] == "-"
+    assert do("reports", "take", id).exit_code == 0
+    assert do("reports", "resolve", id, "warn", "--reason", "no spam").exit_code == 0
+    assert do("reports", "take", id, "--anyway").stderr == "parola: This report is closed.\n"
+
+
+def test_people_are_warned_removed_and_banned(folder: Path) -> None:
+    for measure in ("warn", "remove", "ban"):
+        options = ["--hours", "1"] if measure == "remove" else []
+        assert do("people", "act", "bob", measure, "--reason", f"to {measure}", *options).exit_code == 0
+    done = there(lambda here: here.moderating.history(AT_THE_MACHINE, "bob"))
+    assert [(one.kind, one.reason, one.until is not None) for one in reversed(done)] == [
+        (Measure.WARN, "to warn", False),
+        (Measure.REMOVE, "to remove", True),
+        (Measure.BAN, "to ban", False),
+    ]
+    assert [row[2] for row in cells("people", "list")] == ["-", "suspended"]
+    assert [row[3:] for row in cells("audit", "list")] == [
+        [measure, "account @bob", f"to {measure}"] for measure in ("ban", "remove", "warn")
+    ]
+
+
+def test_a_branch_is_shown_and_suspended(folder: Path) -> None:
+    async def grow(here: Services) -> None:
+        carl = await _comes(here, "carl", by="bob")
+        await _comes(here, "dora", by=carl.signed_in().account.id)
+        await _comes(here, "emil", by="ada")
+
+    there(grow)
+    do("people", "suspend", "carl", "--reason", "shouts")
+    assert do("tree").stdout == "@ada\n  @emil\n@bob\n  @carl (suspended)\n    @dora\n"
+    assert do("tree", "carl").stdout == "@dora\n"
+    assert do("people", "suspend", "bob", "--branch", "--reason", "a ring").stdout == "2 suspended\n"
+    states = {row[0]: row[2] for row in cells("people", "list")}
+    assert states == {
+        "@ada": "-",
+        "@bob": "suspended",
+        "@carl": "suspended",
+        "@dora": "suspended",
+        "@emil": "-",
+    }
+
+
+def test_rooms_are_listed_visited_and_ended(folder: Path) -> None:
+    async def open_room(here: Services) -> str:
+        eva = await _comes(here, "eva")
+        return (await here.rooms.open(eva, "Of eva's", "followers", None, None)).id
+
+    def visitors() -> frozenset[str]:
+        room = there(lambda here: here.store.rooms.load(id))
+        assert room is not None
+        return room.visitors
+
+    id = there(open_room)
+    do("people", "role", "ada", "administrator", "--reason", "founder")
+    (listed,) = cells("rooms", "list")
+    assert [*listed[:2], *listed[3:]] == [id, "@eva", "followers", "Of eva's"]
+    refused = do("rooms", "visit", id, "bob", "--reason", "a complaint")
+    assert (refused.exit_code, refused.stderr) == (2, "parola: Name an administrator.\n")
+    assert do("rooms", "visit", id, "ada", "--reason", "a complaint").exit_code == 0
+    assert visitors() == {"ada"}
+    assert do("rooms", "end-visit", id, "nobody").exit_code == 2
+    assert do("rooms", "end-visit", id, "ada").exit_code == 0
+    assert visitors() == frozenset()
+    assert do("rooms", "end", id, "--reason", "over the top").exit_code == 0
+    assert cells("rooms", "list") == []
+    assert [row[2:] for row in cells("audit", "list")[:2]] == [
+        ["command line", "end", f"room {id}", "over the top"],
+        ["command line", "visit", f"room {id}", "a complaint"],
+    ]
+    again = do("rooms", "end", id, "--reason", "x")
+    assert again.exit_code == 2
+
+
+def test_appeals_are_decided(folder: Path) -> None:
+    async def appeal(here: Services) -> str:
+        eva = await _comes(here, "eva")
+        await here.moderating.act(AT_THE_MACHINE, "eva", Measure.REMOVE, "shouts")
+        (notice,) = await here.moderating.notices(eva)
+        await here.moderating.appeal(eva, notice.id, "I whispered")
+        return notice.id
+
+    id = there(appeal)
+    assert cells("appeals", "list") == [[id, "@eva", "remove", "shouts", "I whispered"]]
+    wrong = do("appeals", "decide", id, "maybe", "--reason", "x")
+    assert wrong.stderr == "parola: One of upheld, lifted.\n"
+    assert do("appeals", "decide", id, "lifted", "--reason", "she did").exit_code == 0
+    assert cells("appeals", "list") == []
+    measure = there(lambda here: here.store.measures.load(id))
+    assert measure is not None
+    assert measure.over_at is not None
+    assert cells("audit", "list")[0][2:] == ["command line", "appeal_lifted", "account @eva", "she did"]
+
+
 def test_words_are_blocked(folder: Path) -> None:
     assert do("words", "add", "Nonsense").exit_code == 0
     assert do("words", "list").stdout.split("\t")[0] == "Nonsense"
@@ -153,15 +317,15 @@ def test_words_are_blocked(folder: Path) -> None:
     assert do("words", "remove", "nonsense").exit_code == 2
 
 
-async def _report(folder: Path) -> str:
-    store = Store.open(f"sqlite+aiosqlite:///{folder / 'parola.db'}")
-    ada, bob = await store.accounts.by_handle("ada"), await store.accounts.by_handle("bob")
-    assert ada is not None
-    assert bob is not None
-    about = About(bob.id, None)
-    said = await store.reports.file(about, ada.id, Reason.SPAM, "again and again", None, clock.now())
-    await store.close()
-    return said.report.id
+def _report_about(account: str, reporter: str, text: str) -> str:
+    async def file(here: Services) -> str:
+        found = await here.store.accounts.by_handle(account)
+        assert found is not None
+        about = About(found.id, None)
+        said = await here.store.reports.file(about, reporter, Reason.SPAM, text, None, clock.now())
+        return said.report.id
+
+    return there(file)
 
 
 def test_the_policy_of_invitations(folder: Path) -> None:
@@ -172,6 +336,29 @@ def test_the_policy_of_invitations(folder: Path) -> None:
     refused = do("invitations", "change", "--days", "0", "--reason", "x")
     assert refused.exit_code == 2
     assert "days: A number from 1 to 30 is wanted." in refused.stderr
+
+
+def test_open_invitations_are_revoked_by_id_and_by_link(folder: Path) -> None:
+    async def invite(here: Services) -> str:
+        invitation = new_invitation("bob", clock.now, await here.inviting.policy())
+        await here.store.invites.add(invitation)
+        return invitation.id
+
+    theirs = there(invite)
+    code = CliRunner().invoke(app, ["invite"]).stdout.strip()
+    assert {row[1]: row[0] == theirs for row in cells("invitations", "list")} == {
+        "@bob": True,
+        "the server": False,
+    }
+    assert code not in do("invitations", "list").stdout
+    assert do("invitations", "revoke", theirs, "--reason", "sold").exit_code == 0
+    link = f"https://rooms.example/i/{code}"
+    assert do("invitations", "revoke", link, "--reason", "on a forum").exit_code == 0
+    assert cells("invitations", "list") == []
+    assert there(lambda here: here.store.invites.find_open(code, clock.now())) is None
+    assert [row[3:] for row in cells("audit", "list")][1] == ["revoke", f"invitation {theirs}", "sold"]
+    again = do("invitations", "revoke", link, "--reason", "x")
+    assert (again.exit_code, again.stderr) == (2, "parola: there is no such thing\n")
 
 
 def test_a_trial_is_led_by_the_command_line(folder: Path) -> None:
@@ -210,8 +397,15 @@ def test_evidence_is_written_to_a_file_once_and_that_is_written_down(folder: Pat
     assert public.startswith("public:")
     asyncio.run(_sealed(folder, public))
     out = folder / "heard.ogg"
-    result = do("evidence", "report", "--out", str(out), "--reason", "a court asks")
-    assert result.stdout == "0.0\t\t2023-11-14T22:13:20.000Z\n0.0\t1.0\t@ada\n", result.stderr
+    about = cells("evidence", "report")
+    assert [row[0] for row in about] == ["room", "sealed", "expires", "length", "from", "spoke"]
+    assert about[3:] == [
+        ["length", "1.0"],
+        ["from", "0.0", "2023-11-14T22:13:20.000Z"],
+        ["spoke", "0.0", "1.0", "@ada"],
+    ]
+    assert cells("audit", "list") == [], "that is no hearing"
+    assert cells("evidence", "report", "--out", str(out), "--reason", "a court asks") == about
     assert out.read_bytes()[:4] == b"OggS"
     assert out.stat().st_mode & 0o777 == 0o600
     last = do("audit", "list").stdout.splitlines()[0].split("\t")
@@ -222,10 +416,17 @@ def test_evidence_is_written_to_a_file_once_and_that_is_written_down(folder: Pat
     assert (missing.exit_code, missing.stderr) == (2, "parola: there is no such thing\n")
     empty = do("evidence", "report", "--out", str(folder / "none.ogg"), "--reason", " ")
     assert (empty.exit_code, empty.stderr) == (2, "parola: This must not be empty.\n")
+    unsaid = do("evidence", "report", "--out", str(folder / "none.ogg"))
+    assert (unsaid.exit_code, unsaid.stderr) == (2, "parola: This must not be empty.\n")
     assert not (folder / "none.ogg").exists()
     assert len(do("audit", "list").stdout.splitlines()) == 1
     assert do("evidence-key", "new").exit_code == 0
     assert do("evidence", "report", "--out", str(folder / "2.ogg"), "--reason", "x").exit_code == 0
+    (folder / "evidence.key").unlink()
+    assert cells("evidence", "report")[-1] == [
+        "sound",
+        "the key that opens it is not here, or it was changed",
+    ]
 
 
 async def _sealed(folder: Path, public: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="People, rooms, invitations and the audit log.", no_args_is_help=True)
 people = typer.Typer(help="Who has an account.", no_args_is_help=True)
 rooms = typer.Typer(help="Rooms that are live.", no_args_is_help=True)
-invitations = typer.Typer(help="How many invitations there are, and what earns more.", no_args_is_help=True)
+invitations = typer.Typer(help="Open ones, how many there are, and what earns more.", no_args_is_help=True)
 waitlist = typer.Typer(help="Who waits for an invitation.", no_args_is_help=True)
 audit = typer.Typer(help="What administrators did.", no_args_is_help=True)
 app.add_typer(people, name="people")
@@ -131,6 +131,12 @@ def visit(
 ) -> None:
     """Lets an administrator listen to a live room, whoever may enter it; everybody there sees it."""
     run(lambda here: here.administering.visit(me(), room_id, handle, reason))
+
+
+@rooms.command("end-visit")
+def end_visit(room_id: str, handle: Handle) -> None:
+    """Ends it where they have not left themselves: they hear nothing more, and nobody sees them there any more."""
+    run(lambda here: here.administering.end_visit(me(), room_id, handle))
 
 
 @audit.command("list")
@@ -249,6 +255,27 @@ def change_inviting(
         _inviting(await here.inviting.change(me(), before.version, given, reason))
 
     run(work)
+
+
+@invitations.command("list")
+def list_open(limit: Most = 100) -> None:
+    """Those that are open, and their codes are told nobody: id, by whom, since when, until when."""
+
+    async def work(here: Services) -> None:
+        page = await here.invitations.open_ones(me(), None, limit)
+        makers = await here.administering.names({one.made_by for one in page.invitations if one.made_by})
+        for one in page.invitations:
+            by = f"@{makers[one.made_by].handle}" if one.made_by in makers else "the server"
+            until = from_milliseconds(one.expires_at).isoformat()[:10] if one.expires_at is not None else "-"
+            row(one.id, by, one.created_at[:10], until)
+
+    run(work)
+
+
+@invitations.command()
+def revoke(which: Annotated[str, typer.Argument(help="Its id, its code, or the link")], reason: Why) -> None:
+    """Takes back an open one, whosever it is: nobody signs up by it any more."""
+    run(lambda here: here.invitations.revoke_any(me(), which.rpartition("/")[2], reason))
 
 
 @waitlist.command("list")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parola.admin import Why, app, fail, load_settings, me, row, run
+from parola.admin import app, fail, load_settings, me, row, run
 
 if TYPE_CHECKING:
     from parola.api.app import Services
@@ -24,33 +24,33 @@ app.add_typer(keys, name="evidence-key")
 @app.command()
 def evidence(
     report: Annotated[str, typer.Argument(help="The report's id")],
-    out: Annotated[Path, typer.Option(help="An Ogg file that is not there yet", dir_okay=False)],
-    reason: Why,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Also writes the sound, to an Ogg file that is not there yet", dir_okay=False),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Stands in the audit log; hearing the sound wants one")] = "",
 ) -> None:
-    """Writes what a report has sealed to a file for its owner alone, and says when each part of it was and who spoke
-    when, in seconds."""
-
-    from parola.services.views import instant_of_ms
+    """Says what a report has sealed, until when, when each part of it was, and who spoke when, in seconds; a file is for its owner alone."""
 
     async def work(here: Services) -> None:
+        from parola.services.views import instant_of_ms
+
         about = await here.evidence.about(me(), report)
-        try:
-            fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            fail(f"{out}: {error.strerror}")
-        try:
-            with os.fdopen(fd, "wb") as file:
-                ticket = await here.evidence.listen(me(), report, reason)
-                file.write(await here.evidence.redeem(me(), report, ticket.token))
-        except BaseException:
-            out.unlink()
-            raise
-        named = await here.administering.names({span.account for span in about.spans})
+        if out is not None:
+            await _write(here, report, out, reason)
+        row("room", about.sealed.room_id)
+        row("sealed", instant_of_ms(about.sealed.sealed_at))
+        row("expires", instant_of_ms(about.sealed.expires_at))
+        if about.length_ms is None:
+            row("sound", "the key that opens it is not here, or it was changed")
+            return
+        row("length", f"{about.length_ms / 1000:.1f}")
         for part in about.parts:
-            row(f"{part.from_ms / 1000:.1f}", "", instant_of_ms(part.at_ms))
+            row("from", f"{part.from_ms / 1000:.1f}", instant_of_ms(part.at_ms))
+        named = await here.administering.names({span.account for span in about.spans})
         for span in about.spans:
             handle = f"@{named[span.account].handle}" if span.account in named else span.account
-            row(f"{span.from_ms / 1000:.1f}", f"{span.to_ms / 1000:.1f}", handle)
+            row("spoke", f"{span.from_ms / 1000:.1f}", f"{span.to_ms / 1000:.1f}", handle)
 
     run(work)
 
@@ -65,6 +65,21 @@ def new_evidence_key() -> None:
 def public_evidence_key() -> None:
     """Prints what machines without a web process are given as PAROLA_EVIDENCE_KEY."""
     _with_keys(lambda keys: str(keys.public()))
+
+
+async def _write(here: Services, report: str, out: Path, reason: str) -> None:
+    """What cannot be heard leaves no file."""
+    try:
+        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        fail(f"{out}: {error.strerror}")
+    try:
+        with os.fdopen(fd, "wb") as file:
+            ticket = await here.evidence.listen(me(), report, reason)
+            file.write(await here.evidence.redeem(me(), report, ticket.token))
+    except BaseException:
+        out.unlink()
+        raise
 
 
 def _with_keys(work: Callable[[EvidenceKeys], str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ from parola.admin import Handle, Most, Why, app, me, people, row, run
 
 if TYPE_CHECKING:
     from parola.api.app import Services
-    from parola.store import Report
+    from parola.store import Account, Report
 
 __all__ = ["app"]
 
@@ -36,26 +36,33 @@ def list_reports(
 
     async def work(here: Services) -> None:
         page = await here.reports.queue(me(), closed, None, limit)
-        names = await _handles(here, page.reports)
-        for one in page.reports:
-            state = one.outcome or (names.get(one.taken_by, one.taken_by) if one.taken_by else "-")
-            row(one.id, names.get(one.account_id, "-"), str(one.voices), _day(one.opened_at), state)
+        people = await here.moderating.people_of({one.account_id for one in page.reports})
+        states = await _states(here, page.reports)
+        for one, state in zip(page.reports, states, strict=True):
+            who = f"@{people[one.account_id].handle}" if one.account_id in people else "-"
+            row(one.id, who, str(one.voices), _day(one.opened_at), state)
 
     run(work)
 
 
 @reports.command("show")
 def show_report(id: Id) -> None:
-    """What was said, by whom, who had the floor then, and what was done before."""
+    """What was said, by whom, who had the floor then, who invited whom it is about, and what was reported and done
+    before."""
 
     async def work(here: Services) -> None:
         case = await here.reports.show(me(), id)
-        ids = {case.report.account_id, *(told.voice.reporter for told in case.told)}
+        report = case.report
+        ids = {report.account_id, *(told.voice.reporter for told in case.told)}
         ids |= {account for told in case.told for account in told.floor}
-        names = {key: f"@{one.handle}" for key, one in (await here.moderating.people_of(ids)).items()}
-        row("about", names.get(case.report.account_id, "-"), case.room.title if case.room else "-")
-        if len(case.told) < case.report.voices:
-            row("newest", f"{len(case.told)} of {case.report.voices}")
+        people = await here.moderating.people_of(ids)
+        names = {key: f"@{one.handle}" for key, one in people.items()}
+        row("about", names.get(report.account_id, "-"), case.room.title if case.room else "-")
+        if report.account_id in people:
+            row("invited by", await _inviter(here, people[report.account_id]))
+        row("state", *(await _states(here, [report])))
+        if len(case.told) < report.voices:
+            row("newest", f"{len(case.told)} of {report.voices}")
         for told in case.told:
             floor = " ".join(names.get(account, "-") for account in told.floor)
             voice = told.voice
@@ -69,8 +76,25 @@ def show_report(id: Id) -> None:
             )
         for measure in case.measures:
             row("done", _day(measure.at), measure.kind.value, measure.reason)
+        states = await _states(here, case.earlier)
+        for one, state in zip(case.earlier, states, strict=True):
+            row("earlier", one.id, _day(one.opened_at), str(one.voices), state, one.reason or "")
 
     run(work)
+
+
+@reports.command("take")
+def take_report(
+    id: Id, anyway: Annotated[bool, typer.Option(help="Also from whoever has it")] = False
+) -> None:
+    """Takes it in hand: nobody else closes it then. `resolve` and `dismiss` take what nobody has by themselves."""
+    run(lambda here: here.reports.take(me(), id, anyway))
+
+
+@reports.command("release")
+def release_report(id: Id) -> None:
+    """Gives it back to whoever comes next, where the command line has it."""
+    run(lambda here: here.reports.release(me(), id))
 
 
 @reports.command("resolve")
@@ -151,9 +175,19 @@ def remove_word(word: str) -> None:
     run(lambda here: here.words.remove(me(), word))
 
 
-async def _handles(here: Services, found: Iterable[Report]) -> dict[str, str]:
-    ids = {id for one in found for id in (one.account_id, one.taken_by) if id}
-    return {key: f"@{one.handle}" for key, one in (await here.moderating.people_of(ids)).items()}
+async def _states(here: Services, found: Sequence[Report]) -> list[str]:
+    """How each was closed, or by whom it is taken; - where nobody has it."""
+    people = await here.moderating.people_of({one.taken_by for one in found if one.taken_by})
+    handles = {id: f"@{one.handle}" for id, one in people.items()} | {"-": "command line"}
+    return [
+        one.outcome or (handles.get(one.taken_by, one.taken_by) if one.taken_by else "-") for one in found
+    ]
+
+
+async def _inviter(here: Services, account: Account) -> str:
+    """- where nobody has, or they are gone."""
+    found = await here.moderating.people_of({account.invited_by} if account.invited_by else set())
+    return next((f"@{one.handle}" for one in found.values()), "-")
 
 
 def _measure(text: str) -> Any:

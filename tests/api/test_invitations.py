@@ -55,6 +55,40 @@ async def test_a_link_is_taken_back(closed: WebProcess) -> None:
     assert (await root.post("/api/me/invitations")).status == 201
 
 
+async def test_an_administrator_revokes_whosever_invitation_it_is(closed: WebProcess) -> None:
+    root, bob = await administrator(closed), await closed.member("bob")
+    made = (await bob.post("/api/me/invitations")).json
+    code = await closed.services.invitations.of_the_server()
+    first = (await root.get("/api/admin/invitations/open?limit=1")).json
+    rest = (await root.get(f"/api/admin/invitations/open?cursor={first['next']}")).json
+    seen = [*first["invitations"], *rest["invitations"]]
+    assert (len(first["invitations"]), rest["next"]) == (1, None)
+    assert {one["id"]: one["by"] and one["by"]["handle"] for one in seen if one["by"]} == {made["id"]: "bob"}
+    assert len(seen) == 2
+    assert made["expires_at"] in [one["expires_at"] for one in seen]
+    assert code not in str(seen)
+    assert made["url"].rpartition("/")[2] not in str(seen)
+    assert (await root.get("/api/admin/invitations/open?cursor=x")).status == 422
+
+    revoking = f"/api/admin/invitations/{made['id']}/revoke"
+    assert (await root.post(revoking, json={"reason": " "})).status == 422
+    assert (await root.post(revoking, json={"reason": "it was sold"})).status == 204
+    assert (await root.post(revoking, json={"reason": "again"})).said == (404, "not_found")
+    assert (await bob.get("/api/me/invitations")).json["left"] == 1
+    by_code = await root.post(f"/api/admin/invitations/{code}/revoke", json={"reason": "on a forum"})
+    assert by_code.status == 204
+    assert (await root.get("/api/admin/invitations/open")).json == {"invitations": [], "next": None}
+    refused = await closed.guest.post("/api/accounts", json={**ADA, "invite": code})
+    assert refused.said == (403, "invite_required")
+    entries = (await root.get("/api/admin/audit")).json["entries"][:2]
+    assert [(one["action"], one["kind"], one["reason"], one["actor"]) for one in entries] == [
+        ("revoke", "invitation", "on a forum", "root"),
+        ("revoke", "invitation", "it was sold", "root"),
+    ]
+    assert entries[1]["object"] == made["id"]
+    assert (await root.get("/api/admin/audit/verify")).json["broken_at"] is None
+
+
 async def test_from_the_waitlist_in(closed: WebProcess) -> None:
     root = await administrator(closed)
     wish = {"email": "ada@rooms.example", "handle": "ada"}

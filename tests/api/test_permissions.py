@@ -60,6 +60,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/waitlist": {"json": {"email": "somebody@rooms.example"}},
     "POST /api/admin/waitlist/approve": {"json": {"first": 1}},
     "POST /api/admin/waitlist/founders": {"json": {"table": "email\na@rooms.example"}},
+    "POST /api/admin/invitations/{which}/revoke": REASON,
     "PUT /api/admin/invitations/policy": {"json": {"expected": 0, "policy": {}, "reason": "because"}},
     "POST /api/admin/people/{handle}/suspend": REASON,
     "POST /api/admin/people/{handle}/restore": REASON,
@@ -216,6 +217,8 @@ class Scene:
             await self.web.store.credentials.add_passkey(passkey)
         if call.path == "/api/invitations/{code}":
             more["code"] = await self.web.services.invitations.of_the_server()
+        if call.path == "/api/admin/invitations/{which}/revoke":
+            more["which"] = await self.web.services.invitations.of_the_server()
         if call.path == "/api/waitlist/{token}":
             more["token"] = (await self.web.services.waitlist.join("a@rooms.example", None, "en")).token
         more |= await self.moderated(call, caller)

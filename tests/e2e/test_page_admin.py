@@ -65,13 +65,42 @@ async def listens(root: Visitor) -> None:
         assert (await eva.call("GET", f"/api/rooms/{room}"))["visitors"] == []
 
 
+async def waits(root: Visitor, dora: Visitor) -> None:
+    """From the page of somebody without an invitation to the administration's, and back."""
+    await dora.open("/")
+    await sign_up(dora, "dora")
+    await dora.tap("to-waitlist")
+    await dora.page.get_by_test_id("waitlist-email").fill("dora@rooms.example")
+    await look(dora.page, "waitlist-form")
+    await dora.tap("waitlist-submit")
+    await dora.page.get_by_text("You are number 1").wait_for()
+    await dora.open("/")
+    await dora.page.get_by_text("You are number 1").wait_for()
+    await look(dora.page, "waitlist-place")
+    await root.open("/admin/waitlist")
+    await root.page.get_by_text("@dora").wait_for()
+    await root.tap("approve-1")
+    await root.sees("admin-waitlist-none")
+    await dora.open("/")
+    await dora.page.get_by_text("Your turn has come").wait_for()
+    await look(dora.page, "waitlist-turn")
+
+
+async def revokes(root: Visitor) -> None:
+    """The invitation that the mail brings is the server's own; it stands among the open ones until it is taken back."""
+    await root.open("/admin/invitations")
+    await root.page.get_by_text("the server", exact=True).wait_for()
+    await look(root.page, "admin-invitations-open")
+    await root.page.get_by_role("button", name="Take back: the server").click()
+    await root.page.get_by_test_id("reason").fill("sent to the wrong dora")
+    await root.tap("do-it")
+    await root.page.get_by_text("the server", exact=True).wait_for(state="detached")
+
+
 async def test_from_the_first_link_to_a_branch_that_is_suspended(house: House, chrome: Browser) -> None:
     link = await claim_link(house)
-    async with context(chrome) as first, context(chrome) as second:
-        root, ada = (
-            Visitor(await first.new_page(), house.origin),
-            Visitor(await second.new_page(), house.origin),
-        )
+    async with context(chrome) as first, context(chrome) as second, context(chrome) as third:
+        root, ada, dora = [Visitor(await one.new_page(), house.origin) for one in (first, second, third)]
         await root.page.goto(link)
         await sign_up(root, "root")
         await root.page.get_by_test_id("claim").click()
@@ -101,6 +130,8 @@ async def test_from_the_first_link_to_a_branch_that_is_suspended(house: House, c
         await ada.open("/")
         await ada.sees("sign-in")
         await listens(root)
+        await waits(root, dora)
+        await revokes(root)
         for part in ("people", "rooms", "invitations", "waitlist", "audit", "health"):
             async with root.page.expect_response(lambda answer: "/api/admin/" in answer.url):
                 await root.open(f"/admin/{part}")

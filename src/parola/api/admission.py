@@ -1,18 +1,19 @@
-"""Whom administrators let in: the waitlist, and the tree of who came by whom."""
+"""Whom administrators let in: the waitlist, open invitations, and the tree of who came by whom."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from parola.api.accounts import Body
-from parola.api.administration import Admin, AdministeredView, Gated, Limit, administered
+from parola.api.accounts import Body, PersonView, person_view
+from parola.api.administration import Admin, AdministeredView, Cursor, Gated, Limit, Reason, administered
 from parola.api.caller import services
 from parola.api.permissions import ADMINISTRATOR, may
 from parola.api.rooms import parse_instant
-from parola.services.views import instant_of_ms
+from parola.services.views import instant, instant_of_ms
 from parola.store import KeptPolicy
 
 router = APIRouter(prefix="/api/admin", tags=["administration"], route_class=Gated)
@@ -24,6 +25,20 @@ class NodeView(AdministeredView):
 
 class TreeView(BaseModel):
     people: list[NodeView]
+
+
+class OpenInvitationView(BaseModel):
+    """`by` is null where the server itself invites."""
+
+    id: str
+    by: PersonView | None
+    created_at: str
+    expires_at: str | None
+
+
+class OpenView(BaseModel):
+    invitations: list[OpenInvitationView]
+    next: str | None
 
 
 class WaitingView(BaseModel):
@@ -89,6 +104,34 @@ async def tree(
     return TreeView(
         people=[NodeView(**administered(one.account).model_dump(), invited=one.invited) for one in nodes]
     )
+
+
+@router.get("/invitations/open")
+@may(ADMINISTRATOR)
+async def open_invitations(
+    request: Request, who: Admin, cursor: Cursor = None, limit: Limit = 50
+) -> OpenView:
+    """Those first that hold the longest."""
+    here = services(request)
+    page = await here.invitations.open_ones(who, cursor, limit)
+    makers = await here.administering.names({one.made_by for one in page.invitations if one.made_by})
+    views = [
+        OpenInvitationView(
+            id=one.id,
+            by=person_view(makers[one.made_by]) if one.made_by in makers else None,
+            created_at=instant(datetime.fromisoformat(one.created_at)) or "",
+            expires_at=instant_of_ms(one.expires_at) if one.expires_at is not None else None,
+        )
+        for one in page.invitations
+    ]
+    return OpenView(invitations=views, next=page.next)
+
+
+@router.post("/invitations/{which}/revoke", status_code=204)
+@may(ADMINISTRATOR)
+async def revoke(request: Request, who: Admin, which: str, body: Reason) -> None:
+    """By its id, or by the code in its link."""
+    await services(request).invitations.revoke_any(who, which, body.reason)
 
 
 @router.get("/invitations/policy")

@@ -210,9 +210,11 @@ class Administering:
             await self._store.audit.add(deed, self._now())
         await self._rooms.administer(room.id, rooms.Visit(ADMINISTRATION, who))
 
-    async def end_visit(self, actor: Actor, room_id: str) -> None:
-        """One's own; answered when one hears nothing more. Raises NotFound, Unavailable("not_confirmed")."""
-        await self._rooms.administer(room_id[:_MOST_HANDLE], rooms.EndVisit(ADMINISTRATION, actor.id))
+    async def end_visit(self, actor: Actor, room_id: str, handle: str | None = None) -> None:
+        """`handle` is whose, None for the actor's; answered when they hear nothing more. Raises NotFound,
+        Unavailable("not_confirmed")."""
+        who = actor.id if handle is None else (await self.find(handle)).id
+        await self._rooms.administer(room_id[:_MOST_HANDLE], rooms.EndVisit(ADMINISTRATION, who))
 
     async def audit(self, _: Actor, before: int | None, limit: int) -> list[Entry]:
         """The newest first."""

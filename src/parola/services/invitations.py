@@ -1,4 +1,4 @@
-"""Invitations that members give: how many, to whom, and what they earn by good ones.
+"""Invitations that members give: how many, to whom, and what they earn by good ones; administrators revoke any.
 
 How many everybody has, and what earns them more, is the operator's policy (`domain/inviting.py`). What is revoked, or
 runs out unused, can be given again.
@@ -10,13 +10,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from parola.domain.errors import Conflict, NotFound
+from parola.domain import people
+from parola.domain.errors import Conflict, Invalid, NotFound
 from parola.domain.inviting import InvitingPolicy
 from parola.domain.moments import milliseconds
+from parola.services.actor import Actor
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.inviting import Inviting
-from parola.store import Account, Invitation, Store
+from parola.store import Account, BadCursor, Invitation, InvitationPage, Store
 from parola.store.codes import new_id
 
 _MOST_SHOWN = 500
@@ -80,6 +82,20 @@ class Invitations:
         """Raises NotFound, for others' as for none, and for one that was used."""
         maker = caller.signed_in().account.id
         if not await self._store.invites.revoke(maker, id[:_LONGEST_CODE], self._now()):
+            raise NotFound()
+
+    async def open_ones(self, _: Actor, cursor: str | None, limit: int) -> InvitationPage:
+        """Of all members and of the server, without their codes; those first that hold the longest. Raises Invalid."""
+        try:
+            return await self._store.invites.open_ones(cursor, limit, self._now())
+        except BadCursor as error:
+            raise Invalid.field("cursor", "This cursor does not come from here.") from error
+
+    async def revoke_any(self, actor: Actor, which: str, reason: str) -> None:
+        """Whosever it is; `which` is its id or its code: a link that went astray says no id. Raises Invalid, NotFound
+        for one that is not open."""
+        reason = people.parse_reason(reason)
+        if not await self._store.invites.revoke_any(which[:_LONGEST_CODE], actor.id, reason, self._now()):
             raise NotFound()
 
     async def inviter(self, code: str) -> Account | None:

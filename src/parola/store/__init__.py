@@ -27,7 +27,7 @@ from parola.store.database import Database, StoreFull, StoreUnavailable
 from parola.store.deletions import Deletions
 from parola.store.elsewhere import App, Elsewhere, Identity, IdentityTaken
 from parola.store.evidence import EvidenceRows, SealedEvidence
-from parola.store.invites import Invitation, Invites
+from parola.store.invites import Invitation, InvitationPage, Invites
 from parola.store.inviting import Inviting, KeptPolicy
 from parola.store.kept_out import KeptOut
 from parola.store.leases import Lease, Leases
@@ -137,6 +137,7 @@ __all__ = [
     "Identity",
     "IdentityTaken",
     "Invitation",
+    "InvitationPage",
     "InviteSpent",
     "Invites",
     "Inviting",

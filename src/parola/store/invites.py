@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parola.domain.audit import Deed
 from parola.store.accounts import Account, account_of
+from parola.store.audit import alone, record
 from parola.store.codes import hash_of, is_fresh, is_open
+from parola.store.cursors import make_cursor, parse_cursor
 from parola.store.database import Database
 from parola.store.relations import blocked_between
 from parola.store.tables import accounts, active_days, invites
@@ -31,6 +34,14 @@ class Invitation:
     created_at: str
     expires_at: int | None
     used_by: Account | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationPage:
+    """`next` is the cursor of those behind these, None at the end."""
+
+    invitations: tuple[Invitation, ...]
+    next: str | None
 
 
 class Invites:
@@ -82,11 +93,39 @@ class Invites:
         ]
 
     async def revoke(self, maker: str, id: str, now: datetime) -> bool:
-        """False where it is not theirs, or not open any more."""
+        """By its maker. False where it is not theirs, or not open any more."""
         this = and_(invites.c.id == id, invites.c.made_by == maker, is_open(now))
         async with self._database.write() as connection:
             values = {"revoked_at": now.isoformat(), "code": None}
             return bool((await connection.execute(update(invites).where(this).values(**values))).rowcount)
+
+    async def open_ones(self, cursor: str | None, limit: int, now: datetime) -> InvitationPage:
+        """Whosever they are, those first that hold the longest; without their codes. Raises BadCursor."""
+        # What has no id is a claim, or of a time when codes had none: those are revoked by the code alone.
+        query = select(invites).where(is_open(now), invites.c.id.is_not(None))
+        place = tuple_(invites.c.expires_at, invites.c.id)
+        if cursor is not None:
+            query = query.where(place < tuple_(*map(literal, parse_cursor(cursor))))
+        query = query.order_by(invites.c.expires_at.desc(), invites.c.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        last = rows[limit - 1] if len(rows) > limit else None
+        found = tuple(Invitation(r.id, None, r.made_by, r.created_at, r.expires_at) for r in rows[:limit])
+        return InvitationPage(found, make_cursor(last.expires_at, last.id) if last is not None else None)
+
+    async def revoke_any(self, which: str, actor: str, reason: str, now: datetime) -> bool:
+        """Whosever it is, by its id or its code, and the entry that tells of it. False where it is not open any
+        more."""
+        named = or_(invites.c.id == which, invites.c.code_hash == hash_of(which))
+        values = {"revoked_at": now.isoformat(), "code": None}
+        revoking = update(invites).where(named, is_open(now)).values(**values).returning(invites.c.id)
+        async with self._database.write() as connection:
+            await alone(connection)
+            row = (await connection.execute(revoking)).first()
+            if row is None:
+                return False
+            await record(connection, Deed(actor, "revoke", "invitation", row.id or "", reason), now)
+        return True
 
     async def find_open(self, code: str, now: datetime) -> Invitation | None:
         """What a code would open just now."""

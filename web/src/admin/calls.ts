@@ -65,6 +65,14 @@ export interface Inviters {
   policy: Inviting;
 }
 
+/** `by` is null where the server itself invites. */
+export interface OpenInvitation {
+  id: string;
+  by: Person | null;
+  created_at: string;
+  expires_at: string | null;
+}
+
 export interface Page<T> {
   rows: T[];
   next: string | null;
@@ -133,6 +141,17 @@ export async function invited(by: string | null): Promise<Node[]> {
   const query = new URLSearchParams(by ? { by } : {});
   return (await get<{ people: Node[] }>(`${path('invitations')}?${query}`)).people;
 }
+
+export async function openInvitations(cursor: string | null): Promise<Page<OpenInvitation>> {
+  const found = await get<{ invitations: OpenInvitation[]; next: string | null }>(
+    `${path('invitations', 'open')}?${new URLSearchParams(cursor ? { cursor } : {})}`,
+  );
+  return { rows: found.invitations, next: found.next };
+}
+
+/** `which`: its id, or the code in its link. */
+export const revokeInvitation = (which: string, reason: string) =>
+  post<unknown>(path('invitations', which, 'revoke'), { reason });
 
 export const inviting = () => get<Inviters>(path('invitations', 'policy'));
 export const setInviting = (expected: number, policy: Inviting, reason: string) =>

@@ -7,7 +7,6 @@ import { account, api } from '../account.svelte';
 import InvitePage from '../pages/InvitePage.svelte';
 import { Problem } from '../protocol/problem';
 import type { Invitation, Invitations } from '../protocol/types';
-import AccountForm from './AccountForm.svelte';
 import InvitationList from './InvitationList.svelte';
 
 afterEach(() => {
@@ -93,21 +92,4 @@ it('says that a link does not hold any more, or is for somebody else', async () 
   render(InvitePage, { props: { code: 'CODE' } });
   await settled();
   expect(screen.getByText(/the invitation is for somebody else/)).toBeTruthy();
-});
-
-it('offers the waitlist to who has no invitation', async () => {
-  vi.spyOn(api, 'signUp').mockRejectedValue(new Problem(403, 'invite_required', '', []));
-  const wait = vi.spyOn(api, 'wait').mockResolvedValue(4);
-  render(AccountForm);
-  expect(screen.queryByTestId('to-waitlist')).toBeNull();
-  await fireEvent.input(screen.getByTestId('signup-handle'), { target: { value: 'eva' } });
-  await fireEvent.input(screen.getByTestId('signup-password'), { target: { value: 'a long secret' } });
-  await fireEvent.submit(screen.getByTestId('signup-submit').closest('form') as HTMLFormElement);
-  await settled();
-  await fireEvent.click(screen.getByTestId('to-waitlist'));
-  await fireEvent.input(screen.getByTestId('waitlist-email'), { target: { value: 'eva@rooms.example' } });
-  await fireEvent.submit(screen.getByTestId('waitlist-submit').closest('form') as HTMLFormElement);
-  await settled();
-  expect(wait).toHaveBeenCalledWith('eva@rooms.example');
-  expect(screen.getByTestId('waitlist-place').textContent).toContain('number 4');
 });

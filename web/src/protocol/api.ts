@@ -19,6 +19,7 @@ import type {
   OwnReport,
   PeoplePage,
   Person,
+  Place,
   Profile,
   ReportReason,
   Room,
@@ -139,10 +140,10 @@ export class Api {
     return (await this.json<{ by: Person | null }>('GET', `/api/invitations/${encodeURIComponent(code)}`)).by;
   }
 
-  /** One's position; 1 is whose turn is next. */
-  async wait(email: string): Promise<number> {
-    return (await this.json<{ position: number }>('POST', '/api/waitlist', { email })).position;
-  }
+  /** One's place, and the token by which it is asked for again; `handle` may be empty. */
+  wait = (email: string, handle: string) =>
+    this.json<Place & { token: string }>('POST', '/api/waitlist', { email, ...(handle ? { handle } : {}) });
+  place = (token: string) => this.json<Place>('GET', `/api/waitlist/${encodeURIComponent(token)}`);
 
   // Rooms
 

@@ -34,6 +34,12 @@ export interface Invitation {
   used_by: Person | null;
 }
 
+/** On the waitlist: `position` 1 is whose turn is next, null where the turn has come. */
+export interface Place {
+  state: 'waiting' | 'invited';
+  position: number | null;
+}
+
 export interface Invitations {
   registration: 'open' | 'invite' | 'closed';
   left: number;
