@@ -380,6 +380,7 @@ def test_a_trial_is_led_by_the_command_line(folder: Path) -> None:
         ("3", "testers", "command line", "too early"),
         ("2", "5 %", "command line", "it went well"),
         ("1", "testers", "command line", "a trial"),
+        ("0", "everyone", "settings", ""),
     ]
     assert do("rollout", "figures").stdout.splitlines()[0] == "figure"
     plan.write_text(json.dumps({"stage": "nowhere"}))

@@ -30,7 +30,8 @@ def evidence(
     ] = None,
     reason: Annotated[str, typer.Option(help="Stands in the audit log; hearing the sound wants one")] = "",
 ) -> None:
-    """Says what a report has sealed, until when, when each part of it was, and who spoke when, in seconds; a file is for its owner alone."""
+    """Says what a report has sealed, until when, when each part of it was, and who spoke when, in seconds; a file is
+    for its owner alone."""
 
     async def work(here: Services) -> None:
         from parola.services.views import instant_of_ms
