@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,11 +40,11 @@ def keep_busy(house: House, monkeypatch: pytest.MonkeyPatch, room_id: str, times
     """Somebody else is faster in this room, so many times."""
     append, left = house.store.rooms.append, [times]
 
-    async def slow(before: r.Room, events: Sequence[r.Event], after: r.Room) -> None:
+    async def slow(before: r.Room, events: Sequence[r.Event], after: r.Room, *more: Any) -> None:
         if before.id == room_id and left[0] > 0:
             left[0] -= 1
             raise SeqConflict(room_id)
-        await append(before, events, after)
+        await append(before, events, after, *more)
 
     monkeypatch.setattr(house.store.rooms, "append", slow)
 
@@ -85,3 +87,20 @@ async def test_nobody_is_erased_while_they_are_heard(house: House, monkeypatch: 
     assert found[bob.account_id or ""].handle == "bob"
     await house.services.deletion._go_on(bob.account_id or "")
     assert not await is_heard(house, ids[0], bob.account_id or "")
+
+
+async def test_only_so_many_rooms_are_changed_at_once_and_all_of_them_are() -> None:
+    changing, most, done = set[str](), 0, list[str]()
+
+    async def carry_out(room_id: str, _: str) -> None:
+        nonlocal most
+        changing.add(room_id)
+        most = max(most, len(changing))
+        await asyncio.sleep(0)
+        changing.remove(room_id)
+        done.append(room_id)
+
+    work = [(f"room {n}", "something") for n in range(100)]
+    await everywhere.in_each(work, carry_out)
+    assert most == everywhere.AT_ONCE
+    assert sorted(done) == sorted(room_id for room_id, _ in work)

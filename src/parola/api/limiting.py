@@ -35,6 +35,7 @@ FOLLOWS = 60
 MESSAGES = 60
 TRIALS = 10
 # In any hour.
+ROOMS = 30
 INVITATIONS = 60
 REPORTS = 30
 APPEALS = 10
@@ -79,6 +80,7 @@ class Limits:
         self._follows = RateLimitItemPerMinute(FOLLOWS, namespace="follow")
         self._messages = RateLimitItemPerMinute(MESSAGES, namespace="message")
         self._trials = RateLimitItemPerMinute(TRIALS, namespace="trial")
+        self._rooms = RateLimitItemPerHour(ROOMS, namespace="room")
         self._invitations = RateLimitItemPerHour(INVITATIONS, namespace="invitation")
         self._reports = RateLimitItemPerHour(REPORTS, namespace="report")
         self._appeals = RateLimitItemPerHour(APPEALS, namespace="appeal")
@@ -129,6 +131,10 @@ class Limits:
     def message(self, account_id: str) -> None:
         """Whatever else reaches somebody who did not ask for it: an invitation into a room, an offer of the floor."""
         self._hit(self._messages, ("account", account_id))
+
+    def room(self, account_id: str) -> None:
+        """One that is opened, or starts: whoever follows the host is told."""
+        self._hit(self._rooms, ("account", account_id))
 
     def invitation(self, account_id: str) -> None:
         """A code for a new account."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.hosting import Hosting
 from parola.services.words import Words
-from parola.store import BadCursor, FloorBarred, Page, SeqConflict, Store, Wanted
+from parola.store import BadCursor, FloorBarred, Page, SeqConflict, Store, TooManyRooms, Wanted
 from parola.store.codes import new_id
 
 _log = structlog.get_logger(__name__)
@@ -79,8 +79,9 @@ class Rooms:
         now: Clock,
         monotonic: Callable[[], float],
         capacity: int,
+        at_most: Mapping[Lifecycle, int],
     ) -> None:
-        """`capacity` is how many speakers a new room takes."""
+        """`capacity` is how many speakers a new room takes, `at_most` how many rooms one host has in a state."""
         self._store = store
         self._bus = bus
         self._gate = gate
@@ -90,6 +91,7 @@ class Rooms:
         self._now = now
         self._monotonic = monotonic
         self._capacity = capacity
+        self._at_most = at_most
         self.silence_seconds = prometheus.Histogram(
             "parola_silence_seconds",
             "Until it was confirmed that a voice taken away is silent everywhere",
@@ -111,7 +113,7 @@ class Rooms:
         starts_at: datetime | None,
         listeners_at_most: int | None = None,
     ) -> Room:
-        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor")."""
+        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor"), Conflict("too_many_live", "too_many_scheduled")."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
@@ -137,9 +139,11 @@ class Rooms:
         )
         room = rooms.fold(None, events)
         try:
-            await self._store.rooms.create(room, events)
+            await self._store.rooms.create(room, events, self._at_most)
         except FloorBarred as error:
             raise _no_floor() from error
+        except TooManyRooms as error:
+            raise _too_many(error) from error
         # Whoever was put on the list since it was read; the other way about, they find this room.
         for late in await self._store.kept_out.of(host) - room.removed:
             room = (await self.come_about(room.id, rooms.Remove(host, late))).room
@@ -158,7 +162,8 @@ class Rooms:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
 
     async def start(self, caller: Caller, room_id: str) -> Carried:
-        """A scheduled room, under the terms of this moment. Raises as `command` does, and NotYet."""
+        """A scheduled room, under the terms of this moment. Raises as `command` does, NotYet, and
+        Conflict("too_many_live")."""
         room = await self._gate.enter(caller, room_id)
         by = caller.signed_in().account.id
         rooms.decide(room, rooms.Start(by), self._now())  # who may not is told so first
@@ -212,11 +217,13 @@ class Rooms:
                 return Carried(before, ())
             after = rooms.fold(before, events)
             try:
-                await self._store.rooms.append(before, events, after)
+                await self._store.rooms.append(before, events, after, self._at_most)
             except SeqConflict:
                 continue
             except FloorBarred as error:
                 raise _no_floor() from error
+            except TooManyRooms as error:
+                raise _too_many(error) from error
             self._projections.decided(before.id, events)
             await self._publish(before.id, events)
             if isinstance(command, rooms.Start):
@@ -275,6 +282,12 @@ class Rooms:
             _log.warning(
                 "room.events_not_told", room=room_id
             )  # everyone finds them in SQL within two seconds
+
+
+def _too_many(error: TooManyRooms) -> Conflict:
+    return Conflict(
+        f"too_many_{error.state}", f"At most {error.most} rooms of one host are {error.state} at once."
+    )
 
 
 def _no_floor() -> Forbidden:

@@ -1,4 +1,5 @@
-"""How people stand to a room, written with its events: who may have the floor at all, and whom it keeps, or keeps out.
+"""How people stand to a room, written with its events: who may host it, or have the floor at all, and whom it keeps, or
+keeps out.
 
 Invariant: whoever has no floor by an administrator's measure, or whose account is being deleted, gets none by an event
 that is written after it, whichever of the two transactions began first.
@@ -6,19 +7,28 @@ that is written after it, whichever of the two transactions began first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.moments import milliseconds
-from parola.domain.rooms import Event, FloorGranted, FloorOffered, HandRaised, Room, RoomStarted
-from parola.store.tables import accounts, room_people
+from parola.domain.rooms import Event, FloorGranted, FloorOffered, HandRaised, Lifecycle, Room, RoomStarted
+from parola.store.tables import accounts, room_people, rooms
 
 
 class FloorBarred(Exception):
     """This account may not have the floor; its id is the argument."""
+
+
+class TooManyRooms(Exception):
+    """The host has as many rooms in `state` as one may have, which is `most`."""
+
+    def __init__(self, state: Lifecycle, most: int) -> None:
+        super().__init__(state, most)
+        self.state = state
+        self.most = most
 
 
 async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> None:
@@ -34,6 +44,19 @@ async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> N
     for row in rows:
         if row.no_floor or row.suspended_at is not None or row.deleted_at is not None:
             raise FloorBarred(row.id)
+
+
+async def check_hosted(connection: AsyncConnection, room: Room, at_most: Mapping[Lifecycle, int]) -> None:
+    """Before a room comes into its state. Raises TooManyRooms. On PostgreSQL the host's row is held until the end of
+    the transaction, so that of two rooms at once the second counts the first."""
+    if room.state not in at_most:
+        return
+    host = select(accounts.c.id).where(accounts.c.id == room.host)
+    await connection.execute(host.with_for_update(key_share=True))
+    others = (rooms.c.host == room.host) & (rooms.c.state == room.state.value) & (rooms.c.id != room.id)
+    count = (await connection.execute(select(func.count()).where(others))).scalar_one()
+    if count >= at_most[room.state]:
+        raise TooManyRooms(room.state, at_most[room.state])
 
 
 async def put_removed(connection: AsyncConnection, room: Room) -> None:
