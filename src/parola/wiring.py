@@ -90,7 +90,9 @@ def make_services(
     rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
     hosting = Hosting(store, rollout, clock.now)
     capacity, at_most = settings.stage_capacity, ROOMS_OF_A_HOST if settings.limits != "off" else {}
-    rooms = Rooms(store, bus, gate, projections, hosting, words, clock.now, time.monotonic, capacity, at_most)
+    rooms = Rooms(
+        store, bus, gate, projections, audience, hosting, words, clock.now, time.monotonic, capacity, at_most
+    )
     tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
     trials = Trials(store, rollout, clock.now, time.monotonic)
     tallies.on_kept(trials.watch)

@@ -221,7 +221,7 @@ async def guarded_room(trial: Trial, stage: str = "percent", **guard: object) ->
     await trial.plans(stage=stage, percent=100, guards=[{**GUARDED, **guard}])
     room = await trial.opens("host")
     await trial.rounds(1, 1)
-    await trial.present(room.id, [("c1", "ada"), ("c2", "bob")])
+    await trial.present(room.id, [("c1", "ada"), ("c2", "bob"), ("c3", "eve")])
     await removes(trial, room, "eve")
     await trial.rounds(20)
     return room
@@ -246,6 +246,21 @@ async def test_a_guard_that_trips_stops_the_next_step_and_goes_back_by_itself(tr
     running = await trial.store.rooms.load(room.id)
     assert running is not None
     assert running.state is r.Lifecycle.LIVE
+
+
+async def test_a_person_is_removed_from_a_room_once_and_who_was_never_there_not_at_all(trial: Trial) -> None:
+    room = await trial.opens("host")
+    host, bob = await trial.caller("host"), await trial.caller("bob")
+    web = trial.webs[0].rooms
+    await web.command(bob, room.id, r.RaiseHand)
+    await web.command(bob, room.id, r.LowerHand)
+    await web.command(host, room.id, lambda by: r.Invite(by, "mallory"))
+    await trial.present(room.id, [("c1", "ada")])
+    for _ in range(3):
+        for handle in ("ada", "bob", "eve", "mallory"):
+            await removes(trial, room, handle)
+            await web.command(host, room.id, lambda by, handle=handle: r.Restore(by, handle))  # type: ignore[misc]
+    assert (await shown(trial))[0, "everyone"].removals == 2, "who listened, and who had a hand up"
 
 
 async def test_an_administrator_may_override_a_guard_and_says_why(trial: Trial) -> None:

@@ -18,6 +18,7 @@ from parola.domain.moments import milliseconds
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.hosting import Hosting
@@ -74,6 +75,7 @@ class Rooms:
         bus: Bus,
         gate: Gate,
         projections: Projections,
+        audience: Audience,
         hosting: Hosting,
         words: Words,
         now: Clock,
@@ -86,6 +88,7 @@ class Rooms:
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._audience = audience
         self._hosting = hosting
         self._words = words
         self._now = now
@@ -113,7 +116,8 @@ class Rooms:
         starts_at: datetime | None,
         listeners_at_most: int | None = None,
     ) -> Room:
-        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor"), Conflict("too_many_live", "too_many_scheduled")."""
+        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor"), Conflict("too_many_live", "too_many_scheduled")
+        ."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
@@ -217,7 +221,8 @@ class Rooms:
                 return Carried(before, ())
             after = rooms.fold(before, events)
             try:
-                await self._store.rooms.append(before, events, after, self._at_most)
+                present = self._present(before.id, events)
+                await self._store.rooms.append(before, events, after, self._at_most, present)
             except SeqConflict:
                 continue
             except FloorBarred as error:
@@ -232,6 +237,11 @@ class Rooms:
                 await self._settle_to(after)
             return Carried(after, events)
         raise Unavailable("busy", "Too many are changing this room at once.", 1)
+
+    def _present(self, room_id: str, events: tuple[Event, ...]) -> frozenset[str]:
+        """Who is connected, of those whom these remove."""
+        removed = (event.account for event in events if isinstance(event, rooms.PersonRemoved))
+        return frozenset(account for account in removed if self._audience.is_here(room_id, account))
 
     async def _settle(self, room: Room, command: Command) -> None:
         if isinstance(command, _SILENCING_COMMANDS):

@@ -51,6 +51,7 @@ from parola.store.standing import (
     TooManyRooms,
     check_floor,
     check_hosted,
+    note_removals,
     put_removed,
     update_people,
 )
@@ -141,8 +142,10 @@ class Rooms:
         events: Sequence[Event],
         after: Room,
         at_most: Mapping[Lifecycle, int] | None = None,
+        present: Collection[str] = (),
     ) -> None:
-        """`at_most` as in `create`. Raises SeqConflict, FloorBarred, TooManyRooms."""
+        """`at_most` as in `create`; `present` are those who are connected, of whom the events remove. Raises
+        SeqConflict, FloorBarred, TooManyRooms."""
         at = (rooms.c.id == before.id) & (rooms.c.seq == before.seq)
         try:
             async with self._database.write() as connection:
@@ -153,9 +156,10 @@ class Rooms:
                 if not result.rowcount:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
-                await count_events(connection, before.id, events)
+                removals = await note_removals(connection, before.id, events, present)
+                await count_events(connection, before.id, events, removals.first)
                 await begin_rounds(connection, after, events)
-                await update_people(connection, before, after, events[-1].at)
+                await update_people(connection, before, after, events[-1].at, removals.since)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
 

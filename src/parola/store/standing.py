@@ -7,15 +7,25 @@ that is written after it, whichever of the two transactions began first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.moments import milliseconds
-from parola.domain.rooms import Event, FloorGranted, FloorOffered, HandRaised, Lifecycle, Room, RoomStarted
-from parola.store.tables import accounts, room_people, rooms
+from parola.domain.rooms import (
+    Event,
+    FloorGranted,
+    FloorOffered,
+    HandRaised,
+    Lifecycle,
+    PersonRemoved,
+    Room,
+    RoomStarted,
+)
+from parola.store.tables import accounts, room_events, room_people, rooms
 
 
 class FloorBarred(Exception):
@@ -69,7 +79,54 @@ async def put_removed(connection: AsyncConnection, room: Room) -> None:
         await connection.execute(insert(room_people), rows)
 
 
-async def update_people(connection: AsyncConnection, before: Room, after: Room, at: datetime) -> None:
+@dataclass(slots=True)
+class Removals:
+    """`first` are those whom nobody has removed from that room before; `since`, in milliseconds since 1970, is when
+    somebody was last removed while they were there."""
+
+    first: int = 0
+    since: dict[str, int] = field(default_factory=dict)
+
+
+async def note_removals(
+    connection: AsyncConnection, room_id: str, events: Sequence[Event], present: Collection[str]
+) -> Removals:
+    """Of people who were in the room. Who was never there loses nothing by it, and who has not come back nothing more:
+    else a host could do that to anybody, as often as they like."""
+    found = Removals()
+    for event in events:
+        if not isinstance(event, PersonRemoved):
+            continue
+        account, now = event.account, milliseconds(event.at)
+        this = (room_people.c.room_id == room_id) & (room_people.c.account_id == account)
+        this &= room_people.c.relation == "was_removed"
+        since = (await connection.execute(select(room_people.c.since).where(this))).scalar()
+        if since is not None and account in present:
+            since = now
+            await connection.execute(update(room_people).where(this).values(since=now))
+        elif since is None and (account in present or await has_acted(connection, room_id, account)):
+            since = now
+            found.first += 1
+            values = {"room_id": room_id, "account_id": account, "relation": "was_removed"}
+            await connection.execute(insert(room_people).values(**values, since=now))
+        if since is not None:
+            found.since[account] = since
+    return found
+
+
+async def has_acted(connection: AsyncConnection, room_id: str, account: str) -> bool:
+    """Whether somebody has done something in a room themselves: whoever had a hand up, or the floor, has. What others
+    offered them, or did to them, says nothing."""
+    theirs = room_events.c.body.contains(f'"by":"{account}"', autoescape=True)
+    query = select(room_events.c.seq).where(room_events.c.room_id == room_id, theirs).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+async def update_people(
+    connection: AsyncConnection, before: Room, after: Room, at: datetime, removed: Mapping[str, int]
+) -> None:
+    """`removed` says since when those are who were there; the removal of others has no time, and keeps nobody from
+    hosting."""
     for relation, old, new in (
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
@@ -84,7 +141,7 @@ async def update_people(connection: AsyncConnection, before: Room, after: Room, 
             await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            since = milliseconds(at)
+            since = removed.get(account_id) if relation == "removed" else milliseconds(at)
             await connection.execute(insert(room_people).values(**values, since=since))
 
 
