@@ -128,7 +128,7 @@ def make_services(
         gate=gate,
         administering=administering,
         moderating=moderating,
-        reports=Reports(store, gate, people, moderating, evidence, clock.now),
+        reports=Reports(store, gate, audience, people, moderating, evidence, clock.now),
         words=words,
         keeping_out=KeepingOut(store, people, rooms, clock.now),
         inviting=inviting,

@@ -13,7 +13,7 @@ from parola.domain import rooms as r
 from parola.domain.moderation import Measure, Reason
 from parola.services import everywhere
 from parola.store import SeqConflict
-from tests.services.house import House, opened, refusal_of
+from tests.services.house import House, always, opened, refusal_of
 from tests.services.test_administering import administrator
 
 
@@ -68,7 +68,7 @@ async def test_one_that_stays_busy_closes_no_report_and_keeps_no_other_room_wait
 ) -> None:
     root, ids = await administrator(house, "root"), await two_rooms(house)
     ada, bob = await house.caller("ada"), (await house.caller("bob")).account_id or ""
-    said = await house.services.reports.file(ada, "bob", None, None, Reason.SPAM, "")
+    said = await house.services.reports.file(ada, "bob", None, None, Reason.SPAM, "", always)
     keep_busy(house, monkeypatch, ids[0], 10_000)
     resolving = house.services.reports.resolve(root, said.report.id, Measure.REMOVE, "shouts")
     assert await refusal_of(resolving) == "not_done"

@@ -18,7 +18,7 @@ from parola.services.caller import GUEST
 from parola.services.tallies import TAKEN_OVER_AFTER_S
 from parola.services.trials import GUARDS_EVERY_S
 from parola.store import StoreUnavailable
-from tests.services.house import MEDIA, refusal_of
+from tests.services.house import MEDIA, always, refusal_of
 from tests.services.trial import Trial, opened
 
 WEEK_S = 7 * 86400
@@ -201,9 +201,9 @@ async def test_each_voice_about_a_room_is_one_report(trial: Trial) -> None:
     room, elsewhere = await trial.opens("ada"), await trial.opens("ada")
     reports = trial.webs[0].reports
     for handle, about in (("bob", room), ("carla", room), ("bob", elsewhere)):
-        await reports.file(await trial.caller(handle), None, about.id, None, Reason.SPAM, "")
-    await reports.file(await trial.caller("bob"), None, room.id, None, Reason.SPAM, "and again")
-    await reports.file(await trial.caller("bob"), "ada", None, None, Reason.SPAM, "in no room")
+        await reports.file(await trial.caller(handle), None, about.id, None, Reason.SPAM, "", always)
+    await reports.file(await trial.caller("bob"), None, room.id, None, Reason.SPAM, "and again", always)
+    await reports.file(await trial.caller("bob"), "ada", None, None, Reason.SPAM, "in no room", always)
     assert (await shown(trial))[0, "everyone"].reports == 3
 
 

@@ -38,6 +38,8 @@ TRIALS = 10
 ROOMS = 30
 INVITATIONS = 60
 REPORTS = 30
+SEALS = 10
+SEALS_OF_AN_ADDRESS = 60
 APPEALS = 10
 
 _TIDY_EVERY_S = 60.0
@@ -83,6 +85,8 @@ class Limits:
         self._rooms = RateLimitItemPerHour(ROOMS, namespace="room")
         self._invitations = RateLimitItemPerHour(INVITATIONS, namespace="invitation")
         self._reports = RateLimitItemPerHour(REPORTS, namespace="report")
+        self._seals = RateLimitItemPerHour(SEALS, namespace="seal")
+        self._seals_of_an_address = RateLimitItemPerHour(SEALS_OF_AN_ADDRESS, namespace="seal")
         self._appeals = RateLimitItemPerHour(APPEALS, namespace="appeal")
         self._open: Counter[str] = Counter()
 
@@ -142,6 +146,15 @@ class Limits:
 
     def report(self, account_id: str) -> None:
         self._hit(self._reports, ("account", account_id))
+
+    def may_seal(self, account_id: str, address: str) -> bool:
+        """Whether one more report seals what was heard, of which much has to be kept; it is filed in any case."""
+        hits = (self._seals, ("account", account_id)), (self._seals_of_an_address, ("address", address))
+        try:
+            self._count(*hits)
+        except TooMany:
+            return False
+        return True
 
     def appeal(self, account_id: str) -> None:
         self._hit(self._appeals, ("account", account_id))

@@ -51,6 +51,7 @@ from parola.store.standing import (
     TooManyRooms,
     check_floor,
     check_hosted,
+    has_acted,
     note_removals,
     put_removed,
     update_people,
@@ -205,6 +206,11 @@ class Rooms:
         return await self._ids(
             rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value, is_one_of(account_id, "shut_out")
         )
+
+    async def has_acted(self, id: str, account_id: str) -> bool:
+        """Whether somebody has done something in a room themselves; who only listens has not."""
+        async with self._database.read() as connection:
+            return await has_acted(connection, id, account_id)
 
     async def events_after(self, id: str, seq: int, limit: int = 1000) -> list[Event]:
         these = (room_events.c.room_id == id) & (room_events.c.seq > seq)
