@@ -11,6 +11,7 @@ from parola.api.sharing import Cards
 from parola.bus import Bus
 from parola.bus.figures import common
 from parola.domain.inviting import InvitingPolicy
+from parola.domain.limits import ROOMS_OF_A_HOST
 from parola.domain.rollout import Feature
 from parola.outbound import Outbound
 from parola.projection import Projections
@@ -88,8 +89,10 @@ def make_services(
     people = People(store, words, clock.now)
     rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
     hosting = Hosting(store, rollout, clock.now)
-    capacity = settings.stage_capacity
-    rooms = Rooms(store, bus, gate, projections, hosting, words, clock.now, time.monotonic, capacity)
+    capacity, at_most = settings.stage_capacity, ROOMS_OF_A_HOST if settings.limits != "off" else {}
+    rooms = Rooms(
+        store, bus, gate, projections, audience, hosting, words, clock.now, time.monotonic, capacity, at_most
+    )
     tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
     trials = Trials(store, rollout, clock.now, time.monotonic)
     tallies.on_kept(trials.watch)
@@ -125,7 +128,7 @@ def make_services(
         gate=gate,
         administering=administering,
         moderating=moderating,
-        reports=Reports(store, gate, people, moderating, evidence, clock.now),
+        reports=Reports(store, gate, audience, people, moderating, evidence, clock.now),
         words=words,
         keeping_out=KeepingOut(store, people, rooms, clock.now),
         inviting=inviting,

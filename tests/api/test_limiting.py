@@ -17,6 +17,7 @@ from parola.api.limiting import (
     OPEN_CONNECTIONS,
     PROOFS,
     REPORTS,
+    ROOMS,
     SIGN_INS,
     SIGN_INS_OF_A_HANDLE,
     SIGN_UPS,
@@ -202,3 +203,16 @@ async def test_calls_that_reach_others_are_refused_with_a_time(store: Store, tmp
             refused = await who.put(path)
             assert refused.said == (429, "too_many")
             assert 0 < int(refused.headers["retry-after"]) <= 60
+
+
+async def test_an_hour_has_so_many_rooms_opened_or_started(store: Store, tmp_path: Path) -> None:
+    async with WebProcess.go(store, tmp_path, limits="default") as web:
+        ada, bob = await web.members("ada", "bob")
+        room = await ada.opens(starts_at="2999-01-01T00:00:00Z")
+        said = [(await ada.post(f"/api/rooms/{room}/start")).status for _ in range(ROOMS - 1)]
+        assert said == [200] + [409] * (ROOMS - 2)
+        refused = await ada.post("/api/rooms", json={"title": "One more"})
+        assert refused.said == (429, "too_many")
+        assert 60 < int(refused.headers["retry-after"]) <= 3600
+        assert (await ada.post(f"/api/rooms/{room}/start")).said == (429, "too_many")
+        await bob.opens()

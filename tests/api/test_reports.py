@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from parola.api.app import ROUTERS
+from parola.api.limiting import SEALS
 from parola.api.permissions import Call, calls
+from parola.services.reports import FakeEvidence
 from parola.store import Store
 from tests.api.test_administration import administrator
 from tests.web_process import Answer, Person, WebProcess
@@ -216,6 +218,27 @@ async def test_kept_out_of_all_rooms(web: WebProcess) -> None:
     assert (await bob.get("/api/me/removed")).json["people"] == []
     assert (await ada.delete("/api/me/removed/bob")).status == 204
     assert (await bob.get(f"/api/rooms/{room}")).status == 200
+
+
+async def test_so_many_reports_an_hour_seal_what_was_heard_and_the_others_are_filed(
+    store: Store, tmp_path: Path
+) -> None:
+    async with WebProcess.go(store, tmp_path, limits="default") as web:
+        web.services.reports.evidence = evidence = FakeEvidence()
+        ada, lia, *others = await web.members("ada", "lia", *(f"m{n}" for n in range(6)))
+        room = await ada.opens()
+
+        async def reports(who: Person, times: int) -> int:
+            """How many of them sealed."""
+            before, body = len(evidence.sealed), {"about": {"room": room}, **SPAM}
+            said = [(await who.post("/api/reports", json=body)).status for _ in range(times)]
+            assert said == [201] * times
+            return len(evidence.sealed) - before
+
+        assert await reports(lia, SEALS + 2) == SEALS
+        assert [await reports(one, SEALS) for one in others] == [SEALS] * 5 + [0], (
+            "the address has had enough"
+        )
 
 
 async def test_reports_and_appeals_are_limited(store: Store, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from parola.domain.people import (
     skeleton,
 )
 from parola.domain.rollout import Policies, Stage
+from parola.domain.rooms.hands import MOST as MOST_HANDS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -207,6 +208,17 @@ def test_hands_keep_their_order_through_everything() -> None:
         queue = r.fold(queue, r.decide(queue, r.RaiseHand(name), NOW + timedelta(seconds=i)))
     queue = after(queue, r.DismissHand("host", "b"), r.Grant("host", "a"), r.RaiseHand("b"))
     assert [hand.account for hand in queue.hands] == ["c", "d", "b"]
+
+
+def test_no_more_hands_go_up_than_a_page_can_be_told_of() -> None:
+    full = room()
+    for n in range(MOST_HANDS):
+        full = after(full, r.RaiseHand(f"person {n}"))
+    with pytest.raises(Conflict) as refused:
+        r.decide(full, r.RaiseHand("late"), NOW)
+    assert refused.value.code == "hands_full"
+    assert after(full, r.RaiseHand("person 0", "A question")).hands[0].note == "A question"
+    assert after(full, r.LowerHand("person 7"), r.RaiseHand("late")).has_hand("late")
 
 
 def test_locked_hands_stay_up_and_no_other_goes_up() -> None:

@@ -24,7 +24,7 @@ from parola.services.caller import Caller
 from parola.store import AccountGone, Ceremony, HandleTaken, Identity, Passkey, Subscription, Wanted
 from parola.store.deletions import HANDLE_RESTS, PERSONAL
 from parola.store.tables import elsewhere_errands, metadata, resting_handles, rooms
-from tests.services.house import MEDIA, PASSWORD, House, opened, refusal_of
+from tests.services.house import MEDIA, PASSWORD, House, always, opened, refusal_of
 from tests.services.test_images import drawn
 
 MAIL = "bob@mail.example"
@@ -167,7 +167,7 @@ async def test_what_they_signed_in_by_chose_and_were_told_is_gone_and_what_they_
     await store.notices.subscribe(subscription, None)
     await store.kept_out.add(id, ada.signed_in().account.id, 10, 1)
     await store.kept_out.add(ada.signed_in().account.id, id, 10, 1)
-    await house.services.reports.file(bob, "ada", None, None, Reason.SPAM, "again and again")
+    await house.services.reports.file(bob, "ada", None, None, Reason.SPAM, "again and again", always)
     await deleting(house, "bob")
     kept = {}
     async with store._database.read() as connection:

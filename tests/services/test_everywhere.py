@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from parola.domain import rooms as r
 from parola.domain.moderation import Measure, Reason
 from parola.services import everywhere
 from parola.store import SeqConflict
-from tests.services.house import House, opened, refusal_of
+from tests.services.house import House, always, opened, refusal_of
 from tests.services.test_administering import administrator
 
 
@@ -38,11 +40,11 @@ def keep_busy(house: House, monkeypatch: pytest.MonkeyPatch, room_id: str, times
     """Somebody else is faster in this room, so many times."""
     append, left = house.store.rooms.append, [times]
 
-    async def slow(before: r.Room, events: Sequence[r.Event], after: r.Room) -> None:
+    async def slow(before: r.Room, events: Sequence[r.Event], after: r.Room, *more: Any) -> None:
         if before.id == room_id and left[0] > 0:
             left[0] -= 1
             raise SeqConflict(room_id)
-        await append(before, events, after)
+        await append(before, events, after, *more)
 
     monkeypatch.setattr(house.store.rooms, "append", slow)
 
@@ -66,7 +68,7 @@ async def test_one_that_stays_busy_closes_no_report_and_keeps_no_other_room_wait
 ) -> None:
     root, ids = await administrator(house, "root"), await two_rooms(house)
     ada, bob = await house.caller("ada"), (await house.caller("bob")).account_id or ""
-    said = await house.services.reports.file(ada, "bob", None, None, Reason.SPAM, "")
+    said = await house.services.reports.file(ada, "bob", None, None, Reason.SPAM, "", always)
     keep_busy(house, monkeypatch, ids[0], 10_000)
     resolving = house.services.reports.resolve(root, said.report.id, Measure.REMOVE, "shouts")
     assert await refusal_of(resolving) == "not_done"
@@ -85,3 +87,20 @@ async def test_nobody_is_erased_while_they_are_heard(house: House, monkeypatch: 
     assert found[bob.account_id or ""].handle == "bob"
     await house.services.deletion._go_on(bob.account_id or "")
     assert not await is_heard(house, ids[0], bob.account_id or "")
+
+
+async def test_only_so_many_rooms_are_changed_at_once_and_all_of_them_are() -> None:
+    changing, most, done = set[str](), 0, list[str]()
+
+    async def carry_out(room_id: str, _: str) -> None:
+        nonlocal most
+        changing.add(room_id)
+        most = max(most, len(changing))
+        await asyncio.sleep(0)
+        changing.remove(room_id)
+        done.append(room_id)
+
+    work = [(f"room {n}", "something") for n in range(100)]
+    await everywhere.in_each(work, carry_out)
+    assert most == everywhere.AT_ONCE
+    assert sorted(done) == sorted(room_id for room_id, _ in work)

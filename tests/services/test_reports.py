@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from parola.bus import subjects
+from parola.bus.messages import PresenceChanged
 from parola.domain import rooms as r
 from parola.domain.moderation import Measure, Reason
 from parola.services import clock
 from parola.services.actor import Actor
 from parola.services.reports import HELD_FOR, FakeEvidence, Reports
 from parola.store import DISMISSED, Said
-from tests.services.house import House, opened, refusal_of
+from tests.services.house import MEDIA, House, always, opened, refusal_of
 from tests.services.test_administering import administrator, deeds, speaking
 
 
@@ -41,7 +43,9 @@ async def reports(
     reason: Reason = Reason.SPAM,
     text: str = "",
 ) -> Said:
-    return await house.services.reports.file(await house.caller(by), handle, room, at_ms, reason, text)
+    return await house.services.reports.file(
+        await house.caller(by), handle, room, at_ms, reason, text, always
+    )
 
 
 async def queue(house: House, root: Actor, closed: bool = False) -> list[str]:
@@ -97,7 +101,7 @@ async def test_what_cannot_be_reported(house: House) -> None:
     assert await refusal_of(reports(house, "bob", room=room, at_ms=-1)) == "invalid"
     assert await refusal_of(reports(house, "bob", room=room, text="x" * 1001)) == "invalid"
     guest = await house.services.sessions.authenticate("no token")
-    asked = house.services.reports.file(guest, None, room, None, Reason.SPAM, "")
+    asked = house.services.reports.file(guest, None, room, None, Reason.SPAM, "", always)
     assert await refusal_of(asked) == "not_signed_in"
 
 
@@ -209,15 +213,56 @@ async def test_what_was_heard_is_sealed_while_the_report_is_open(house: House) -
     late = Reports(
         house.store,
         house.services.gate,
+        house.services.audience,
         house.services.people,
         house.services.moderating,
         evidence(house),
         lambda: clock.now() + HELD_FOR + timedelta(seconds=1),
     )
-    await late.file(await house.caller("dora"), None, room_id, None, Reason.SPAM, "")
+    await late.file(await house.caller("dora"), None, room_id, None, Reason.SPAM, "", always)
     assert len(evidence(house).sealed) == 2, "nothing is held any more"
     await house.services.reports.dismiss(root, said.report.id, "nothing")
     assert evidence(house).gone == [said.report.id]
+
+
+async def test_a_room_is_sealed_for_who_was_in_it_and_not_once_for_everybody_there_is(house: House) -> None:
+    room_id = await speaking(house)
+    ada, rooms = await house.caller("ada"), house.services.rooms
+    absent = [f"stranger{n}" for n in range(3)]
+    for handle in (*absent, "carla", "dora", "eve"):
+        await house.caller(handle)
+
+    async def id_of(handle: str) -> str:
+        return (await house.caller(handle)).account_id or ""
+
+    # What a host does to somebody brings nobody into the room.
+    target = await id_of(absent[0])
+    for command in (r.Invite, r.AddCohost, r.Grant, r.Remove):
+        await rooms.command(ada, room_id, lambda by, command=command: command(by, target))  # type: ignore[misc]
+    for handle in absent:
+        assert (await reports(house, "zoe", handle, room=room_id)).report.room_id == room_id
+    assert evidence(house).sealed == []
+    await rooms.command(await house.caller("carla"), room_id, r.RaiseHand)
+    await rooms.command(await house.caller("carla"), room_id, r.LowerHand)
+    came = PresenceChanged(MEDIA, room_id, 0, 1, [("c1", await id_of("dora"))], [], [])
+    await house.bus.publish(subjects.PRESENCE, came.to_bytes())
+    await house.bus.drained()
+    bobs = await id_of("bob")
+    await rooms.command(ada, room_id, lambda by: r.Remove(by, bobs))
+    heard = [
+        (await reports(house, "zoe", handle, room=room_id)).report
+        for handle in ("ada", "bob", "carla", "dora")
+    ]
+    assert evidence(house).sealed == [(room_id, report.id) for report in heard]
+
+
+async def test_who_has_sealed_enough_still_reports(house: House) -> None:
+    room_id = await speaking(house)
+    filed = await house.services.reports.file(
+        await house.caller("carla"), "bob", room_id, None, Reason.SPAM, "", lambda: False
+    )
+    assert await house.store.reports.load(filed.report.id) is not None
+    assert evidence(house).sealed == []
 
 
 async def test_evidence_never_fails_a_report(house: House) -> None:

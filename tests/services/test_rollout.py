@@ -177,6 +177,7 @@ async def test_who_was_removed_cools_off_and_a_restoration_forgives(trial: Trial
     room = await trial.opens("ada")
     ada = await trial.caller("ada")
     await trial.caller("bob")
+    await trial.present(room.id, [("c1", "bob")])
     await trial.webs[0].rooms.command(ada, room.id, lambda by: r.Remove(by, "bob"))
     trial.clock.pass_by(59 * 60)
     assert await because(trial, "bob", 1) == "cooling_off"
@@ -187,6 +188,34 @@ async def test_who_was_removed_cools_off_and_a_restoration_forgives(trial: Trial
     assert await because(trial, "bob") == "cooling_off"
     await trial.webs[0].rooms.command(ada, room.id, lambda by: r.Restore(by, "bob"))
     assert await because(trial, "bob") == ""
+
+
+async def test_nobody_cools_off_for_a_room_in_which_they_never_were_or_to_which_they_have_not_come_back(
+    trial: Trial,
+) -> None:
+    await trial.plans(stage="everyone", policies={"everyone": {"cooling_off_minutes": 60}})
+    room = await trial.opens("ada")
+    ada, bob = await trial.caller("ada"), await trial.caller("bob")
+    rooms = trial.webs[0].rooms
+
+    async def remove(again: bool = False) -> None:
+        if again:
+            await rooms.command(ada, room.id, lambda by: r.Restore(by, "bob"))
+        await rooms.command(ada, room.id, lambda by: r.Remove(by, "bob"))
+
+    await remove()
+    assert await because(trial, "bob") == "", "who was never there"
+    await rooms.command(ada, room.id, lambda by: r.Restore(by, "bob"))
+    await rooms.command(bob, room.id, r.RaiseHand)
+    await remove()
+    trial.clock.pass_by(59 * 60)
+    await remove(again=True)
+    assert await because(trial, "bob") == "cooling_off"
+    trial.clock.pass_by(60)
+    assert await because(trial, "bob") == "", "as long as the first time would have it"
+    await trial.present(room.id, [("c1", "bob")])
+    await remove(again=True)
+    assert await because(trial, "bob") == "cooling_off"
 
 
 async def test_two_who_change_at_once_are_told_so_and_every_version_stays(trial: Trial) -> None:

@@ -34,6 +34,7 @@ class Outlet:
 
     def write(self, text: bytes) -> None:
         self.texts.append(text)
+        self.waiting += len(text)
 
     def unread(self) -> int:
         return self.waiting
@@ -73,9 +74,21 @@ def test_who_reads_slowly_misses_what_may_be_dropped_and_who_does_not_read_ends(
     one.tell(Told(b"levels", may_be_dropped=True))
     one.tell(Told(b"2", 2))
     assert outlet.texts == [b"2"]
-    outlet.waiting = MOST_UNREAD_BYTES
+    outlet.waiting = 0
+    one.tell(Told(b"3" * MOST_UNREAD_BYTES, 3))
+    assert not ended
+    one.tell(Told(b"4", 4))
+    assert (len(outlet.texts), ended) == (2, [one])
+
+
+def test_what_a_reader_begins_with_may_be_large_and_does_not_end_it() -> None:
+    one, outlet, ended = reader()
+    one.begin(1, [b"s" * 2 * MOST_UNREAD_BYTES])
+    one.tell(Told(b"2" * (MOST_UNREAD_BYTES - 1), 2))
     one.tell(Told(b"3", 3))
-    assert (outlet.texts, ended) == ([b"2"], [one])
+    assert not ended
+    one.tell(Told(b"4", 4))
+    assert (len(outlet.texts), ended) == (3, [one])
 
 
 def test_passing_things_come_the_more_rarely_the_more_streams_there_are() -> None:

@@ -21,7 +21,7 @@ from parola.services.caller import GUEST
 from parola.services.tallies import FAILING_S, TAKEN_OVER_AFTER_S
 from parola.services.trials import GUARDS_EVERY_S
 from parola.store import StoreUnavailable
-from tests.services.house import MEDIA, refusal_of
+from tests.services.house import MEDIA, always, refusal_of
 from tests.services.trial import Trial, opened
 
 WEEK_S = 7 * 86400
@@ -265,9 +265,9 @@ async def test_each_voice_about_a_room_is_one_report(trial: Trial) -> None:
     room, elsewhere = await trial.opens("ada"), await trial.opens("ada")
     reports = trial.webs[0].reports
     for handle, about in (("bob", room), ("carla", room), ("bob", elsewhere)):
-        await reports.file(await trial.caller(handle), None, about.id, None, Reason.SPAM, "")
-    await reports.file(await trial.caller("bob"), None, room.id, None, Reason.SPAM, "and again")
-    await reports.file(await trial.caller("bob"), "ada", None, None, Reason.SPAM, "in no room")
+        await reports.file(await trial.caller(handle), None, about.id, None, Reason.SPAM, "", always)
+    await reports.file(await trial.caller("bob"), None, room.id, None, Reason.SPAM, "and again", always)
+    await reports.file(await trial.caller("bob"), "ada", None, None, Reason.SPAM, "in no room", always)
     assert (await shown(trial))[0, "everyone"].reports == 3
 
 
@@ -285,7 +285,7 @@ async def guarded_room(trial: Trial, stage: str = "percent", **guard: object) ->
     await trial.plans(stage=stage, percent=100, guards=[{**GUARDED, **guard}])
     room = await trial.opens("host")
     await trial.rounds(1, 1)
-    await trial.present(room.id, [("c1", "ada"), ("c2", "bob")])
+    await trial.present(room.id, [("c1", "ada"), ("c2", "bob"), ("c3", "eve")])
     await removes(trial, room, "eve")
     await trial.rounds(20)
     return room
@@ -311,6 +311,21 @@ async def test_a_guard_that_trips_stops_the_next_step_and_goes_back_by_itself(tr
     running = await trial.store.rooms.load(room.id)
     assert running is not None
     assert running.state is r.Lifecycle.LIVE
+
+
+async def test_a_person_is_removed_from_a_room_once_and_who_was_never_there_not_at_all(trial: Trial) -> None:
+    room = await trial.opens("host")
+    host, bob = await trial.caller("host"), await trial.caller("bob")
+    web = trial.webs[0].rooms
+    await web.command(bob, room.id, r.RaiseHand)
+    await web.command(bob, room.id, r.LowerHand)
+    await web.command(host, room.id, lambda by: r.Invite(by, "mallory"))
+    await trial.present(room.id, [("c1", "ada")])
+    for _ in range(3):
+        for handle in ("ada", "bob", "eve", "mallory"):
+            await removes(trial, room, handle)
+            await web.command(host, room.id, lambda by, handle=handle: r.Restore(by, handle))  # type: ignore[misc]
+    assert (await shown(trial))[0, "everyone"].removals == 2, "who listened, and who had a hand up"
 
 
 async def test_an_administrator_may_override_a_guard_and_says_why(trial: Trial) -> None:

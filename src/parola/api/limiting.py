@@ -35,8 +35,11 @@ FOLLOWS = 60
 MESSAGES = 60
 TRIALS = 10
 # In any hour.
+ROOMS = 30
 INVITATIONS = 60
 REPORTS = 30
+SEALS = 10
+SEALS_OF_AN_ADDRESS = 60
 APPEALS = 10
 
 _TIDY_EVERY_S = 60.0
@@ -79,8 +82,11 @@ class Limits:
         self._follows = RateLimitItemPerMinute(FOLLOWS, namespace="follow")
         self._messages = RateLimitItemPerMinute(MESSAGES, namespace="message")
         self._trials = RateLimitItemPerMinute(TRIALS, namespace="trial")
+        self._rooms = RateLimitItemPerHour(ROOMS, namespace="room")
         self._invitations = RateLimitItemPerHour(INVITATIONS, namespace="invitation")
         self._reports = RateLimitItemPerHour(REPORTS, namespace="report")
+        self._seals = RateLimitItemPerHour(SEALS, namespace="seal")
+        self._seals_of_an_address = RateLimitItemPerHour(SEALS_OF_AN_ADDRESS, namespace="seal")
         self._appeals = RateLimitItemPerHour(APPEALS, namespace="appeal")
         self._open: Counter[str] = Counter()
 
@@ -130,12 +136,25 @@ class Limits:
         """Whatever else reaches somebody who did not ask for it: an invitation into a room, an offer of the floor."""
         self._hit(self._messages, ("account", account_id))
 
+    def room(self, account_id: str) -> None:
+        """One that is opened, or starts: whoever follows the host is told."""
+        self._hit(self._rooms, ("account", account_id))
+
     def invitation(self, account_id: str) -> None:
         """A code for a new account."""
         self._hit(self._invitations, ("account", account_id))
 
     def report(self, account_id: str) -> None:
         self._hit(self._reports, ("account", account_id))
+
+    def may_seal(self, account_id: str, address: str) -> bool:
+        """Whether one more report seals what was heard, of which much has to be kept; it is filed in any case."""
+        hits = (self._seals, ("account", account_id)), (self._seals_of_an_address, ("address", address))
+        try:
+            self._count(*hits)
+        except TooMany:
+            return False
+        return True
 
     def appeal(self, account_id: str) -> None:
         self._hit(self._appeals, ("account", account_id))

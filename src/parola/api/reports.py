@@ -105,9 +105,17 @@ class NoticesView(BaseModel):
 async def report(request: Request, who: Member, body: NewReport) -> OwnReportView:
     """Reporting the same thing again while it is open adds to what one said."""
     here = services(request)
-    here.limits.report(who.signed_in().account.id)
-    about = body.about
-    said = await here.reports.file(who, about.handle, about.room, about.at_ms, Reason(body.reason), body.text)
+    me, about = who.signed_in().account.id, body.about
+    here.limits.report(me)
+    said = await here.reports.file(
+        who,
+        about.handle,
+        about.room,
+        about.at_ms,
+        Reason(body.reason),
+        body.text,
+        lambda: here.limits.may_seal(me, address(request)),
+    )
     return (await _own(request, [said]))[0]
 
 

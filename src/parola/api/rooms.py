@@ -129,6 +129,7 @@ class RoomPage(BaseModel):
 @may(MEMBER)
 async def open_room(request: Request, who: Member, body: NewRoom) -> Any:
     here = services(request)
+    here.limits.room(who.signed_in().account.id)
     starts_at = parse_instant("starts_at", body.starts_at)
     room = await here.rooms.open(who, body.title, body.access, body.guests, starts_at, body.listeners_at_most)
     return await here.views.room(room, who)
@@ -190,6 +191,7 @@ async def limit_no_listeners(request: Request, who: Member, room_id: str) -> Non
 @may(HOST)
 async def start_room(request: Request, who: Member, room_id: str) -> Any:
     here = services(request)
+    here.limits.room(who.signed_in().account.id)
     carried = await here.rooms.start(who, room_id)
     return await here.views.room(carried.room, who)
 

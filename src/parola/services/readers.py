@@ -15,7 +15,8 @@ import orjson
 from parola.services.caller import Caller
 
 MOST_UNREAD_BYTES = 256 << 10
-"""What waits for one reader. The bytes themselves are the same for all, and stand in memory once."""
+"""What waits for one reader, beside what was not taken at once of what they began with: that may be larger by itself.
+The bytes are the same for all, and stand in memory once."""
 SLOW_BYTES = 16 << 10
 """Whoever has so much before them gets nothing of what may be dropped."""
 _MOST_HELD = 256
@@ -53,7 +54,17 @@ class Told:
 class Reader:
     """Until `begin`, what is told is held back: it comes behind the snapshot."""
 
-    __slots__ = ("_at", "_held", "_on_end", "_outlet", "account_id", "over", "session_id", "turn")
+    __slots__ = (
+        "_at",
+        "_held",
+        "_most_unread",
+        "_on_end",
+        "_outlet",
+        "account_id",
+        "over",
+        "session_id",
+        "turn",
+    )
 
     def __init__(self, caller: Caller, outlet: Outlet, on_end: Callable[[Reader], None]) -> None:
         self.account_id = caller.account_id
@@ -64,6 +75,7 @@ class Reader:
         self._outlet = outlet
         self._on_end = on_end
         self._at = 0
+        self._most_unread = MOST_UNREAD_BYTES
         self._held: list[Told] | None = []
         outlet.on_lost = self.end
 
@@ -74,6 +86,7 @@ class Reader:
         held, self._held, self._at = self._held, None, at
         for text in texts:
             self._outlet.write(text)
+        self._most_unread += self._outlet.unread()
         for told in held or ():
             self.tell(told)
 
@@ -90,7 +103,7 @@ class Reader:
         unread = self._outlet.unread()
         if told.may_be_dropped and unread > SLOW_BYTES:
             return
-        if unread + len(told.text) > MOST_UNREAD_BYTES:
+        if unread + len(told.text) > self._most_unread:
             self.end()
             return
         self._outlet.write(told.text)

@@ -6,7 +6,7 @@ has a report; it is closed once, with a reason that stands in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -20,6 +20,7 @@ from parola.domain.moderation import About, Measure, Reason, parse_text
 from parola.domain.rooms import Lifecycle, Room
 from parola.services.access import Gate
 from parola.services.actor import Actor
+from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.moderating import Moderating
@@ -91,10 +92,18 @@ class Case:
 
 class Reports:
     def __init__(
-        self, store: Store, gate: Gate, people: People, moderating: Moderating, evidence: Evidence, now: Clock
+        self,
+        store: Store,
+        gate: Gate,
+        audience: Audience,
+        people: People,
+        moderating: Moderating,
+        evidence: Evidence,
+        now: Clock,
     ) -> None:
         self._store = store
         self._gate = gate
+        self._audience = audience
         self._people = people
         self._moderating = moderating
         self.evidence = evidence
@@ -110,9 +119,11 @@ class Reports:
         at_ms: int | None,
         reason: Reason,
         text: str,
+        may_seal: Callable[[], bool],
     ) -> Said:
         """A moment is a room and the time in it. Who was removed from a room may report it, and who was blocked by
-        somebody may report them. Raises NotSignedIn, NotFound, Invalid."""
+        somebody may report them. `may_seal` is asked where there is something to seal, and a no only leaves that out.
+        Raises NotSignedIn, NotFound, Invalid."""
         me = caller.signed_in().account.id
         text = parse_text("text", text)
         if handle is None and room_id is None:
@@ -130,8 +141,11 @@ class Reports:
             at_ms = _within(room, at_ms, now)
         about = About(account, room.id if room is not None else None)
         said = await self._store.reports.file(about, me, reason, text, at_ms, now)
-        if room is not None and _is_held(room, now):
-            await self._seal(room.id, said.report.id)
+        if room is not None and _is_held(room, now) and await self._was_in(room, account):
+            if may_seal():
+                await self._seal(room.id, said.report.id)
+            else:
+                _log.warning("reports.too_many_to_seal", report=said.report.id)
         return said
 
     async def mine(self, caller: Caller, cursor: str | None, limit: int) -> SaidPage:
@@ -226,6 +240,12 @@ class Reports:
             await self.evidence.seal(room_id, report_id)
         except Exception:
             _log.exception("reports.not_sealed", report=report_id)
+
+    async def _was_in(self, room: Room, account: str) -> bool:
+        """Else one room would be sealed once for every account that there is."""
+        if account == room.host or self._audience.is_here(room.id, account):
+            return True
+        return await self._store.rooms.has_acted(room.id, account)
 
     async def _load(self, id: str) -> Report:
         found = await self._store.reports.load(id_or_none(id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,11 +18,12 @@ from parola.domain.moments import milliseconds
 from parola.domain.rooms import Access, Command, Event, Lifecycle, Room, encode_event
 from parola.projection import Projections
 from parola.services.access import Gate
+from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.hosting import Hosting
 from parola.services.words import Words
-from parola.store import Account, BadCursor, FloorBarred, Page, SeqConflict, Store, Wanted
+from parola.store import Account, BadCursor, FloorBarred, Page, SeqConflict, Store, TooManyRooms, Wanted
 from parola.store.codes import new_id
 
 _log = structlog.get_logger(__name__)
@@ -74,22 +75,26 @@ class Rooms:
         bus: Bus,
         gate: Gate,
         projections: Projections,
+        audience: Audience,
         hosting: Hosting,
         words: Words,
         now: Clock,
         monotonic: Callable[[], float],
         capacity: int,
+        at_most: Mapping[Lifecycle, int],
     ) -> None:
-        """`capacity` is how many speakers a new room takes."""
+        """`capacity` is how many speakers a new room takes, `at_most` how many rooms one host has in a state."""
         self._store = store
         self._bus = bus
         self._gate = gate
         self._projections = projections
+        self._audience = audience
         self._hosting = hosting
         self._words = words
         self._now = now
         self._monotonic = monotonic
         self._capacity = capacity
+        self._at_most = at_most
         self.silence_seconds = prometheus.Histogram(
             "parola_silence_seconds",
             "Until it was confirmed that a voice taken away is silent everywhere",
@@ -111,7 +116,8 @@ class Rooms:
         starts_at: datetime | None,
         listeners_at_most: int | None = None,
     ) -> Room:
-        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor")."""
+        """Raises NotSignedIn, Invalid, NotYet, Forbidden("no_floor"), Conflict("too_many_live", "too_many_scheduled")
+        ."""
         host = caller.signed_in().account.id
         now = self._now()
         if starts_at is not None and starts_at <= now:
@@ -137,9 +143,11 @@ class Rooms:
         )
         room = rooms.fold(None, events)
         try:
-            await self._store.rooms.create(room, events)
+            await self._store.rooms.create(room, events, self._at_most)
         except FloorBarred as error:
             raise _no_floor() from error
+        except TooManyRooms as error:
+            raise _too_many(error) from error
         # Whoever was put on the list since it was read; the other way about, they find this room.
         for late in await self._store.kept_out.of(host) - room.removed:
             room = (await self.come_about(room.id, rooms.Remove(host, late))).room
@@ -167,7 +175,8 @@ class Rooms:
             raise Invalid.field("cursor", "This cursor does not come from here.") from error
 
     async def start(self, caller: Caller, room_id: str) -> Carried:
-        """A scheduled room, under the terms of this moment. Raises as `command` does, and NotYet."""
+        """A scheduled room, under the terms of this moment. Raises as `command` does, NotYet, and
+        Conflict("too_many_live")."""
         room = await self._gate.enter(caller, room_id)
         by = caller.signed_in().account.id
         rooms.decide(room, rooms.Start(by), self._now())  # who may not is told so first
@@ -221,7 +230,8 @@ class Rooms:
                 return Carried(before, ())
             after = rooms.fold(before, events)
             try:
-                await self._store.rooms.append(before, events, after)
+                present = self._present(before.id, events)
+                await self._store.rooms.append(before, events, after, self._at_most, present)
             except SeqConflict:
                 continue
             except FloorBarred as error:
@@ -231,6 +241,8 @@ class Rooms:
                 kind = rooms.PutOut if error.removed else rooms.Silence
                 await self.administer(before.id, kind(rooms.ADMINISTRATION, error.account))
                 continue
+            except TooManyRooms as error:
+                raise _too_many(error) from error
             self._projections.decided(before.id, events)
             await self._publish(before.id, events)
             if isinstance(command, rooms.Start):
@@ -239,6 +251,11 @@ class Rooms:
                 await self._settle_to(after)
             return Carried(after, events)
         raise Unavailable("busy", "Too many are changing this room at once.", 1)
+
+    def _present(self, room_id: str, events: tuple[Event, ...]) -> frozenset[str]:
+        """Who is connected, of those whom these remove."""
+        removed = (event.account for event in events if isinstance(event, rooms.PersonRemoved))
+        return frozenset(account for account in removed if self._audience.is_here(room_id, account))
 
     async def _settle(self, room: Room, command: Command) -> None:
         if isinstance(command, _SILENCING_COMMANDS):
@@ -289,6 +306,12 @@ class Rooms:
             _log.warning(
                 "room.events_not_told", room=room_id
             )  # everyone finds them in SQL within two seconds
+
+
+def _too_many(error: TooManyRooms) -> Conflict:
+    return Conflict(
+        f"too_many_{error.state}", f"At most {error.most} rooms of one host are {error.state} at once."
+    )
 
 
 def _no_floor() -> Forbidden:

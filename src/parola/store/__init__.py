@@ -40,7 +40,7 @@ from parola.store.privacy import Privacy
 from parola.store.relations import FollowCounts, PeoplePage, Relations, Standing
 from parola.store.reports import DISMISSED, Report, ReportPage, Reports, Said, SaidPage, Voice
 from parola.store.rollouts import Kept, Rollouts, VersionTaken
-from parola.store.rooms import FloorBarred, Head, Led, Page, Rooms, Seen, SeqConflict, Wanted
+from parola.store.rooms import FloorBarred, Head, Led, Page, Rooms, Seen, SeqConflict, TooManyRooms, Wanted
 from parola.store.rounds import MAIL, PUSH, Failed, Reader, Round, Rounds
 from parola.store.sessions import Begun, Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
@@ -182,6 +182,7 @@ __all__ = [
     "StoreUnavailable",
     "Subscription",
     "Tallies",
+    "TooManyRooms",
     "VersionTaken",
     "Voice",
     "Waiting",

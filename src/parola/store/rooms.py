@@ -6,7 +6,7 @@ SeqConflict and nothing is written. Events, snapshot and the people's side table
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,7 @@ from parola.domain.rooms import (
     Lifecycle,
     Room,
     RoomEnded,
+    RoomStarted,
     Ties,
     decode_event,
     decode_room,
@@ -48,7 +49,16 @@ from parola.store.database import Database
 from parola.store.listing import Shape, is_listed_for, is_one_of, is_private, listing, may_know, prepared
 from parola.store.relations import follows_row
 from parola.store.rounds import begin_rounds
-from parola.store.standing import FloorBarred, check_floor, put_removed, update_people
+from parola.store.standing import (
+    FloorBarred,
+    TooManyRooms,
+    check_floor,
+    check_hosted,
+    has_acted,
+    note_removals,
+    put_removed,
+    update_people,
+)
 from parola.store.tables import room_events, room_people, rooms
 from parola.store.tallies import count_events
 
@@ -114,9 +124,12 @@ class Rooms:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, room: Room, events: Sequence[Event]) -> None:
-        """Raises FloorBarred."""
+    async def create(
+        self, room: Room, events: Sequence[Event], at_most: Mapping[Lifecycle, int] | None = None
+    ) -> None:
+        """`at_most` are how many rooms one host has in a state. Raises FloorBarred, TooManyRooms."""
         async with self._database.write() as connection:
+            await check_hosted(connection, room, at_most or {})
             await check_floor(connection, events)
             await connection.execute(
                 insert(rooms).values(id=room.id, host=room.host, epoch=0, **_columns(room))
@@ -126,19 +139,30 @@ class Rooms:
             await count_events(connection, room.id, events)
             await begin_rounds(connection, room, events)
 
-    async def append(self, before: Room, events: Sequence[Event], after: Room) -> None:
-        """Raises SeqConflict, FloorBarred."""
+    async def append(
+        self,
+        before: Room,
+        events: Sequence[Event],
+        after: Room,
+        at_most: Mapping[Lifecycle, int] | None = None,
+        present: Collection[str] = (),
+    ) -> None:
+        """`at_most` as in `create`; `present` are those who are connected, of whom the events remove. Raises
+        SeqConflict, FloorBarred, TooManyRooms."""
         at = (rooms.c.id == before.id) & (rooms.c.seq == before.seq)
         try:
             async with self._database.write() as connection:
+                if any(isinstance(event, RoomStarted) for event in events):
+                    await check_hosted(connection, after, at_most or {})
                 await check_floor(connection, events)
                 result = await connection.execute(update(rooms).where(at).values(**_columns(after)))
                 if not result.rowcount:
                     raise SeqConflict(before.id)
                 await _append_events(connection, before.id, events)
-                await count_events(connection, before.id, events)
+                removals = await note_removals(connection, before.id, events, present)
+                await count_events(connection, before.id, events, removals.first)
                 await begin_rounds(connection, after, events)
-                await update_people(connection, before, after, events[-1].at)
+                await update_people(connection, before, after, events[-1].at, removals.since)
         except IntegrityError as error:
             raise SeqConflict(before.id) from error
 
@@ -184,6 +208,11 @@ class Rooms:
         return await self._ids(
             rooms.c.host == host, rooms.c.state != Lifecycle.ENDED.value, is_one_of(account_id, "shut_out")
         )
+
+    async def has_acted(self, id: str, account_id: str) -> bool:
+        """Whether somebody has done something in a room themselves; who only listens has not."""
+        async with self._database.read() as connection:
+            return await has_acted(connection, id, account_id)
 
     async def events_after(self, id: str, seq: int, limit: int = 1000) -> list[Event]:
         these = (room_events.c.room_id == id) & (room_events.c.seq > seq)
@@ -361,4 +390,4 @@ def _room(snapshot: str) -> Room:
     return decode_room(orjson.loads(snapshot))
 
 
-__all__ = ["FloorBarred", "Head", "Page", "Rooms", "Seen", "SeqConflict", "Wanted"]
+__all__ = ["FloorBarred", "Head", "Page", "Rooms", "Seen", "SeqConflict", "TooManyRooms", "Wanted"]

@@ -1,4 +1,5 @@
-"""How people stand to a room, written with its events: who may have the floor at all, and whom it keeps, or keeps out.
+"""How people stand to a room, written with its events: who may host it, or have the floor at all, and whom it keeps, or
+keeps out.
 
 Invariant: whoever has no floor by an administrator's measure, or whose account is being deleted, gets none by an event
 that is written after it, whichever of the two transactions began first.
@@ -6,15 +7,25 @@ that is written after it, whichever of the two transactions began first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.moments import milliseconds
-from parola.domain.rooms import Event, FloorGranted, FloorOffered, HandRaised, Room, RoomStarted
-from parola.store.tables import accounts, room_people
+from parola.domain.rooms import (
+    Event,
+    FloorGranted,
+    FloorOffered,
+    HandRaised,
+    Lifecycle,
+    PersonRemoved,
+    Room,
+    RoomStarted,
+)
+from parola.store.tables import accounts, room_events, room_people, rooms
 
 
 class FloorBarred(Exception):
@@ -24,6 +35,15 @@ class FloorBarred(Exception):
         super().__init__(account)
         self.account = account
         self.removed = removed
+
+
+class TooManyRooms(Exception):
+    """The host has as many rooms in `state` as one may have, which is `most`."""
+
+    def __init__(self, state: Lifecycle, most: int) -> None:
+        super().__init__(state, most)
+        self.state = state
+        self.most = most
 
 
 async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> None:
@@ -41,6 +61,19 @@ async def check_floor(connection: AsyncConnection, events: Sequence[Event]) -> N
             raise FloorBarred(row.id, row.no_floor)
 
 
+async def check_hosted(connection: AsyncConnection, room: Room, at_most: Mapping[Lifecycle, int]) -> None:
+    """Before a room comes into its state. Raises TooManyRooms. On PostgreSQL the host's row is held until the end of
+    the transaction, so that of two rooms at once the second counts the first."""
+    if room.state not in at_most:
+        return
+    host = select(accounts.c.id).where(accounts.c.id == room.host)
+    await connection.execute(host.with_for_update(key_share=True))
+    others = (rooms.c.host == room.host) & (rooms.c.state == room.state.value) & (rooms.c.id != room.id)
+    count = (await connection.execute(select(func.count()).where(others))).scalar_one()
+    if count >= at_most[room.state]:
+        raise TooManyRooms(room.state, at_most[room.state])
+
+
 async def put_removed(connection: AsyncConnection, room: Room) -> None:
     """Whom a room has kept out since its creation: without a time, since nobody removed them just now."""
     if room.removed:
@@ -51,7 +84,54 @@ async def put_removed(connection: AsyncConnection, room: Room) -> None:
         await connection.execute(insert(room_people), rows)
 
 
-async def update_people(connection: AsyncConnection, before: Room, after: Room, at: datetime) -> None:
+@dataclass(slots=True)
+class Removals:
+    """`first` are those whom nobody has removed from that room before; `since`, in milliseconds since 1970, is when
+    somebody was last removed while they were there."""
+
+    first: int = 0
+    since: dict[str, int] = field(default_factory=dict)
+
+
+async def note_removals(
+    connection: AsyncConnection, room_id: str, events: Sequence[Event], present: Collection[str]
+) -> Removals:
+    """Of people who were in the room. Who was never there loses nothing by it, and who has not come back nothing more:
+    else a host could do that to anybody, as often as they like."""
+    found = Removals()
+    for event in events:
+        if not isinstance(event, PersonRemoved):
+            continue
+        account, now = event.account, milliseconds(event.at)
+        this = (room_people.c.room_id == room_id) & (room_people.c.account_id == account)
+        this &= room_people.c.relation == "was_removed"
+        since = (await connection.execute(select(room_people.c.since).where(this))).scalar()
+        if since is not None and account in present:
+            since = now
+            await connection.execute(update(room_people).where(this).values(since=now))
+        elif since is None and (account in present or await has_acted(connection, room_id, account)):
+            since = now
+            found.first += 1
+            values = {"room_id": room_id, "account_id": account, "relation": "was_removed"}
+            await connection.execute(insert(room_people).values(**values, since=now))
+        if since is not None:
+            found.since[account] = since
+    return found
+
+
+async def has_acted(connection: AsyncConnection, room_id: str, account: str) -> bool:
+    """Whether somebody has done something in a room themselves: whoever had a hand up, or the floor, has. What others
+    offered them, or did to them, says nothing."""
+    theirs = room_events.c.body.contains(f'"by":"{account}"', autoescape=True)
+    query = select(room_events.c.seq).where(room_events.c.room_id == room_id, theirs).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+async def update_people(
+    connection: AsyncConnection, before: Room, after: Room, at: datetime, removed: Mapping[str, int]
+) -> None:
+    """`removed` says since when those are who were there; the removal of others has no time, and keeps nobody from
+    hosting."""
     for relation, old, new in (
         ("invited", before.invited, after.invited),
         ("removed", before.removed, after.removed),
@@ -66,7 +146,7 @@ async def update_people(connection: AsyncConnection, before: Room, after: Room, 
             await connection.execute(delete(room_people).where(this, room_people.c.relation == relation))
         for account_id in new - old:
             values = {"room_id": after.id, "account_id": account_id, "relation": relation}
-            since = milliseconds(at)
+            since = removed.get(account_id) if relation == "removed" else milliseconds(at)
             await connection.execute(insert(room_people).values(**values, since=since))
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.moments import milliseconds
 from parola.domain.rollout import Feature, Measured, percentile
-from parola.domain.rooms import Event, PersonRemoved, RoomStarted
+from parola.domain.rooms import Event, RoomStarted
 from parola.store.database import Database
 from parola.store.tables import (
     report_voices,
@@ -62,8 +62,10 @@ class Counted:
     measured: Measured
 
 
-async def count_events(connection: AsyncConnection, room_id: str, events: Sequence[Event]) -> None:
-    """In the transaction that appends them."""
+async def count_events(
+    connection: AsyncConnection, room_id: str, events: Sequence[Event], removals: int = 0
+) -> None:
+    """In the transaction that appends them; `removals` are those of people who were there, each for the first time."""
     for event in events:
         if isinstance(event, RoomStarted) and event.terms is not None:
             values = {
@@ -74,7 +76,6 @@ async def count_events(connection: AsyncConnection, room_id: str, events: Sequen
                 "started_at": milliseconds(event.at),
             }
             await connection.execute(insert(rollout_rooms).values(**values))
-    removals = sum(isinstance(event, PersonRemoved) for event in events)
     if removals:
         more = {"removals": rollout_rooms.c.removals + removals}
         await connection.execute(update(rollout_rooms).where(_is(room_id)).values(**more))

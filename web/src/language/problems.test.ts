@@ -22,6 +22,10 @@ it('reads it off the answer', async () => {
   expect([problem.because, problem.wanted]).toEqual(['age', 3]);
 });
 
+it.each(['hands_full', 'too_many_live', 'too_many_scheduled'])('has words of its own for %s', (code) => {
+  expect(explain(new Problem(409, code, 'What the server says.'))).not.toContain('What the server says.');
+});
+
 it('names a word that is not allowed', () => {
   const problem = new Problem(422, 'word_blocked', '“idiot” is not allowed here.');
   expect(explain(problem)).toBe('The word “idiot” is not allowed here.');

@@ -13,6 +13,8 @@ from parola.domain.rooms.state import Room
 
 PAUSES_S = (5, 3600)
 """The shortest and the longest that a hand may be made to rest."""
+MOST = 300
+"""Nobody calls up as many, and each page is told of all of them before it shows anything."""
 
 
 def raise_hand(room: Room, command: c.RaiseHand, now: datetime) -> Decided:
@@ -28,6 +30,8 @@ def raise_hand(room: Room, command: c.RaiseHand, now: datetime) -> Decided:
         raise Conflict("hands_locked", "No hands are taken in this room now.")
     if (seconds := _rests_for(room, command.by, now)) > 0:
         raise Conflict("slow_hands", f"You may raise your hand again in {seconds} s.", seconds)
+    if len(room.hands) >= MOST:
+        raise Conflict("hands_full", f"{MOST} hands are up already.")
     return one(e.HandRaised, room, command, command.by, now, note=command.note or "")
 
 

@@ -46,7 +46,8 @@ room_people = Table(
     Index("ix_room_people_account", "account_id", "relation"),
 )
 """Who is invited, removed, shut out, visiting, co-host, or in the host's place now or when the host has gone, for
-queries over many rooms; the snapshot says the same of one."""
+queries over many rooms; the snapshot says the same of one. `was_removed` stays when they may come back: its `since` is
+when they were last removed while they were there."""
 
 leases = Table(
     "leases",
