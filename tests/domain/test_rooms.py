@@ -453,6 +453,14 @@ def test_a_visit_lets_an_administrator_listen_and_nothing_else(put_out: r.Comman
     assert r.decide(private, r.Visit(r.ADMINISTRATION, "host"), NOW) == ()
 
 
+def test_whoever_is_put_out_visits_no_more_and_everybody_is_told() -> None:
+    visiting = after(room(), r.Remove("host", "eva"), r.Visit(r.ADMINISTRATION, "eva"))
+    assert after(visiting, r.PutOut(r.ADMINISTRATION, "eva")).visitors == frozenset()
+    visiting = after(room(), r.Visit(r.ADMINISTRATION, "eva"))
+    told = [type(event) for event in r.decide(visiting, r.ShutOut("host", "eva"), NOW)]
+    assert told == [r.VisitEnded, r.PersonShutOut], "the latter names nobody"
+
+
 def test_the_end_of_a_visit_takes_what_rested_on_it() -> None:
     visited = after(
         room(access=r.Access.INVITED),
