@@ -54,6 +54,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "LIMITS": "off",
         "STAGE_CAPACITY": "7",
         "HOST_AWAY_S": "0",
+        "HAND_AWAY_S": "90",
         "OIDC_ISSUER": "https://accounts.example/realms/one",
         "OIDC_CLIENT_ID": "parola",
         "OIDC_CLIENT_SECRET": "s3cret",
@@ -75,7 +76,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.data_dir == tmp_path / "elsewhere"
     assert settings.database_url == "postgresql+asyncpg://parola@db/parola"
     assert not settings.embedded_nats
-    assert (settings.stage_capacity, settings.host_away_s) == (7, 0)
+    assert (settings.stage_capacity, settings.host_away_s, settings.hand_away_s) == (7, 0, 90)
     assert (settings.oidc_client_id, settings.oidc_name, settings.mastodon) == ("parola", "The School", "off")
     assert settings.outbound_trusted == ("http://10.0.0.5:3000", "https://social.example")
     assert settings.issuer_origin == "https://accounts.example"
@@ -119,6 +120,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ("OUTBOUND_TRUSTED", "https://social.example/path"),
         ("HOST_AWAY_S", "14"),
         ("HOST_AWAY_S", "-1"),
+        ("HAND_AWAY_S", "14"),
         ("EVIDENCE", "maybe"),
         ("EVIDENCE_AFTER_S", "601"),
         ("EVIDENCE_AFTER_S", "-1"),

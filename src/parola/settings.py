@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     sender_threads: Annotated[int, Field(ge=1, le=16)] = 1
     stage_capacity: Annotated[int, Field(ge=1, le=500)] = 50
     host_away_s: Annotated[int, Field(le=86400)] = 120
+    hand_away_s: Annotated[int, Field(le=86400)] = 60
     evidence: Literal["on", "off"] = "on"
     evidence_key: str = Field("", repr=False)
     evidence_after_s: Annotated[int, Field(ge=0, le=AFTER_END_S)] = AFTER_END_S
@@ -187,7 +188,7 @@ class Settings(BaseSettings):
             raise ValueError("name web, media, or both")
         return value
 
-    @field_validator("host_away_s")
+    @field_validator("host_away_s", "hand_away_s")
     @classmethod
     def _is_certain(cls, value: int) -> int:
         if value and value < 15:

@@ -174,6 +174,7 @@ def make_services(
             f"{settings.machine}/{settings.child}",
             settings.process_id,
             settings.host_away_s,
+            settings.hand_away_s,
         ),
         limits=Limits(settings.limits != "off", time.monotonic),
         metrics=Metrics(settings.machine, settings.child, (store.figures, *common(bus), *counting)),

@@ -108,6 +108,18 @@ class RoomMachine(RuleBasedStateMachine):
         self._do(r.Silence(r.ADMINISTRATION, whom))
         assert not self.room.may_be_heard(whom)
 
+    @rule(whom=st.sampled_from(PEOPLE[1:]))
+    def put_out(self, whom: str) -> None:
+        self._do(r.PutOut(r.ADMINISTRATION, whom))
+        if self.room.state is r.Lifecycle.LIVE:
+            assert whom in self.room.removed - self.room.visitors
+
+    @rule(absent=st.frozensets(people))
+    def hands_of_the_gone(self, absent: frozenset[str]) -> None:
+        self._do(r.LowerHands(r.HOUSE, absent))
+        if self.room.state is r.Lifecycle.LIVE:
+            assert not absent & {hand.account for hand in self.room.hands}
+
     @rule(whom=people, kind=st.sampled_from([r.Visit, r.EndVisit]))
     def visit(self, whom: str, kind: type[r.Visit] | type[r.EndVisit]) -> None:
         self._do(kind(r.ADMINISTRATION, whom))
@@ -123,6 +135,8 @@ class RoomMachine(RuleBasedStateMachine):
     def end(self, by: str, dice: int) -> None:
         if dice == 0:
             self._do(r.End(by))
+        elif dice == 1:
+            self._do(r.PutOut(r.ADMINISTRATION, HOST))
 
     def _do(self, command: r.Command) -> None:
         self.now += timedelta(milliseconds=1)

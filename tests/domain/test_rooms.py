@@ -93,6 +93,7 @@ TABLE: list[tuple[str, type[r.Command], object, dict[str, str]]] = [
     ("drop a successor", r.DropSuccessor, "cleo", {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("sweep", r.Sweep, None, dict.fromkeys(ROLES, _HOUSE)),
     ("say that the host left", r.LeaveHost, frozenset({"host"}), dict.fromkeys(ROLES, _HOUSE)),
+    ("say whose hand is up and who left", r.LowerHands, frozenset({"hanna"}), dict.fromkeys(ROLES, _HOUSE)),
     ("say that the host is back", r.ReturnHost, None, dict.fromkeys(ROLES, _HOUSE)),
     ("limit listeners no more", r.LimitListeners, (None,), {"host": _Y, "cohost": _H, "speaker": _H, "listener": _H}),
     ("accept nothing", r.Accept, None, dict.fromkeys(ROLES, "nothing_offered")),
@@ -236,6 +237,27 @@ def test_locked_hands_stay_up_and_no_other_goes_up() -> None:
     with pytest.raises(Conflict):
         r.decide(lowered, r.RaiseHand("hanna"), NOW)
     assert after(lowered, r.UnlockHands("host"), r.RaiseHand("hanna")).has_hand("hanna")
+
+
+def test_hands_of_those_who_have_gone_are_lowered_once_and_no_others() -> None:
+    queue = after(stage(), r.RaiseHand("b"), r.RaiseHand("c"))
+    gone = r.LowerHands(r.HOUSE, frozenset({"c", "hanna", "lia", "sam"}))
+    lowered = r.decide(queue, gone, NOW)
+    assert [(type(e), e.by, e.account, e.reason) for e in lowered if isinstance(e, r.HandLowered)] == [
+        (r.HandLowered, r.HOUSE, "hanna", "away"),
+        (r.HandLowered, r.HOUSE, "c", "away"),
+    ]
+    left = r.fold(queue, lowered)
+    assert [hand.account for hand in left.hands] == ["b"]
+    assert left.has_floor("sam")
+    assert r.decide(left, gone, NOW) == (), "whoever finds it second does nothing"
+    assert r.decide(after(queue, r.End("host")), gone, NOW) == ()
+
+
+def test_a_hand_lowered_by_an_older_version_is_read() -> None:
+    written = r.encode_event(r.HandLowered(seq=3, at=NOW, by="hanna", account="hanna"))
+    del written["reason"]
+    assert r.decode_event(written) == r.HandLowered(seq=3, at=NOW, by="hanna", account="hanna")
 
 
 def test_hands_are_locked_before_a_room_starts() -> None:
@@ -441,6 +463,14 @@ def test_a_visit_lets_an_administrator_listen_and_nothing_else(put_out: r.Comman
         with pytest.raises(Refusal):
             r.check_entry(gone, "eva", blocked)
     assert r.decide(private, r.Visit(r.ADMINISTRATION, "host"), NOW) == ()
+
+
+def test_whoever_is_put_out_visits_no_more_and_everybody_is_told() -> None:
+    visiting = after(room(), r.Remove("host", "eva"), r.Visit(r.ADMINISTRATION, "eva"))
+    assert after(visiting, r.PutOut(r.ADMINISTRATION, "eva")).visitors == frozenset()
+    visiting = after(room(), r.Visit(r.ADMINISTRATION, "eva"))
+    told = [type(event) for event in r.decide(visiting, r.ShutOut("host", "eva"), NOW)]
+    assert told == [r.VisitEnded, r.PersonShutOut], "the latter names nobody"
 
 
 def test_the_end_of_a_visit_takes_what_rested_on_it() -> None:

@@ -51,6 +51,7 @@ class House:
             "PAROLA_DATA_DIR": str(self.folder / "data"),
             "PAROLA_LIMITS": "off",
             "PAROLA_HOST_AWAY_S": "0",
+            "PAROLA_HAND_AWAY_S": "0",
             # Compiled once for all houses, not once for each.
             "NUMBA_CACHE_DIR": str(COMPILED),
             **self.environment,

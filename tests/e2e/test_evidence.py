@@ -1,4 +1,5 @@
-"""Real speech through a real house, sealed for a report, heard by an administrator, and gone in the end."""
+"""Real speech through a real house, sealed for a report, heard by an administrator, and gone in the end; and the same
+from a listener's page to an administrator's."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
+from playwright.async_api import Route
 
 from parola.api.app import Services
 from parola.bootstrap.commands import at_the_machine
@@ -24,9 +26,22 @@ from parola.services.evidence_keys import EvidenceKeys
 from parola.settings import Settings
 from parola.store import Blobs
 from tests.bus.server import TOKEN, NatsServer
+from tests.e2e.browsing import Visitor, browser
 from tests.e2e.conftest import as_float
 from tests.e2e.hearing import Sound, intelligibility, trace
-from tests.e2e.house import House, children, claim_link, eventually, give_floor, opened, people
+from tests.e2e.house import (
+    House,
+    children,
+    claim_link,
+    eventually,
+    give_floor,
+    handle_of,
+    opened,
+    people,
+)
+from tests.e2e.looking import visiting
+from tests.e2e.reporting import administers, measure, open_case, report
+from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
@@ -80,6 +95,11 @@ async def hear(root: Api, report: str) -> Pcm:
             sound = await answer.read()
         async with session.get(root.origin + hearing["url"], headers=headers) as again:
             assert again.status == 404
+    return decoded(sound)
+
+
+def decoded(sound: bytes) -> Pcm:
+    """Of an Ogg file."""
     with tempfile.NamedTemporaryFile(suffix=".ogg") as file:
         file.write(sound)
         file.flush()
@@ -130,23 +150,26 @@ async def test_from_what_was_said_to_nothing_left(
             assert await code(root.call("GET", "/api/admin/evidence/late")) == "not_found"
             await here.evidence.let_go("after")
             assert len(objects(house)) == 1
-            keys = EvidenceKeys("", settings.evidence_file)
-            later = Evidence(
-                here.store,
-                Blobs(settings.blob_url),
-                here.bus,
-                here.projections,
-                keys,
-                lambda: clock.now() + timedelta(days=30),
-                30,
-            )
-            await later.look()
+            await in_a_month(here, settings).look()
             assert objects(house) == []
             for report in ("live", "after"):
                 assert await code(root.call("GET", f"/api/admin/evidence/{report}")) == "not_found"
                 listen = root.call("POST", f"/api/admin/evidence/{report}/listen", REASON)
                 assert await code(listen) == "not_found"
                 assert await here.store.evidence.of(report) is None
+
+
+def in_a_month(here: Services, settings: Settings) -> Evidence:
+    """As a web process of this house sees it in thirty days."""
+    return Evidence(
+        here.store,
+        Blobs(settings.blob_url),
+        here.bus,
+        here.projections,
+        EvidenceKeys("", settings.evidence_file),
+        lambda: clock.now() + timedelta(days=30),
+        30,
+    )
 
 
 async def is_understood(root: Api, report: str, bobs: str, english: Pcm, italian: Pcm, heard: Sound) -> None:
@@ -181,6 +204,95 @@ async def nothing_lies_open(house: House, english: Pcm) -> None:
         lines = (await answer.text()).splitlines()
     kept = [float(line.split()[-1]) for line in lines if line.startswith("parola_media_evidence_bytes")]
     assert 10_000 < sum(kept) < 5_000_000
+
+
+async def test_from_a_listeners_report_to_what_is_decided_and_forgotten(
+    house: House, bus: NatsServer, speech: dict[str, Speech], english: Pcm
+) -> None:
+    """On pages alone. A report that is decided takes its sound with it; where it stays open, thirty days do."""
+    said = english[: 6 * RATE]
+    async with (
+        people(house, "root", "ada", "bob", "lia") as (root, ada, bob, lia),
+        beside(house, bus) as (here, settings),
+        browser(speech["italian-1"].microphone) as chrome,
+        visiting(house, chrome, lia) as listener,
+        visiting(house, chrome, root) as hers,
+        visiting(house, chrome, bob) as his,
+    ):
+        await administers(house, root)
+        room = await ada.call("POST", "/api/rooms", {"title": "Overheard"})
+        bobs, adas = await give_floor(ada, bob, room["id"]), await handle_of(ada)
+        await listener.open(f"/r/{room['id']}")
+        await listener.tap("listen")
+        await listener.listening()
+        clip = Clip(np.zeros(24_000, np.int16))
+        async with speaking(bob, room["id"], clip):
+            clip.play(said)
+            await clip.over.wait()
+            await asyncio.sleep(0.5)
+            await report(listener, "hate", bobs)
+            await report(listener, "harassment")
+        assert len(objects(house)) == 2
+
+        sound = await heard_on_the_page(hers, bobs)
+        assert intelligibility(as_float(said), as_float(sound)) >= 0.7
+        decided, open_one = [await report_about(root, handle) for handle in (bobs, adas)]
+        await measure(hers, "warn", "mind your words")
+        await hers.tap("measure-do")
+        await hers.sees_no("case")
+        await his.open("/")
+        await his.sees("decision-warn")
+        assert await his.page.get_by_test_id("decision-reason").inner_text() == "mind your words"
+        assert await codes_of(root, decided) == {"not_found"}
+        assert len(objects(house)) == 1, "the sound went with the report"
+
+        await open_case(hers, adas)
+        await hers.sees("evidence-listen")
+        await in_a_month(here, settings).look()
+        assert objects(house) == []
+        assert await codes_of(root, open_one) == {"not_found"}
+        await open_case(hers, adas)
+        await hers.sees("evidence-none")
+        assert (await root.call("GET", f"/api/admin/reports/{open_one}"))["report"]["state"] == "open"
+        assert listener.problems == hers.problems == his.problems == []
+
+
+async def heard_on_the_page(root: Visitor, handle: str) -> Pcm:
+    """What an administrator who opens the report about somebody gets to hear, and whether the page can play it."""
+    got: list[bytes] = []
+
+    async def keep(route: Route) -> None:
+        answer = await route.fetch()
+        assert (answer.status, answer.headers["content-type"]) == (200, "audio/ogg")
+        got.append(await answer.body())
+        await route.fulfill(response=answer)
+
+    await root.page.route("**/sound?ticket=*", keep)
+    await open_case(root, handle)
+    await root.tap("evidence-listen")
+    await root.page.get_by_test_id("reason").fill(REASON["reason"])
+    await root.tap("do-it")
+    await root.sees("evidence-player")
+    (ogg,) = got
+    sound = decoded(ogg)
+    await root.page.wait_for_function(
+        "seconds => document.querySelector('[data-testid=evidence-player]')?.duration >= seconds",
+        arg=len(sound) / RATE - 0.5,
+    )
+    return sound
+
+
+async def report_about(root: Api, handle: str) -> str:
+    """The open one's id."""
+    found = (await root.call("GET", "/api/admin/reports"))["reports"]
+    (id,) = [one["id"] for one in found if one["about"]["handle"] == handle]
+    return str(id)
+
+
+async def codes_of(root: Api, report_id: str) -> set[str]:
+    """What both calls about its sound are refused with."""
+    path = f"/api/admin/evidence/{report_id}"
+    return {await code(root.call("GET", path)), await code(root.call("POST", f"{path}/listen", REASON))}
 
 
 async def test_what_is_switched_off_keeps_nothing_and_says_so(bus: NatsServer, english: Pcm) -> None:

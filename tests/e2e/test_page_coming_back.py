@@ -56,7 +56,11 @@ async def test_from_offline_to_online_the_room_goes_on(house: House, chrome: Bro
 async def test_after_a_restart_hand_floor_and_mute_are_as_they_were(
     how: signal.Signals, speech: dict[str, Speech]
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="parola-test-") as folder, opened(House(Path(folder))) as house:
+    environment = {"PAROLA_HAND_AWAY_S": "60"}
+    with (
+        tempfile.TemporaryDirectory(prefix="parola-test-") as folder,
+        opened(House(Path(folder), environment=environment)) as house,
+    ):
         async with (
             people(house, "ada", "bob", "carla", "dora") as (ada, bob, carla, dora),
             browser(speech["english-1"].microphone) as chrome,

@@ -3,19 +3,16 @@ at once, and can still appeal."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
-from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import look, visiting
+from tests.e2e.reporting import administers, measure, open_case, report
 from tools.speech import Clip
 
 pytestmark = pytest.mark.any_database
@@ -25,30 +22,6 @@ pytestmark = pytest.mark.any_database
 async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
     async with browser(speech["english-1"].microphone) as launched:
         yield launched
-
-
-async def administers(house: House, *ones: Api) -> None:
-    """Made so at the machine, whoever has done what in this house before."""
-    environment = {**os.environ, "PAROLA_DATA_DIR": str(house.folder / "data"), **house.environment}
-    for one in ones:
-        command = ("admin", "people", "role", await handle_of(one), "administrator", "--reason", "helps")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "parola", *command, env=environment
-        )
-        assert await process.wait() == 0
-
-
-async def open_case(root: Visitor, handle: str) -> None:
-    await root.open("/admin/reports")
-    await root.page.get_by_test_id("report-row").filter(has_text=f"@{handle}").click()
-    await root.sees("case")
-
-
-async def measure(root: Visitor, what: str, reason: str) -> None:
-    await root.tap("take")
-    await root.tap("resolve")
-    await root.page.get_by_test_id(f"measure-{what}").check()
-    await root.page.get_by_test_id("measure-reason").fill(reason)
 
 
 @pytest.mark.timeout(600)
@@ -66,11 +39,7 @@ async def test_from_a_report_to_an_appeal_that_is_decided(house: House, chrome: 
             await listener.tap("report-send")
             await listener.sees_no("report-send")
             # And the one who speaks, out of their own sheet.
-            await listener.tap(f"face-{bobs}")
-            await listener.tap(f"report-{bobs}")
-            await listener.page.get_by_test_id("report-reason").select_option("hate")
-            await listener.tap("report-send")
-            await listener.sees_no("report-send")
+            await report(listener, "hate", bobs)
             async with visiting(house, chrome, root) as hers:
                 await open_case(hers, bobs)
                 floor = await hers.page.get_by_test_id("case-floor").first.inner_text()

@@ -1,5 +1,5 @@
-"""A real house: a turn ends by itself and is silent, also across a restart; a host who has gone is noticed; and how the
-page shows all of it."""
+"""A real house: a turn ends by itself and is silent, also across a restart; a host who has gone is noticed, and so is
+whose hand is up; and how the page shows all of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ AWAY_S = 15
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    environment = {"PAROLA_WEB_PROCESSES": "2", "PAROLA_HOST_AWAY_S": str(AWAY_S)}
+    environment = {
+        "PAROLA_WEB_PROCESSES": "2",
+        "PAROLA_HOST_AWAY_S": str(AWAY_S),
+        "PAROLA_HAND_AWAY_S": str(AWAY_S),
+    }
     with opened(House(tmp_path_factory.mktemp("house"), environment=environment)) as house:
         yield house
 
@@ -140,6 +144,41 @@ async def test_a_host_who_goes_is_followed_and_comes_back(house: House) -> None:
         await eventually(has_ended, AWAY_S + 30)
 
 
+async def test_a_hand_goes_down_with_who_leaves_and_outlives_a_page(house: House, chrome: Browser) -> None:
+    """By the button at once, where the page was closed in a while; a page that is loaded anew comes back to its own."""
+    async with people(house, "ada", "bob", "carla", "dora") as (ada, bob, carla, dora):
+        room = await ada.call("POST", "/api/rooms", {"title": "Hands"})
+        leaves, closes, reloads = [await Visitor.arrive(chrome, house.origin) for _ in range(3)]
+        for visitor, api in ((leaves, bob), (closes, carla), (reloads, dora)):
+            await visitor.use_token(str(api.token))
+            await visitor.open(f"/r/{room['id']}")
+            await visitor.tap("raise-hand")
+            await visitor.sees("lower-hand")
+        async with following(ada, room["id"]) as events:
+            await leaves.tap("leave")
+            lowered = await until(events, "hand.lowered", 5)
+            assert (lowered["handle"], lowered["by"], lowered["reason"]) == (
+                *[await handle_of(bob)] * 2,
+                None,
+            )
+            await closes.page.close()
+            await reloads.page.reload()
+            lowered = await until(events, "hand.lowered", AWAY_S + 20)
+            assert (lowered["handle"], lowered["by"], lowered["reason"]) == (
+                await handle_of(carla),
+                "",
+                "away",
+            )
+        await reloads.sees("lower-hand")
+        back = await Visitor.arrive(chrome, house.origin)
+        await back.use_token(str(carla.token))
+        await back.open(f"/r/{room['id']}")
+        await back.sees("raise-hand")
+        shown = await ada.call("GET", f"/api/rooms/{room['id']}")
+        assert [hand["handle"] for hand in shown["hands"]] == [await handle_of(dora)]
+        assert leaves.problems == reloads.problems == back.problems == []
+
+
 async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, chrome: Browser) -> None:
     async with people(house, "ada", "bob", "carla") as (ada, bob, carla):
         room = await ada.call("POST", "/api/rooms", {"title": "Questions"})
@@ -157,7 +196,6 @@ async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, ch
         note = host.page.get_by_test_id(f"note-of-{handles[0]}")
         await note.wait_for(timeout=5000)
         assert await note.text_content() == "Why is the sky blue?"
-        await carla.call("PUT", f"/api/rooms/{room['id']}/hands/me")
         await host.tap("lead-room")
         await host.page.get_by_test_id("turn-length").select_option("60")
         await host.page.get_by_test_id("turn-warning").select_option("10")
@@ -175,6 +213,7 @@ async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, ch
         left = await tile.get_by_test_id("time-left").text_content()
         # The page knows the clock of the server to about a second.
         assert left in {"1:01", "1:00", *(f"0:{s}" for s in range(50, 60))}
+        await carla.call("PUT", f"/api/rooms/{room['id']}/hands/me")
         await host.tap("next-hand")
         await host.sees(f"speaker-{handles[1]}")
         await host.sees_no(f"speaker-{handles[0]}")

@@ -1,8 +1,9 @@
-"""A host who has gone is noticed after two minutes, and never while anything is in doubt."""
+"""A host who has gone is noticed after two minutes, who has a hand up after one, and neither while there is a doubt."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,12 @@ class World:
         services.projections.leases._monotonic = lambda: self.now
         self.attendance = self.process("here/web-0", "p0", self.audience)
 
-    def process(self, name: str, process_id: str, audience: Audience) -> Attendance:
+    def process(self, name: str, process_id: str, audience: Audience, host_away_s: float = 120) -> Attendance:
         s = self.house.services
         return Attendance(
-            s.store, s.bus, s.projections, audience, s.feeds, s.rooms, lambda: self.now, name, process_id, 120
-        )
+            s.store, s.bus, s.projections, audience, s.feeds, s.rooms, lambda: self.now, name, process_id,
+            host_away_s, 60,
+        )  # fmt: skip
 
     async def begin(self) -> None:
         await self.audience.start()
@@ -48,6 +50,16 @@ class World:
         await self.house.services.rooms.command(
             self.ada, self.room_id, lambda by: r.NameSuccessor(by, self.cohost)
         )
+
+    async def reads(self, caller: Caller) -> AsyncGenerator[bytes]:
+        """Their event stream, begun."""
+        stream = self.house.services.feeds.read(caller, await self.room(), None)
+        await anext(stream)
+        return stream
+
+    async def hands(self) -> list[str]:
+        """Whose hands are up, the first first."""
+        return [hand.account for hand in (await self.room()).hands]
 
     async def comes(self, account: str, listens: bool = True) -> None:
         self.number += 1
@@ -125,9 +137,7 @@ async def test_a_host_who_listens_or_speaks_is_there(world: World, listens: bool
 
 
 async def test_a_host_who_reads_along_is_there(world: World) -> None:
-    room = await world.room()
-    stream = world.house.services.feeds.read(world.ada, room, None)
-    await anext(stream)
+    stream = await world.reads(world.ada)
     await world.passes(300)
     assert await world.is_live()
     await stream.aclose()
@@ -227,23 +237,138 @@ async def test_two_processes_find_it_and_it_happens_once(world: World) -> None:
     assert [e.by for e in events if isinstance(e, r.RoomEnded)] == [r.HOUSE]
 
 
-async def test_who_leads_is_told_and_nobody_else(world: World) -> None:
+@dataclass
+class Hands:
+    """Carla's and Dora's are up, Ada reads along, and no other presence is known."""
+
+    world: World
+    carla: str
+    dora: str
+    carlas: Caller
+    stream: AsyncGenerator[bytes]
+
+
+@pytest.fixture
+async def hands(world: World) -> AsyncIterator[Hands]:
+    stream = await world.reads(world.ada)
+    carla, dora = [await world.house.caller(name) for name in ("carla", "dora")]
+    for who in (carla, dora):
+        await world.house.services.rooms.command(who, world.room_id, r.RaiseHand)
+    yield Hands(world, str(carla.account_id), str(dora.account_id), carla, stream)
+    await stream.aclose()
+
+
+async def test_the_hand_of_who_has_gone_is_lowered_after_one_minute(hands: Hands) -> None:
+    world = hands.world
+    await world.comes(hands.carla)
+    await world.passes(60)
+    assert await world.hands() == [hands.carla, hands.dora]
+    await world.passes(5)
+    assert await world.hands() == [hands.carla], "who listens is there"
+    (*_, last) = await world.house.store.rooms.events_after(world.room_id, 0)
+    assert isinstance(last, r.HandLowered)
+    assert (last.by, last.account, last.reason) == (r.HOUSE, hands.dora, "away")
+    await world.goes(1)
+    await world.passes(65)
+    assert await world.hands() == []
+    assert await world.is_live()
+
+
+async def test_who_reads_along_keeps_the_hand_and_who_reloads_does_too(hands: Hands) -> None:
+    world = hands.world
+    stream = await world.reads(hands.carlas)
+    await world.passes(300)
+    assert await world.hands() == [hands.carla]
+    for _ in range(3):
+        await stream.aclose()
+        await world.passes(50)
+        stream = await world.reads(hands.carlas)
+        await world.passes(5)
+    assert await world.hands() == [hands.carla], "the minute begins anew"
+    await stream.aclose()
+
+
+async def test_who_reads_at_another_web_process_keeps_the_hand(hands: Hands) -> None:
+    world = hands.world
+    for _ in range(30):
+        body = Reading("there/web-0", "p1", [(world.room_id, hands.carla)])
+        await world.house.bus.publish(subjects.READING, body.to_bytes())
+        await world.house.bus.drained()
+        await world.passes(5)
+    assert await world.hands() == [hands.carla]
+
+
+@pytest.mark.parametrize("doubt", ["bus", "media", "lease", "web"])
+async def test_in_doubt_the_hand_stays(hands: Hands, doubt: str) -> None:
+    world = hands.world
+    await world.passes(40)
+    bus = world.house.bus
+    if doubt == "web":
+        await bus.publish(subjects.READING, Reading("there/web-0", "p1", []).to_bytes())
+        await bus.drained()
+        await world.passes(10)
+    bus.away = doubt == "bus"
+    await world.passes(200, media=doubt not in ("media", "bus"), lease=doubt != "lease")
+    assert await world.hands() == [hands.carla, hands.dora]
+    bus.away = False
+    if doubt == "web":
+        await bus.publish(subjects.READING, Reading("there/web-0", "p2", [], leaves=True).to_bytes())
+        await bus.drained()
+    await world.passes(55)
+    assert await world.hands() == [hands.carla, hands.dora]
+    await world.passes(30)
+    assert await world.hands() == []
+
+
+async def test_two_processes_lower_a_hand_once(hands: Hands) -> None:
+    world = hands.world
+    other = world.process("there/web-0", "p1", world.audience)
+    await other.start()
+    for _ in range(14):
+        await other.tell()
+        await world.attendance.tell()
+        await world.house.bus.drained()
+        await world.passes(5)
+        await other.look()
+    events = await world.house.store.rooms.events_after(world.room_id, 0)
+    lowered = [(e.account, e.by) for e in events if isinstance(e, r.HandLowered)]
+    assert lowered == [(hands.carla, r.HOUSE), (hands.dora, r.HOUSE)]
+
+
+async def test_hands_are_lowered_also_where_hosts_may_be_away_for_ever(hands: Hands) -> None:
+    world = hands.world
+    world.attendance = world.process("here/web-0", "p0", world.audience, host_away_s=0)
+    await world.passes(70)
+    assert await world.hands() == []
+    await hands.stream.aclose()
+    await world.passes(300)
+    assert await world.is_live()
+
+
+async def test_where_nobody_reads_hands_stay_as_they_are(hands: Hands) -> None:
+    world = hands.world
+    await hands.stream.aclose()
+    await world.comes(world.host)
+    await world.passes(300)
+    assert await world.hands() == [hands.carla, hands.dora]
+
+
+async def test_who_leads_or_has_a_hand_up_is_told_and_nobody_else(world: World) -> None:
     told: list[Reading] = []
 
     async def heard(message: object) -> None:
         told.append(Reading.from_bytes(message.data))  # type: ignore[attr-defined]
 
     await world.house.bus.subscribe(subjects.READING, heard)
-    room = await world.room()
-    streams = [
-        world.house.services.feeds.read(who, room, None)
-        for who in (world.ada, await world.house.caller("carla"), Caller())
-    ]
-    for stream in streams:
-        await anext(stream)
+    carla = await world.house.caller("carla")
+    streams = [await world.reads(who) for who in (world.ada, carla, Caller())]
     await world.attendance.tell()
     await world.house.bus.drained()
     assert told[-1].readers == [(world.room_id, world.host)]
+    await world.house.services.rooms.command(carla, world.room_id, r.RaiseHand)
+    await world.attendance.tell()
+    await world.house.bus.drained()
+    assert told[-1].readers == sorted([(world.room_id, world.host), (world.room_id, str(carla.account_id))])
     await world.attendance.close()
     await world.house.bus.drained()
     assert told[-1].leaves

@@ -375,8 +375,8 @@ class PresenceOrder(Body):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Body):
-    """Rooms, with accounts that lead them or may come to, whose events this web process is telling them. `name` stays
-    when the process is started anew; who leaves says so."""
+    """Rooms, with accounts that lead them or may come to, or whose hand is up there, whose events this web process is
+    telling them. `name` stays when the process is started anew; who leaves says so."""
 
     name: str
     process_id: str

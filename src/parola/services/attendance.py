@@ -1,16 +1,17 @@
-"""Is the host there? Where not for two minutes, the room goes on with whom the host named, or it ends.
+"""Is the host there? Where not for two minutes, the room goes on with whom the host named, or it ends. And is there who
+has a hand up? Where not for one minute, it is lowered.
 
 Being connected is passing knowledge, and no right rests on it. So nothing here takes or gives one: where the absence is
 certain, the domain is asked to decide on it, and what holds is its event. Certain is it only while nothing is in doubt:
 the bus is there, the database is, every media process that lives has said lately who is connected to it, and every web
-process that was ever heard says still whom it tells of a room. A doubt makes everybody be there anew, and the two
-minutes begin from its end.
+process that was ever heard says still whom it tells of a room. A doubt makes everybody be there anew, and the
+minutes begin from its end. Hands are looked at in rooms that somebody reads here: elsewhere nobody sees them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -40,8 +41,9 @@ Key = tuple[str, str]
 
 
 class Attendance:
-    """`start` listens, `run` looks until it is cancelled, `close` says goodbye. `away_s` is how long a host may be
-    away; 0 is for ever. `name` is this web process's on all machines, the same after it was started anew."""
+    """`start` listens, `run` looks until it is cancelled, `close` says goodbye. `host_away_s` is how long a host may be
+    away, `hand_away_s` who has a hand up; 0 is for ever. `name` is this web process's on all machines, the same after
+    it was started anew."""
 
     def __init__(
         self,
@@ -54,7 +56,8 @@ class Attendance:
         monotonic: Callable[[], float],
         name: str,
         process_id: str,
-        away_s: float,
+        host_away_s: float,
+        hand_away_s: float,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -65,7 +68,8 @@ class Attendance:
         self._monotonic = monotonic
         self._name = name
         self._process_id = process_id
-        self._away_s = away_s
+        self._host_away_s = host_away_s
+        self._hand_away_s = hand_away_s
         self._read_at: dict[Key, float] = {}
         """When another web process last said that it tells them of the room."""
         self._heard_at: dict[str, float] = {}
@@ -82,8 +86,7 @@ class Attendance:
         while True:
             try:
                 await self.tell()
-                if self._away_s:
-                    await self.look()
+                await self.look()
             except StoreUnavailable:
                 self._doubt()
                 _log.warning("attendance.store_away")
@@ -93,13 +96,13 @@ class Attendance:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def tell(self) -> None:
-        """To the other web processes: who of those who lead rooms reads them here."""
-        readers = sorted(self._feeds.leading())
+        """To the other web processes: who reads rooms here whose going would have to be noticed."""
+        readers = sorted(self._feeds.awaited())
         for at in range(0, max(1, len(readers)), _AT_ONCE):
             await self._say(readers[at : at + _AT_ONCE])
 
     async def look(self) -> None:
-        """Counts how long hosts have been away, and has the domain decide where it is too long. Raises
+        """Counts how long people have been away, and has the domain decide where it is too long. Raises
         StoreUnavailable."""
         now = self._monotonic()
         since = min(now - self._looked_at, 2 * LOOK_EVERY_S) if self._looked_at is not None else 0.0
@@ -107,30 +110,45 @@ class Attendance:
         if self._is_doubtful(now):
             self._doubt()
             return
-        led = await self._store.rooms.led()
-        reading = self._feeds.leading() | {
-            key for key, at in self._read_at.items() if now - at <= HEARD_WITHIN_S
-        }
-        absent: dict[Key, float] = {}
-        for room_id, leaders in led.items():
-            for account in {leaders.host, leaders.successor, leaders.acting} - {None}:
-                key = room_id, str(account)
-                if key not in reading and not self._audience.is_here(*key):
-                    absent[key] = self._absent_s.get(key, 0.0) + since
-        self._absent_s = absent
+        led = await self._store.rooms.led() if self._host_away_s else {}
+        raised = self._feeds.raised() if self._hand_away_s else {}
+        self._count(led, raised, now, since)
         for room_id, leaders in led.items():
             await self._judge(room_id, leaders)
+        for room_id, accounts in raised.items():
+            if away := self._away(room_id, accounts, self._hand_away_s):
+                await self._come_about(room_id, r.LowerHands(r.HOUSE, away))
+
+    def _count(
+        self, led: dict[str, Led], raised: dict[str, frozenset[str]], now: float, since: float
+    ) -> None:
+        reading = self._feeds.awaited() | {
+            key for key, at in self._read_at.items() if now - at <= HEARD_WITHIN_S
+        }
+        awaited = {
+            (room_id, account)
+            for room_id, leaders in led.items()
+            for account in (leaders.host, leaders.successor, leaders.acting)
+            if account is not None
+        }
+        awaited |= {(room_id, account) for room_id, accounts in raised.items() for account in accounts}
+        self._absent_s = {
+            key: self._absent_s.get(key, 0.0) + since
+            for key in awaited - reading
+            if not self._audience.is_here(*key)
+        }
 
     async def _judge(self, room_id: str, leaders: Led) -> None:
         if leaders.acting is not None and (room_id, leaders.host) not in self._absent_s:
             await self._come_about(room_id, r.ReturnHost(r.HOUSE))
-        away = {
-            account
-            for account in (leaders.host, leaders.successor, leaders.acting)
-            if account is not None and self._absent_s.get((room_id, account), -1.0) >= self._away_s
-        }
+        leading = {leaders.host, leaders.successor, leaders.acting} - {None}
+        away = self._away(room_id, map(str, leading), self._host_away_s)
         if leaders.host in away and (leaders.acting is None or leaders.acting in away):
-            await self._come_about(room_id, r.LeaveHost(r.HOUSE, frozenset(away)))
+            await self._come_about(room_id, r.LeaveHost(r.HOUSE, away))
+
+    def _away(self, room_id: str, accounts: Iterable[str], away_s: float) -> frozenset[str]:
+        """Which of them have been absent for so long."""
+        return frozenset(a for a in accounts if self._absent_s.get((room_id, a), -1.0) >= away_s)
 
     async def _come_about(self, room_id: str, command: r.Command) -> None:
         try:

@@ -62,16 +62,25 @@ class Feeds:
     def open_streams(self) -> int:
         return len(self._rooms)
 
-    def leading(self) -> set[tuple[str, str]]:
-        """Rooms, with readers of theirs who lead them or may come to."""
+    def awaited(self) -> set[tuple[str, str]]:
+        """Rooms, with readers of theirs whose going would have to be noticed: who lead them or may come to, and whose
+        hand is up."""
         found = set()
         for room_id, feed in self._feeds.items():
             room = feed.watched.room
-            leaders = {room.host, room.successor, room.acting}
+            awaited = {room.host, room.successor, room.acting, *(hand.account for hand in room.hands)}
             found |= {
-                (room_id, r.account_id) for r in feed.readers if r.account_id in leaders and r.account_id
+                (room_id, r.account_id) for r in feed.readers if r.account_id in awaited and r.account_id
             }
         return found
+
+    def raised(self) -> dict[str, frozenset[str]]:
+        """Whose hands are up, in each live room that anybody reads here."""
+        return {
+            room_id: frozenset(hand.account for hand in feed.watched.room.hands)
+            for room_id, feed in self._feeds.items()
+            if feed.watched.room.hands and feed.watched.room.state is Lifecycle.LIVE
+        }
 
     async def run(self) -> None:
         await self._bus.subscribe(subjects.ACCOUNT_DELETED, self._account_deleted)

@@ -251,7 +251,7 @@ def _more(event: Event) -> dict[str, Any]:
             return {"listeners_at_most": event.listeners_at_most}
         case r.FloorOffered():
             return {"expires_at": instant(event.expires_at)}
-        case r.FloorDeclined() | r.FloorRevoked() | r.RoomEnded():
+        case r.HandLowered() | r.FloorDeclined() | r.FloorRevoked() | r.RoomEnded():
             return {"reason": event.reason}
         case r.FloorGranted() | r.CohostRemoved() if event.soft_at is not None and event.hard_at is not None:
             return {"turn": _turn(Turn(event.at, event.soft_at, event.hard_at))}

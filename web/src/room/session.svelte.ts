@@ -233,8 +233,11 @@ export class RoomSession {
   }
 
   /** Ends the sound in both directions and goes on reading. */
+  /** Ends the sound in both directions, lowers a hand that is up, and goes on reading. */
   leave(): void {
     this.hangUp();
+    // Where this does not arrive, the room lowers it in a while.
+    if (this.room?.you.hand) void this.api.lowerHand(this.roomId).catch(() => undefined);
   }
 
   /** What the server says of both connections; null where there is none, or no answer. */

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { anAnswer, aRoom, aSpeaker, person, settled } from '../../tests/given';
+import { aHand, anAnswer, aRoom, aSpeaker, person, settled } from '../../tests/given';
 import type { LinkState } from '../media/link';
 import type { Microphone } from '../media/microphone';
 import { MicrophoneError } from '../media/microphone';
@@ -76,6 +76,7 @@ let answer: ReturnType<typeof anAnswer>;
 let mutes: { done: () => void; refuse: (error: Error) => void; what: string }[];
 let seq: number;
 let heard: ReturnType<typeof vi.spyOn>;
+let lowered: ReturnType<typeof vi.fn<Api['lowerHand']>>;
 let asked: (location: string) => Promise<Details>;
 let replaced: string[];
 
@@ -87,6 +88,7 @@ async function enter(room: Room, me: string | null = 'bob') {
     new Promise<void>((resolve, reject) => mutes.push({ what, done: resolve, refuse: reject }));
   api.mute = later('mute');
   api.unmute = later('unmute');
+  api.lowerHand = lowered;
   heard = vi.spyOn(api, 'heard').mockRejectedValue(new Problem(503, 'store_away', ''));
   api.details = (location) => asked(location);
   session = new RoomSession({
@@ -145,6 +147,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   [listen, speak, microphone, mutes] = [new FakeSound(), new FakeSound(), new FakeMicrophone(), []];
   replaced = [];
+  lowered = vi.fn<Api['lowerHand']>().mockRejectedValue(new Problem(503, 'store_away', ''));
 });
 
 afterEach(() => {
@@ -274,6 +277,23 @@ describe('the floor', () => {
     await session.takeFloor();
     expect(session.fault).toBe('busy');
     expect(session.voice).toBe('closed');
+  });
+});
+
+describe('a hand that is up', () => {
+  it('goes down with one who leaves', async () => {
+    await enter(aRoom('bob', { hands: [aHand('bob')] }));
+    session.leave();
+    expect(lowered).toHaveBeenCalledExactlyOnceWith('r1');
+  });
+
+  it('stays up where only the page goes, and is nothing of who has none', async () => {
+    await enter(aRoom('bob', { hands: [aHand('bob')] }));
+    window.dispatchEvent(new Event('pagehide'));
+    session.close();
+    await enter(aRoom('bob', { hands: [aHand('carla')] }));
+    session.leave();
+    expect(lowered).not.toHaveBeenCalled();
   });
 });
 

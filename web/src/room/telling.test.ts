@@ -34,7 +34,7 @@ it('says to the others who it was', () => {
   expect(key('speaker.unmuted', 'bob', 'bob', null)).toBeNull();
 });
 
-it('says why the floor or an offer is gone', () => {
+it('says why the floor, an offer or a hand is gone', () => {
   const told = (type: string, reason: string, me: string | null) =>
     telling(
       anEvent(3, type, 'bob', '', { reason }),
@@ -46,6 +46,8 @@ it('says why the floor or an offer is gone', () => {
   expect(told('floor.revoked', 'turn_over', null)?.key).toBe('said_lost_floor');
   expect(told('floor.declined', 'expired', 'bob')).toMatchObject({ key: 'said_offer_expired', shown: true });
   expect(told('floor.declined', 'expired', 'ada')).toMatchObject({ key: 'said_expired', name: 'Bob' });
+  expect(told('hand.lowered', 'away', 'bob')).toMatchObject({ key: 'said_hand_away', shown: true });
+  expect(told('hand.lowered', 'away', 'ada')).toBeNull();
 });
 
 it('says who leads the room now', () => {

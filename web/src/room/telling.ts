@@ -23,7 +23,8 @@ export function telling(event: RoomEvent, before: Room, me: string | null): Tell
     case 'hand.raised':
       return mine ? null : others('said_hand');
     case 'hand.lowered':
-      return mine && !byMe ? own('said_hand_dismissed') : null;
+      if (!mine || byMe) return null;
+      return own(event.reason === 'away' ? 'said_hand_away' : 'said_hand_dismissed');
     // An offer and a grant change the bar at the thumb before one's eyes, so they are only read out.
     case 'floor.offered':
       return mine ? { ...own('said_you_offered'), shown: false } : others('said_offered');

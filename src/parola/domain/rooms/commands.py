@@ -240,6 +240,13 @@ class LeaveHost(Command):
     absent: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class LowerHands(Command):
+    """Of those whose hands are up, `absent` are accounts that have had no connection to the room for long."""
+
+    absent: frozenset[str]
+
+
 class ReturnHost(Command):
     """The host is connected again."""
 

@@ -112,6 +112,7 @@ _RULES: dict[type[c.Command], Callable[[Room, Any, datetime], Decided]] = {
     c.RaiseHand: hands.raise_hand,
     c.LowerHand: hands.lower_hand,
     c.DismissHand: hands.dismiss_hand,
+    c.LowerHands: hands.lower_hands,
     c.LockHands: hands.lock_hands,
     c.UnlockHands: hands.unlock_hands,
     c.SlowHands: hands.slow_hands,

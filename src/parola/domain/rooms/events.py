@@ -72,8 +72,11 @@ class HandNoted(PersonEvent):
     note: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandLowered(PersonEvent):
-    __slots__ = ()
+    """`reason` is "away" where its person has left the room; else None."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Hands: raised with a note or without, lowered, locked, slow."""
+"""Hands: raised with a note or without, lowered, also where one has gone, locked, slow."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 from parola.domain.errors import Conflict, Invalid
 from parola.domain.rooms import commands as c
 from parola.domain.rooms import events as e
-from parola.domain.rooms.rights import Decided, above, live, not_ended, one, only_granting
-from parola.domain.rooms.state import Room
+from parola.domain.rooms.rights import Decided, above, live, not_ended, one, only_granting, only_house
+from parola.domain.rooms.state import Lifecycle, Room
 
 PAUSES_S = (5, 3600)
 """The shortest and the longest that a hand may be made to rest."""
@@ -45,6 +45,18 @@ def dismiss_hand(room: Room, command: c.TargetedCommand, now: datetime) -> Decid
         above(room, command)
     live(room)
     return one(e.HandLowered, room, command, command.target, now) if room.has_hand(command.target) else ()
+
+
+def lower_hands(room: Room, command: c.LowerHands, now: datetime) -> Decided:
+    """Whoever finds it second finds no hand; who is in doubt is there."""
+    only_house(command)
+    if room.state is not Lifecycle.LIVE:
+        return ()
+    gone = [hand.account for hand in room.hands if hand.account in command.absent]
+    return tuple(
+        e.HandLowered(seq=room.seq + 1 + i, at=now, by=command.by, account=account, reason="away")
+        for i, account in enumerate(gone)
+    )
 
 
 def lock_hands(room: Room, command: c.Command, now: datetime) -> Decided:

@@ -40,7 +40,7 @@ def remove(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
 def put_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     """Nothing where the room is not live."""
     only_administration(command)
-    if room.state is not Lifecycle.LIVE or command.target in room.removed:
+    if room.state is not Lifecycle.LIVE or command.target in room.removed - room.visitors:
         return ()
     if command.target == room.host:
         return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
@@ -138,7 +138,8 @@ def shut_out(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
     target = command.target
     if target in room.shut_out - room.visitors:
         return ()
-    return each([*_held(room, target), e.PersonShutOut], room, command, target, now)
+    visit: list[type[e.PersonEvent]] = [e.VisitEnded] if target in room.visitors else []
+    return each([*_held(room, target), *visit, e.PersonShutOut], room, command, target, now)
 
 
 def let_in(room: Room, command: c.TargetedCommand, now: datetime) -> Decided:
