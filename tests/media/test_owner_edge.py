@@ -51,7 +51,7 @@ class House:
 
     def _speaker(self, name: str) -> Speaker:
         voice = Voice(name, 111, 63, LEVEL_ID)
-        speaker = Speaker(self.owned, name, None, f"whip-{name}", voice, lambda s: None, lambda s: None)
+        speaker = Speaker(self.owned, name, None, f"whip-{name}", voice, lambda s: None, lambda *_: None)
         peer = FakePeer()
         peer.on_close = speaker.closed
         speaker.peer = peer  # type: ignore[assignment]
@@ -61,7 +61,7 @@ class House:
     def listener(self, account_id: str | None, red_pt: int | None = None) -> tuple[Listener, FakePeer]:
         peer = FakePeer()
         name = f"whep-{account_id}-{len(self.edge.listeners)}"
-        listener = Listener(self.edge, account_id, None, name, lambda x: None, lambda x: None)
+        listener = Listener(self.edge, account_id, None, name, lambda x: None, lambda *_: None)
         peer.on_close = listener.closed
         listener.peer = peer  # type: ignore[assignment]
         numbers = StreamNumbers(111, red_pt, 77, 0, 0)
