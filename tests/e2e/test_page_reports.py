@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
+from parola.client.api import Api
 from tests.e2e.browsing import Visitor, browser
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import look, visiting
