@@ -41,9 +41,10 @@ class Privacy:
     async def _let_in(self, id: str, now: int) -> None:
         """Whose request goes here is the one who follows: nobody does who is refused, or thinks better of it, at the
         same moment."""
-        first = select(_waiting.c.follower).where(_waiting.c.followed == id, exists().where(_is_open(id)))
-        first = first.order_by(_waiting.c.since, _waiting.c.follower).limit(_MOVED_AT_ONCE)
-        these = and_(follow_requests.c.followed == id, follow_requests.c.follower.in_(first))
+        some = select(_waiting.c.follower).where(_waiting.c.followed == id, exists().where(_is_open(id)))
+        these = and_(
+            follow_requests.c.followed == id, follow_requests.c.follower.in_(some.limit(_MOVED_AT_ONCE))
+        )
         take = delete(follow_requests).where(these).returning(follow_requests.c.follower)
         while True:
             async with self._database.write() as connection:
