@@ -98,7 +98,8 @@ async def test_a_way_back_that_leads_further_is_guarded_as_well(web: WebProcess,
     given = {"expected": 0, "plan": plan, "reason": "Testers"}
     assert (await admin.post(f"{HOSTING}/change", json=given)).status == 200
     room = await admin.opens()
-    await web.member("bob")
+    bob = await web.member("bob")
+    assert (await bob.put(f"/api/rooms/{room}/hands/me")).status == 204
     assert (await admin.put(f"/api/rooms/{room}/removed/bob")).status == 200
     async with web.store._database.write() as connection:
         await connection.exec_driver_sql("UPDATE rollout_rooms SET listening_ms = 60000")

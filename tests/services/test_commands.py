@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -46,12 +47,12 @@ async def test_a_second_decision_sees_what_the_first_one_did(
     real = web.store.rooms.append
     removed = False
 
-    async def interrupted(before: r.Room, events: tuple[r.Event, ...], after: r.Room) -> None:
+    async def interrupted(*appended: Any) -> None:
         nonlocal removed
         if not removed:
             removed = True
             assert (await ada.put(f"/api/rooms/{room}/removed/bob")).status == 200
-        await real(before, events, after)
+        await real(*appended)
 
     monkeypatch.setattr(web.store.rooms, "append", interrupted)
     assert (await bob.put(f"/api/rooms/{room}/hands/me")).said == (403, "removed")
