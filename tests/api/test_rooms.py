@@ -77,13 +77,28 @@ async def test_a_new_room_is_live_and_its_host_has_the_floor(web: WebProcess) ->
     assert {**shown, "you": None} == {**room, "you": None}
 
 
+async def test_a_scheduled_room_is_called_off(web: WebProcess) -> None:
+    ada, bob = await web.members("ada", "bob")
+    room = await ada.opens(starts_at="2999-01-02T03:04:05Z")
+    path = f"/api/rooms/{room}"
+    async with bob.reads(room) as stream:
+        await stream.until("snapshot")
+        called_off = (await ada.post(f"{path}/end")).json
+        assert (called_off["state"], called_off["started_at"]) == ("ended", None)
+        told = (await stream.rest())[-1]
+        assert (told.kind, told.data["reason"]) == ("room.ended", "called_off")
+    assert (await bob.get("/api/rooms?state=scheduled")).json["rooms"] == []
+    assert (await ada.post(f"{path}/start")).said == (409, "not_scheduled")
+    assert (await ada.post(f"{path}/end")).said == (409, "not_live")
+
+
 async def test_a_scheduled_room_starts_and_ends(web: WebProcess) -> None:
     ada, bob = await web.members("ada", "bob")
     room = await ada.opens(starts_at="2999-01-02T03:04:05+01:00")
     path = f"/api/rooms/{room}"
     shown = (await ada.get(path)).json
     assert (shown["state"], shown["starts_at"]) == ("scheduled", "2999-01-02T02:04:05.000Z")
-    assert (await ada.post(f"{path}/end")).said == (409, "not_live")
+    assert (await bob.post(f"{path}/end")).said == (403, "host_only")
     assert (await bob.post(f"{path}/start")).said == (403, "host_only")
     assert (await bob.put(f"{path}/hands/me")).said == (409, "not_live")
     assert (await bob.connects(room)).said == (409, "not_live")

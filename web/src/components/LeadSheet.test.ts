@@ -36,6 +36,14 @@ it('ends a room only when asked twice', async () => {
   expect(onclose).toHaveBeenCalledOnce();
 });
 
+it('calls a planned room off, and says so', async () => {
+  const { lead } = show('ada', { state: 'scheduled', started_at: null });
+  await fireEvent.click(screen.getByRole('button', { name: 'Call it off', hidden: true }));
+  expect(screen.getByText('Call this room off?')).toBeTruthy();
+  await fireEvent.click(screen.getByTestId('end-confirm'));
+  expect(lead['end']).toHaveBeenCalledOnce();
+});
+
 it('shows the host who is invited, also whom they invite now, and takes an invitation back', async () => {
   let invited = ['bob'];
   vi.spyOn(api, 'invited').mockImplementation(async () => ({ people: invited.map(person) }));

@@ -82,10 +82,12 @@ def _start(room: Room, command: c.Start, now: datetime) -> Decided:
 
 
 def _end(room: Room, command: c.Command, now: datetime) -> Decided:
+    """Before its start it is called off."""
     only_granting(room, command)
-    if room.state is not Lifecycle.LIVE:
-        raise Conflict("not_live", "This room is not live.")
-    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by),)
+    if room.state is Lifecycle.ENDED:
+        raise Conflict("not_live", "This room has ended.")
+    reason = "called_off" if room.state is Lifecycle.SCHEDULED else None
+    return (e.RoomEnded(seq=room.seq + 1, at=now, by=command.by, reason=reason),)
 
 
 def _run_out(room: Room, command: c.Command, now: datetime) -> Decided:

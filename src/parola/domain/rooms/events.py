@@ -48,7 +48,7 @@ class RoomClosing(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomEnded(Event):
-    """`reason` is "host_left" or "time_over" where nobody ended it."""
+    """`reason` is "host_left" or "time_over" where nobody ended it, "called_off" where it never began."""
 
     reason: str | None = None
 
