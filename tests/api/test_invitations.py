@@ -101,6 +101,11 @@ async def test_from_the_waitlist_in(closed: WebProcess) -> None:
     after = await closed.guest.get(f"/api/waitlist/{place.json['token']}")
     assert after.json == {"state": "invited", "position": None}
     assert (await closed.guest.get("/api/waitlist/guessed")).said == (404, "not_found")
+    other = (await closed.guest.post("/api/waitlist", json={"email": "eva@rooms.example"})).json["token"]
+    assert (await closed.guest.delete(f"/api/waitlist/{other}")).status == 204
+    for call in (closed.guest.get, closed.guest.delete):
+        assert (await call(f"/api/waitlist/{other}")).said == (404, "not_found")
+    assert (await root.get("/api/admin/waitlist")).json["count"] == 0
     for body in (
         {},
         {"first": 1, "places": [1]},

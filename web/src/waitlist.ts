@@ -7,7 +7,17 @@ import type { Place } from './protocol/types';
 const KEPT = 'parola.waitlist';
 
 export const isWaiting = () => recallKept(KEPT) !== null;
-export const leaveLine = () => forget(KEPT);
+export const forgetLine = () => forget(KEPT);
+
+/** Also on the server, which forgets the address; who is there no more has left already. */
+export async function leaveLine(): Promise<void> {
+  try {
+    await api.leaveLine(recallKept(KEPT) ?? '');
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 404) throw error;
+  }
+  forgetLine();
+}
 
 /** `handle` is the one that they would like; empty for none. */
 export async function joinLine(email: string, handle: string): Promise<Place> {
@@ -22,7 +32,7 @@ export async function placeInLine(): Promise<Place | null> {
     return await api.place(recallKept(KEPT) ?? '');
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 404) throw error;
-    leaveLine();
+    forgetLine();
     return null;
   }
 }

@@ -48,3 +48,11 @@ async def position(request: Request, token: str) -> PositionView:
     here.limits.guess(address(request))
     found = await here.waitlist.position(token)
     return PositionView(state="waiting" if found else "invited", position=found or None)
+
+
+@router.delete("/{token}", status_code=204)
+@may(ANYONE)
+async def leave(request: Request, token: str) -> None:
+    here = services(request)
+    here.limits.guess(address(request))
+    await here.waitlist.leave(token)

@@ -16,6 +16,8 @@ _log = structlog.get_logger(__name__)
 
 _EVERY_S = 30.0
 _FORGET_EVERY_S = 600.0
+_TURN_KEPT_MS = 30 * 86_400_000
+"""An address is forgotten so long after its turn; the rule by which turns come asks for one day."""
 
 
 class Tidying:
@@ -40,5 +42,6 @@ class Tidying:
         await self._store.mail_links.forget_old(now)
         await self._store.elsewhere.forget_old(now)
         await self._store.deletions.forget_old(now)
+        await self._store.waitlist.forget_approved(now - _TURN_KEPT_MS)
         await self._store.privacy.let_in_waiting(now)
         await self._sessions.tell_ended(await self._store.sessions.forget_unused(self._now()))

@@ -100,6 +100,11 @@ class WaitingList:
             raise NotFound()
         return position
 
+    async def leave(self, token: str) -> None:
+        """Raises NotFound."""
+        if not await self._store.waitlist.leave(hash_of(token)):
+            raise NotFound()
+
     async def line(self, _: Actor, after: int, limit: int) -> Line:
         found = await self._store.waitlist.waiting(after, limit + 1)
         more = len(found) > limit

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parola.domain.audit import Deed
@@ -80,6 +80,17 @@ class Waitlist:
         if row is None:
             return None
         return int(row.ahead) if row.approved_at is None else 0
+
+    async def leave(self, token_hash: str) -> bool:
+        """What else the same address has there stays: who joined with it proved nothing. False where there is none."""
+        mine = waitlist.c.token_hash == token_hash
+        async with self._database.write() as connection:
+            return bool((await connection.execute(delete(waitlist).where(mine))).rowcount)
+
+    async def forget_approved(self, before: int) -> None:
+        """Addresses whose turn came before then."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(waitlist).where(waitlist.c.approved_at < before))
 
     async def waiting(self, after: int, limit: int) -> list[Waiting]:
         """Those behind place `after`."""

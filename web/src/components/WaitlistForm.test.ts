@@ -5,13 +5,13 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { person, settled } from '../../tests/given';
 import { account, api } from '../account.svelte';
 import { Problem } from '../protocol/problem';
-import { isWaiting, joinLine, leaveLine } from '../waitlist';
+import { forgetLine, isWaiting, joinLine } from '../waitlist';
 import AccountForm from './AccountForm.svelte';
 import WaitlistForm from './WaitlistForm.svelte';
 
 afterEach(() => {
   cleanup();
-  leaveLine();
+  forgetLine();
   account.me = undefined;
 });
 
@@ -49,6 +49,28 @@ it('offers the waitlist to who has no invitation, with the handle they would lik
     [EVA, 'eva'],
   ]);
   expect(screen.getByTestId('waitlist-place').textContent).toContain('number 4');
+});
+
+it('is left, and the server forgets the address', async () => {
+  vi.spyOn(api, 'wait').mockResolvedValue({ token: 'secret', state: 'waiting', position: 4 });
+  await joinLine(EVA, '');
+  vi.spyOn(api, 'place').mockResolvedValue({ state: 'waiting', position: 2 });
+  const left = vi
+    .spyOn(api, 'leaveLine')
+    .mockRejectedValueOnce(new Problem(503, 'store_away', ''))
+    .mockResolvedValue(undefined);
+  render(AccountForm);
+  await settled();
+  await fireEvent.click(screen.getByTestId('waitlist-leave'));
+  await settled();
+  expect(screen.getByRole('alert')).toBeTruthy();
+  expect(isWaiting()).toBe(true);
+  await fireEvent.click(screen.getByTestId('waitlist-leave'));
+  await settled();
+  expect(left).toHaveBeenLastCalledWith('secret');
+  expect(isWaiting()).toBe(false);
+  expect(screen.getByTestId('waitlist-gone')).toBeTruthy();
+  expect(document.activeElement).toBe(screen.getByTestId('waitlist-email'));
 });
 
 it('shows whoever comes back their place, until the turn has come', async () => {

@@ -143,6 +143,7 @@ export class Api {
   /** One's place, and the token by which it is asked for again; `handle` may be empty. */
   wait = (email: string, handle: string) =>
     this.json<Place & { token: string }>('POST', '/api/waitlist', { email, ...(handle ? { handle } : {}) });
+  leaveLine = (token: string) => this.json<undefined>('DELETE', `/api/waitlist/${encodeURIComponent(token)}`);
   place = (token: string) => this.json<Place>('GET', `/api/waitlist/${encodeURIComponent(token)}`);
 
   // Rooms
