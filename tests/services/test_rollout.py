@@ -232,6 +232,7 @@ async def test_two_who_change_at_once_are_told_so_and_every_version_stays(trial:
         (3, "testers", "too early"),
         (2, "percent", "more of them"),
         (1, "testers", "because"),
+        (0, "everyone", ""),
     ]
     entries = await trial.store.audit.before(None, 10)
     assert [entry.deed.object for entry in entries] == [

@@ -358,8 +358,10 @@ async def test_a_guard_is_told_anew_only_after_it_held(trial: Trial) -> None:
     await trial.rounds(3600 * 1000)  # of so many hours one removal is little
     await trial.rounds(GUARDS_EVERY_S)
     assert trips(trial, "warn") == 1
-    for number in range(40):
-        await removes(trial, room, f"eve{number}")
+    crowd = [f"eve{number}" for number in range(40)]
+    await trial.present(room.id, [(f"of_{handle}", handle) for handle in crowd])
+    for handle in crowd:
+        await removes(trial, room, handle)
     await trial.rounds(GUARDS_EVERY_S)
     assert trips(trial, "warn") == 2
 
