@@ -56,6 +56,7 @@ ASK_NOBODY = frozenset(
         "/api/sessions",
         "/api/sessions/by_code",
         "/api/sessions/by_link",
+        "/api/waitlist/x",
         "/api/sessions/by_passkey",
         "/api/unsubscribe/x",
         "/api/waitlist",
