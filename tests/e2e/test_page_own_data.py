@@ -55,7 +55,7 @@ async def test_a_picture_is_seen_by_others_and_goes_again(
             await guest.open(f"/r/{room['id']}")
             face = guest.page.get_by_test_id(f"speaker-{handle}").locator("img")
             await face.wait_for()
-            assert await face.evaluate(_SEEN)
+            await eventually(lambda: face.evaluate(_SEEN))
             assert "?size=400" in str(await face.get_attribute("src"))
             await his.tap("picture-remove")
             await his.sees_no("picture-remove")
