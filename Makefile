@@ -40,7 +40,7 @@ SECONDS ?= 60
 # What is heard is judged alone, one after the other. All else shares the processor, file by file: what only waits apart
 # from what keeps it busy.
 SIDE_BY_SIDE  := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m
-WAITING       := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m waits
+WAITING       := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m waits
 ALONE         := $(BIN)/python -m pytest -m alone
 ON_POSTGRESQL := --database postgresql --database-only
 

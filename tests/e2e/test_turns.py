@@ -144,6 +144,7 @@ async def test_a_host_who_goes_is_followed_and_comes_back(house: House) -> None:
         await eventually(has_ended, AWAY_S + 30)
 
 
+@pytest.mark.timeout(180)
 async def test_a_hand_goes_down_with_who_leaves_and_outlives_a_page(house: House, chrome: Browser) -> None:
     """By the button at once, where the page was closed in a while; a page that is loaded anew comes back to its own."""
     async with people(house, "ada", "bob", "carla", "dora") as (ada, bob, carla, dora):
@@ -163,7 +164,8 @@ async def test_a_hand_goes_down_with_who_leaves_and_outlives_a_page(house: House
             )
             await closes.page.close()
             await reloads.page.reload()
-            lowered = await until(events, "hand.lowered", AWAY_S + 20)
+            # Whoever is in doubt is there: what a busy machine is late with begins the time anew.
+            lowered = await until(events, "hand.lowered", AWAY_S + 90)
             assert (lowered["handle"], lowered["by"], lowered["reason"]) == (
                 await handle_of(carla),
                 "",
