@@ -107,8 +107,6 @@ export class RoomSession {
   private readonly speak: Speaking;
   private readonly microphone: Microphone;
   private readonly events: RoomEvents;
-  /** One has listened here. */
-  attended = false;
   /** So long, in milliseconds, beside what comes in at this moment: since when, where something does. */
   private heard = 0;
   private hearsSince: number | null = null;
@@ -225,6 +223,11 @@ export class RoomSession {
   /** Is one in the room with ears or voice, and not only reading along? */
   get sounding(): boolean {
     return this.listening.kind !== 'idle' || this.speaking.kind !== 'idle';
+  }
+
+  /** One has listened here. */
+  get attended(): boolean {
+    return this.heard > 0 || this.hearsSince !== null;
   }
 
   /** How long one has listened here. */
@@ -393,10 +396,7 @@ export class RoomSession {
     this.listening = state;
     this.heard = this.heardMs;
     this.hearsSince = null;
-    if (state.kind === 'connected') {
-      this.attended = true;
-      this.hearsSince = performance.now();
-    }
+    if (state.kind === 'connected') this.hearsSince = performance.now();
     if (state.kind === 'failed' && state.problem) this.judge(state.problem);
   }
 
