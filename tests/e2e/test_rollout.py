@@ -85,6 +85,11 @@ async def shown(root: Api, figure: str) -> Any:
     return stages[0][figure] if stages else None
 
 
+async def does_it(admin: Visitor, reason: str) -> None:
+    await admin.page.get_by_test_id("reason").fill(reason)
+    await admin.tap("do-it")
+
+
 async def leads(house: House, chrome: Browser, root: Api) -> None:
     async with context(chrome) as one:
         admin = Visitor(await one.new_page(), house.origin)
@@ -100,16 +105,14 @@ async def leads(house: House, chrome: Browser, root: Api) -> None:
         await admin.sees("back-1")
         assert (await root.call("GET", HOSTING))["plan"]["stage"] == "percent"
         await admin.tap("back-1")
-        await admin.page.get_by_test_id("reason").fill("Too early")
-        await admin.tap("do-it")
+        await does_it(admin, "Too early")
         await admin.sees("back-2")
         assert (await root.call("GET", HOSTING))["plan"]["stage"] == "testers"
         await admin.page.get_by_test_id("stage").select_option("percent")
         await admin.page.get_by_test_id("percent").fill("12.5")
         await look(admin.page, "admin-stage")
         await admin.tap("save-plan")
-        await admin.page.get_by_test_id("reason").fill("Not as far as the next step")
-        await admin.tap("do-it")
+        await does_it(admin, "Not as far as the next step")
         await admin.sees("back-3")
         assert (await root.call("GET", HOSTING))["plan"]["percent"] == 12.5
         await admin.tap("back-0")

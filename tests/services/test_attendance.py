@@ -224,15 +224,20 @@ async def test_a_web_process_that_is_silent_for_long_is_dead(world: World) -> No
     assert not await world.is_live()
 
 
-async def test_two_processes_find_it_and_it_happens_once(world: World) -> None:
+async def two_processes_look(world: World, times: int) -> None:
+    """Every five seconds, one after the other."""
     other = world.process("there/web-0", "p1", world.audience)
     await other.start()
-    for _ in range(26):
+    for _ in range(times):
         await other.tell()
         await world.attendance.tell()
         await world.house.bus.drained()
         await world.passes(5)
         await other.look()
+
+
+async def test_two_processes_find_it_and_it_happens_once(world: World) -> None:
+    await two_processes_look(world, 26)
     events = await world.house.store.rooms.events_after(world.room_id, 0)
     assert [e.by for e in events if isinstance(e, r.RoomEnded)] == [r.HOUSE]
 
@@ -322,14 +327,7 @@ async def test_in_doubt_the_hand_stays(hands: Hands, doubt: str) -> None:
 
 async def test_two_processes_lower_a_hand_once(hands: Hands) -> None:
     world = hands.world
-    other = world.process("there/web-0", "p1", world.audience)
-    await other.start()
-    for _ in range(14):
-        await other.tell()
-        await world.attendance.tell()
-        await world.house.bus.drained()
-        await world.passes(5)
-        await other.look()
+    await two_processes_look(world, 14)
     events = await world.house.store.rooms.events_after(world.room_id, 0)
     lowered = [(e.account, e.by) for e in events if isinstance(e, r.HandLowered)]
     assert lowered == [(hands.carla, r.HOUSE), (hands.dora, r.HOUSE)]
