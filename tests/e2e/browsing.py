@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +116,16 @@ class Visitor:
         return dict(await self.page.evaluate(_STATISTICS, which))
 
 
-def is_kept(answer: Response) -> bool:
-    """That a change of one's own account was taken; a page also asks who it is."""
-    return answer.url.endswith("/api/me") and answer.request.method == "PATCH" and answer.ok
+def keeps(**change: object) -> Callable[[Response], bool]:
+    """Whether an answer says that this change of one's own account was taken; a page tells its language unasked."""
+
+    def does(answer: Response) -> bool:
+        asked = answer.request
+        if not (answer.ok and asked.method == "PATCH" and answer.url.endswith("/api/me")):
+            return False
+        return change.items() <= asked.post_data_json.items()
+
+    return does
 
 
 def _environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser, is_kept
+from tests.e2e.browsing import Visitor, browser, keeps
 from tests.e2e.house import House, handle_of, people
 from tools.speech import Clip
 
@@ -138,7 +138,8 @@ async def test_who_listens_unseen_is_counted_and_not_shown(house: House, chrome:
         room = await ada.call("POST", "/api/rooms", {"title": "Who is there?"})
         hidden, shown, host = [await arrive(house, chrome, api) for api in (bob, carla, ada)]
         await hidden.open(f"/@{await handle_of(bob)}")
-        async with hidden.page.expect_response(is_kept):
+        await expect(hidden.page.get_by_test_id("listen-seen")).to_be_checked()
+        async with hidden.page.expect_response(keeps(listen_unseen=True)):
             await hidden.page.get_by_test_id("listen-seen").uncheck()
         await hidden.page.reload()
         await expect(hidden.page.get_by_test_id("listen-seen")).not_to_be_checked()

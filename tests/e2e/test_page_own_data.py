@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.browsing import Visitor, browser, is_kept
+from tests.e2e.browsing import Visitor, browser, keeps
 from tests.e2e.house import House, eventually, give_floor, people
 from tests.e2e.looking import look, visiting
 from tests.services.test_images import drawn
@@ -116,7 +116,7 @@ async def test_the_language_goes_with_the_account(house: House, chrome: Browser)
         async with visiting(house, chrome, ada) as hers:
             await hers.open("/settings")
             await hers.page.get_by_role("heading", name="Settings", exact=True).wait_for()
-            async with hers.page.expect_response(is_kept):
+            async with hers.page.expect_response(keeps(language="it")):
                 await hers.page.get_by_test_id("language").select_option("it")
             await hers.page.get_by_role("heading", name="Impostazioni", exact=True).wait_for()
         async with visiting(house, chrome, ada) as elsewhere:

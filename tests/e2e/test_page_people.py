@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser, is_kept
+from tests.e2e.browsing import Visitor, browser, keeps
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import look
 
@@ -52,7 +52,7 @@ async def test_a_private_account_answers_a_request(house: House, chrome: Browser
         handles = {"ada": await handle_of(ada), "bob": await handle_of(bob)}
         hers, his = await visiting(chrome, house, ada), await visiting(chrome, house, bob)
         await hers.open(f"/@{handles['ada']}")
-        async with hers.page.expect_response(is_kept):
+        async with hers.page.expect_response(keeps(private=True)):
             await hers.page.get_by_test_id("private").check()
         await his.open(f"/@{handles['ada']}")
         await his.tap("follow")
