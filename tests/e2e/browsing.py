@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ async def browser(microphone: Path | None = None, asks: bool = False) -> AsyncIt
         arguments.remove("--use-fake-ui-for-media-stream")
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
-            executable_path=str(found.executable), args=arguments, env={**_environment(), **found.env}
+            executable_path=str(found.executable), args=arguments, env={**os.environ, **found.env}
         )
         try:
             yield launched
@@ -126,9 +127,3 @@ def keeps(**change: object) -> Callable[[Response], bool]:
         return change.items() <= asked.post_data_json.items()
 
     return does
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)

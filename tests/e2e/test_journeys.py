@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,17 @@ from parola.client.api import Api
 from parola.client.webrtc import Pcm
 from parola.domain.rollout import place
 from parola.domain.rollout.plan import PLACES
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.conftest import as_float
 from tests.e2e.hearing import RATE, intelligibility
 from tests.e2e.house import House, claim_link, eventually, opened
 from tests.e2e.looking import context, look, visiting
-from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(300)]
 
 PASSWORD = "correct horse battery"
 HOSTING = "/api/admin/rollout/hosting"
+MICROPHONE = "italian-1"
 
 
 @contextlib.contextmanager
@@ -35,12 +35,6 @@ def house_with(**environment: str) -> Iterator[House]:
     with tempfile.TemporaryDirectory(prefix="parola-test-") as folder:
         with opened(House(Path(folder), environment=environment)) as house:
             yield house
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["italian-1"].microphone) as launched:
-        yield launched
 
 
 async def administrator(house: House, api: Api) -> None:

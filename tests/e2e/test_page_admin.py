@@ -4,17 +4,16 @@ and the administration on phone and desk."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, claim_link, opened
 from tests.e2e.looking import context, look
-from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(300)]
 
@@ -25,12 +24,6 @@ def house() -> Iterator[House]:
     with tempfile.TemporaryDirectory(prefix="parola-test-") as folder:
         with opened(House(Path(folder), environment={"PAROLA_REGISTRATION": "invite"})) as house:
             yield house
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def sign_up(visitor: Visitor, handle: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,6 @@ from tests.e2e.house import House, children, eventually, give_floor, handle_of, 
 from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.alone, pytest.mark.any_database]
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Speech]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_a_host_from_sign_up_to_being_heard(house: House, chrome: Browser, english: Pcm) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ from tools.speech import Clip as Speech
 pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
 _STATE = "() => document.querySelector('[data-testid=connection-state]').dataset.state"
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Speech]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_from_offline_to_online_the_room_goes_on(house: House, chrome: Browser) -> None:

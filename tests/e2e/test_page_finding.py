@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,20 +9,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser, keeps
+from tests.e2e.browsing import Visitor, keeps
 from tests.e2e.house import House, handle_of, people
-from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(180)]
 
 PAGE = 50
 """Rooms that the page asks for at once."""
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_words_find_rooms_and_people_and_outlive_the_way_there(house: House, chrome: Browser) -> None:

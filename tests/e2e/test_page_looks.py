@@ -13,21 +13,14 @@ import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, give_floor, handle_of, people
 from tests.e2e.looking import context, look, visiting
-from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(300)]
 
 LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwaren " * 2
 NAMES = ("Ada Lovelace", "😀 Émile 👩‍🚀", "مريم الإسطرلابي", "<b>Bold</b> & Co", LONG[:60])
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_home(house: House, chrome: Browser) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -50,12 +49,6 @@ _UNPLUG = """() => {
   devices.getUserMedia = async () => { throw new DOMException("none", "NotFoundError"); };
 }"""
 _PLUG_IN = "() => { navigator.mediaDevices.getUserMedia = window.__open; }"
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_whatever_people_call_themselves_stands_there_as_text(house: House, chrome: Browser) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 from playwright.async_api import Browser
 
 from parola.client.webrtc import Clip, speaking
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.hearing import tone, tone_level
 from tests.e2e.house import House, eventually, people
 from tests.e2e.looking import look, visiting
-from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
@@ -33,12 +31,6 @@ _COUNT_LOCKS = """() => {
   };
   Object.defineProperty(navigator, "wakeLock", {value: {request}});
 }"""
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Speech]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_a_guest_moves_about_and_goes_on_hearing(house: House, chrome: Browser) -> None:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, CDPSession, Page
 
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, eventually, handle_of, people
 from tests.e2e.looking import look, visiting
 from tests.push_service import Browser as Subscription
@@ -37,12 +36,6 @@ _TAPPED = """async path => {
 }"""
 _SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
   .map(({title, body, tag, lang, data}) => ({title, body, tag, lang, data}))"""
-
-
-@pytest.fixture
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as launched:
-        yield launched
 
 
 async def ready(visitor: Visitor) -> CDPSession:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ _KEPT = """async () => {
     for (const request of await (await caches.open(name)).keys()) kept.push(new URL(request.url).pathname);
   return kept.sort();
 }"""
-
-
-@pytest.fixture
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as launched:
-        yield launched
 
 
 async def test_the_page_can_be_installed(house: House, chrome: Browser) -> None:

@@ -5,28 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.browsing import Visitor, browser, keeps
+from tests.e2e.browsing import Visitor, keeps
 from tests.e2e.house import House, eventually, give_floor, people
 from tests.e2e.looking import look, visiting
 from tests.services.test_images import drawn
-from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(240)]
 
 _SEEN = "one => one.complete && one.naturalWidth > 0"
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Speech]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def set_picture(visitor: Visitor, handle: str, tmp_path: Path) -> None:

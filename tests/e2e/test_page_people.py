@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser, keeps
+from tests.e2e.browsing import Visitor, keeps
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import look
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as launched:
-        yield launched
 
 
 async def visiting(chrome: Browser, house: House, api: Api) -> Visitor:

@@ -3,26 +3,18 @@ at once, and can still appeal."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import look, visiting
 from tests.e2e.reporting import administers, measure, open_case, report
-from tools.speech import Clip
 
 pytestmark = pytest.mark.any_database
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 @pytest.mark.timeout(600)

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, eventually, people
 from tests.e2e.looking import look
 
@@ -19,12 +18,6 @@ pytestmark = [pytest.mark.any_database, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery"
 _NO_OFFERS = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
-
-
-@pytest.fixture
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as launched:
-        yield launched
 
 
 class Authenticator:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, eventually, people
-from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.alone, pytest.mark.any_database]
 
@@ -21,12 +19,6 @@ _WATCH_POLICY = """() => {
   window.__refused = [];
   document.addEventListener("securitypolicyviolation", event => window.__refused.push(event.violatedDirective));
 }"""
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Speech]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_a_microphone_is_tried_before_anybody_hears_it(house: House, chrome: Browser) -> None:

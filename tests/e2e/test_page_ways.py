@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, eventually, give_floor, handle_of, people
 from tests.e2e.looking import beyond, visiting
-from tools.speech import Clip
 
 pytestmark = [pytest.mark.any_database, pytest.mark.timeout(180)]
 
@@ -34,12 +32,6 @@ _FOCUS = """() => {
     marked: at.matches(":focus-visible") && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
   };
 }"""
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Clip]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 async def test_by_keys_alone_from_the_home_page_to_the_stage(house: House, chrome: Browser) -> None:

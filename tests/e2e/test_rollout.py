@@ -4,7 +4,7 @@ it. Two web processes."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser
 
 from parola.client.api import Api
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, claim_link, eventually, handle_of, opened, people
 from tests.e2e.looking import context, look
 from tests.hostile.offers import WHOLE
@@ -26,12 +26,6 @@ def house() -> Iterator[House]:
     with tempfile.TemporaryDirectory(prefix="parola-test-") as folder:
         with opened(House(Path(folder), environment=environment)) as house:
             yield house
-
-
-@pytest.fixture
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as launched:
-        yield launched
 
 
 @pytest.mark.any_database

@@ -19,10 +19,9 @@ from playwright.async_api import Browser
 
 from parola.client.api import Api, ProtocolError
 from parola.client.webrtc import Clip, Pcm, speaking
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, children, eventually, give_floor, handle_of, opened, people
 from tests.e2e.watching import reading
-from tools.speech import Clip as Speech
 
 pytestmark = [pytest.mark.waits, pytest.mark.any_database]
 
@@ -39,12 +38,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     }
     with opened(House(tmp_path_factory.mktemp("house"), environment=environment)) as house:
         yield house
-
-
-@pytest.fixture
-async def chrome(speech: dict[str, Speech]) -> AsyncIterator[Browser]:
-    async with browser(speech["english-1"].microphone) as launched:
-        yield launched
 
 
 @contextlib.asynccontextmanager
