@@ -173,11 +173,17 @@ class Services:
 
 
 class _App(FastAPI):
-    """Describes problems, too."""
+    """Describes problems, too: they are what every call may answer, in the place of FastAPI's own refusals."""
 
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
-        described["components"]["schemas"] |= problems.SCHEMAS
+        schemas = described["components"]["schemas"]
+        for unsaid in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unsaid, None)
+        schemas |= problems.SCHEMAS
+        for calls in described["paths"].values():
+            for call in calls.values():
+                call["responses"] |= problems.RESPONSES
         return described
 
 
@@ -205,13 +211,13 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        responses=problems.RESPONSES,
         redirect_slashes=False,
     )
     app.state.services = services
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        # Not included: FastAPI would work out each route anew for each app, and compare each path twice.
+        app.router.routes.extend(router.routes)
     mount_page(app, page, services.cards, services.public_url)
     app.add_middleware(Guard, services=services)
     return app

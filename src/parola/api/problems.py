@@ -59,12 +59,11 @@ class Problem(BaseModel):
 _REF = "#/components/schemas/{model}"
 SCHEMAS: dict[str, Any] = models_json_schema([(Problem, "serialization")], ref_template=_REF)[1]["$defs"]
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": HTTPStatus(status).phrase, "content": _PROBLEM}
+RESPONSES: dict[str, dict[str, Any]] = {
+    str(status): {"description": HTTPStatus(status).phrase, "content": _PROBLEM}
     for status in (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503)
 }
-"""Of every call. They name their schema: of a model FastAPI would make another for each call and status, which took
-most of a start."""
+"""Of every call, as OpenAPI has them."""
 
 
 def problem(
