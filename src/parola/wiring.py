@@ -63,7 +63,7 @@ from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
 from parola.services.wishes import Wishes
-from parola.services.words import Words
+from parola.services.words import HostWords, Words
 from parola.settings import Settings
 from parola.store import Blobs, Store
 
@@ -86,12 +86,23 @@ def make_services(
     streams = Streams(store, bus)
     feeds = Feeds(store, bus, projections, audience, views, streams, clock.now)
     words = Words(store, clock.now)
+    host_words = HostWords(store, words, clock.now)
     people = People(store, words, clock.now)
     rollout = Rollout(store, bus, time.monotonic, {Feature.HOSTING: settings.hosting_plan})
     hosting = Hosting(store, rollout, clock.now)
     capacity, at_most = settings.stage_capacity, ROOMS_OF_A_HOST if settings.limits != "off" else {}
     rooms = Rooms(
-        store, bus, gate, projections, audience, hosting, words, clock.now, time.monotonic, capacity, at_most
+        store,
+        bus,
+        gate,
+        projections,
+        audience,
+        hosting,
+        host_words,
+        clock.now,
+        time.monotonic,
+        capacity,
+        at_most,
     )
     tallies = Tallies(store, bus, gate, audience, clock.now, time.monotonic, settings.process_id)
     trials = Trials(store, rollout, clock.now, time.monotonic)
@@ -130,6 +141,7 @@ def make_services(
         moderating=moderating,
         reports=Reports(store, gate, audience, people, moderating, evidence, clock.now),
         words=words,
+        host_words=host_words,
         keeping_out=KeepingOut(store, people, rooms, clock.now),
         inviting=inviting,
         invitations=Invitations(store, clock.now, registration, inviting),

@@ -145,6 +145,8 @@ async def test_a_copy_of_everything_has_nothing_of_others_but_handles(web: WebPr
     )
     await lia.put("/api/accounts/ada/follow")
     await ada.put("/api/accounts/lia/hush")
+    await ada.post("/api/me/words", json={"word": "Idiot"})
+    await lia.post("/api/me/words", json={"word": "Secret"})
     room = await ada.opens(title="Mine")
     theirs = await lia.opens(title="Theirs")
     await lia.put(f"/api/rooms/{room}/hands/me", json={"note": "Secret note"})
@@ -159,6 +161,7 @@ async def test_a_copy_of_everything_has_nothing_of_others_but_handles(web: WebPr
     found = {name: json.loads(data) for name, data in read.items() if name.endswith(".json")}
     assert found["profile.json"]["handle"] == "ada"
     assert (found["followers.json"], found["hushes.json"], found["following.json"]) == (["lia"], ["lia"], [])
+    assert [one["word"] for one in found["blocked_words.json"]] == ["Idiot"]
     assert read["picture.webp"][8:12] == b"WEBP"
     assert [name for name in found if name.startswith("rooms/")] == [f"rooms/{room}.json"]
     events = found[f"rooms/{room}.json"]["events"]

@@ -13,6 +13,7 @@ from parola.api.permissions import ROLES, YES, Call, calls
 from parola.domain import rooms as r
 from parola.domain.audit import COMMAND_LINE, Deed
 from parola.domain.moderation import About, Reason
+from parola.domain.words import key_of
 from parola.services import clock
 from parola.services.actor import AT_THE_MACHINE, Actor
 from parola.store import Passkey, Store
@@ -73,6 +74,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/admin/people/{handle}/measures": {"json": {"measure": "warn", "reason": "because"}},
     "POST /api/admin/appeals/{id}/decide": {"json": {"decision": "lifted", "reason": "because"}},
     "POST /api/admin/words": {"json": {"word": "nonsense"}},
+    "POST /api/me/words": {"json": {"word": "nonsense"}},
     "POST /api/admin/evidence/{report_id}/listen": REASON,
     "PUT /api/admin/rooms/{room_id}/visit": REASON,
     "POST /api/rooms/{room_id}/heard": {"json": {"connection": "media_1.none", "ms": 300}},
@@ -86,6 +88,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 QUERIES = {
     "DELETE /api/admin/words": "?word=rubbish",
+    "DELETE /api/me/words": "?word=rubbish",
     "GET /api/accounts": "?q=lia",
     "GET /api/oembed": "?url=http://localhost:8080/@lia",
 }
@@ -168,6 +171,8 @@ class Scene:
             await store.kept_out.add(caller.id, "lia", 10, 1)
         if call.path == "/api/admin/words" and call.method == "DELETE":
             await here.words.add(AT_THE_MACHINE, "rubbish")
+        if call.path == "/api/me/words" and call.method == "DELETE" and caller.token:
+            await store.host_words.add(caller.id, key_of("rubbish"), "rubbish", 10, 1)
         return {}
 
     async def call(self, call: Call, role: str) -> Answer:

@@ -62,7 +62,7 @@ def test_what_looks_alike_is_one_word() -> None:
     assert key_of("bad  thing") == key_of("Bad Th1ng") != key_of("badthing")
 
 
-@pytest.mark.parametrize("text", ["", "  ", "...", "x" * 61])
+@pytest.mark.parametrize("text", ["", "  ", "...", "x" * 61, "ﷺ" * 60])
 def test_a_word_has_something_in_it(text: str) -> None:
     with pytest.raises(Invalid):
         parse_word(text)

@@ -165,6 +165,7 @@ async def test_what_they_signed_in_by_chose_and_were_told_is_gone_and_what_they_
     await store.notices.choose(id, {"email": True})
     subscription = Subscription("browser", id, me.session_id, "https://1.1.1.1/x", "p", "a", 1)
     await store.notices.subscribe(subscription, None)
+    await store.host_words.add(id, "idiot", "idiot", 10, 1)
     await store.kept_out.add(id, ada.signed_in().account.id, 10, 1)
     await store.kept_out.add(ada.signed_in().account.id, id, 10, 1)
     await house.services.reports.file(bob, "ada", None, None, Reason.SPAM, "again and again", always)

@@ -35,6 +35,7 @@ from parola.api import (
     sharing,
     signing_in,
     waitlist,
+    words,
 )
 from parola.api.guard import Guard
 from parola.api.limiting import Limits
@@ -82,7 +83,7 @@ from parola.services.trials import Trials
 from parola.services.views import Views
 from parola.services.waiting import WaitingList
 from parola.services.wishes import Wishes
-from parola.services.words import Words
+from parola.services.words import HostWords, Words
 from parola.store import Store
 
 ROUTERS = (
@@ -92,6 +93,7 @@ ROUTERS = (
     devices.router,
     people.router,
     own.router,
+    words.router,
     elsewhere.router,
     rooms.people,
     rooms.router,
@@ -131,6 +133,7 @@ class Services:
     moderating: Moderating
     reports: Reports
     words: Words
+    host_words: HostWords
     keeping_out: KeepingOut
     claims: Claims
     inviting: Inviting

@@ -74,7 +74,7 @@ async def raise_hand(request: Request, who: Member, room_id: str, body: HandBody
     services(request).limits.hand(who.signed_in().account.id)
     note = body.note if body is not None else None
     clean = people.parse_note(note) if note is not None else None
-    await command(request, who, room_id, lambda by: rooms.RaiseHand(by, clean))
+    await services(request).rooms.raise_hand(who, room_id, clean)
 
 
 @router.delete("/hands/me", status_code=204)

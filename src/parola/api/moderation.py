@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from parola.api.accounts import Body, PersonView
@@ -23,6 +23,7 @@ from parola.api.reports import (
     state_of,
 )
 from parola.api.rooms import parse_instant
+from parola.api.words import Word, WordBody
 from parola.domain.audit import COMMAND_LINE
 from parola.domain.moderation import Decision, Measure
 from parola.services.actor import Actor
@@ -45,10 +46,6 @@ class MeasureBody(Reason):
 
 class DecisionBody(Reason):
     decision: Literal["upheld", "lifted"]
-
-
-class WordBody(Body):
-    word: str
 
 
 class SilentView(BaseModel):
@@ -273,9 +270,7 @@ async def block_word(request: Request, who: Admin, body: WordBody) -> None:
 
 @router.delete("/words", status_code=204)
 @may(ADMINISTRATOR)
-async def allow_word(
-    request: Request, who: Admin, word: Annotated[str, Query(min_length=1, max_length=100)]
-) -> None:
+async def allow_word(request: Request, who: Admin, word: Word) -> None:
     await services(request).words.remove(who, word)
 
 

@@ -5,6 +5,7 @@ Invariant: a word is only ever found as a whole word, so that none is found in t
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Collection
 
@@ -12,6 +13,8 @@ from parola.domain.errors import Invalid
 from parola.domain.people import skeleton
 
 WORD_LENGTH = 60
+KEY_LENGTH = 256
+"""Of what `key_of` makes: some single characters stand for many."""
 
 _LOOKS = str.maketrans(
     {
@@ -30,7 +33,10 @@ def parse_word(text: str) -> str:
     clean = " ".join(text.split())
     if len(clean) > WORD_LENGTH:
         raise Invalid.field("word", f"At most {WORD_LENGTH} characters.")
-    if not key_of(clean):
+    key = key_of(clean)
+    if len(key) > KEY_LENGTH:
+        raise Invalid.field("word", "This is too long.")
+    if not key:
         raise Invalid.field("word", "This has no letter or digit in it.")
     return clean
 
@@ -55,9 +61,11 @@ def found_in(text: str, keys: Collection[str]) -> str | None:
     return None
 
 
-def _words(text: str) -> list[list[str]]:
+@functools.lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[list[str], ...]:
     """The text as its words, in the ways in which one may read them: with what stands between letters as the end of a
-    word, as nothing, and with letters that stand apart as one word."""
+    word, as nothing, and with letters that stand apart as one word. Kept, since the names in an audience are looked
+    through again and again."""
     chunks = _folded(text).split()
     joined = [bare for bare in map(_bare, chunks) if bare]
     split = [bare for chunk in chunks for bare in map(_bare, _parts(chunk)) if bare]
@@ -70,7 +78,7 @@ def _words(text: str) -> list[list[str]]:
         else:
             apart.append(_bare(part))
         single = alone
-    return [joined, split, [bare for bare in apart if bare]]
+    return joined, split, [bare for bare in apart if bare]
 
 
 def _folded(text: str) -> str:

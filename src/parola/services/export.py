@@ -63,6 +63,8 @@ class Export:
         yield "invitations.json", _json(await self._invitations(account))
         removed = [h async for h in _handles(self._store.kept_out.page, account.id)]
         yield "removed_from_all_rooms.json", _json(removed)
+        words = await self._store.host_words.of(account.id)
+        yield "blocked_words.json", _json([{"word": w.word, "at": instant_of_ms(w.at)} for w in words])
         yield "sign_in.json", _json(await self._sign_in(account))
         yield "devices.json", _json(await self._devices(account))
         yield "notice_settings.json", _json(await self._notice_settings(account))

@@ -22,7 +22,7 @@ from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.clock import Clock
 from parola.services.hosting import Hosting
-from parola.services.words import Words
+from parola.services.words import HostWords
 from parola.store import Account, BadCursor, FloorBarred, Page, SeqConflict, Store, TooManyRooms, Wanted
 from parola.store.codes import new_id
 
@@ -77,7 +77,7 @@ class Rooms:
         projections: Projections,
         audience: Audience,
         hosting: Hosting,
-        words: Words,
+        words: HostWords,
         now: Clock,
         monotonic: Callable[[], float],
         capacity: int,
@@ -126,7 +126,7 @@ class Rooms:
         if guests and not kind.asks_nobody:
             raise Invalid.field("guests", "Guests come only into open rooms, and by a link.")
         room_id, clean = new_id(), people.parse_title(title)
-        await self._words.check(title=clean)
+        await self._words.check(host, title=clean)
         terms = await self._hosting.admit(host, kind, guests)
         events = rooms.create(
             room_id,
@@ -188,6 +188,17 @@ class Rooms:
         could say that the silence it asks for has come: then the event stands all the same."""
         by = caller.signed_in().account.id
         return await self._carry_out(make(by), self._now, lambda: self._gate.enter(caller, room_id))
+
+    async def raise_hand(self, caller: Caller, room_id: str, note: str | None) -> Carried:
+        """Raises as `command`; Invalid, Forbidden("word_blocked") for a note or a name with a blocked word in it."""
+        account = caller.signed_in().account
+
+        async def enter() -> Room:
+            room = await self._gate.enter(caller, room_id)
+            await self._words.check_hand(room.host, account, note)
+            return room
+
+        return await self._carry_out(rooms.RaiseHand(account.id, note), self._now, enter)
 
     async def administer(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from parola.bus.messages import RoomStarted
@@ -24,6 +25,7 @@ from parola.domain.rooms.events import PersonEvent
 from parola.services.audience import Audience
 from parola.services.caller import Caller
 from parola.services.pictures import picture_of
+from parola.services.words import by_key, in_name
 from parola.store import Account, Store
 
 _MOST_HANDLES = 10_000
@@ -91,18 +93,21 @@ class Views:
         return {"room": room, "host": _person(people, started.host_id)}
 
     async def audience(self, room: Room, most: int, caller: Caller) -> dict[str, Any]:
-        """How many listen, and some of them who let themselves be seen, and whom the caller wants to see."""
+        """How many listen, and some of them who let themselves be seen, and whom the caller wants to see; nobody
+        whose name has a word in it that the host has blocked."""
         ids = self._audience.some(room, most * _LOOKED_THROUGH)
         accounts = await self._store.accounts.by_ids(ids)
         if caller.account_id is not None:
             unseen = await self._store.relations.unseen_by(caller.account_id, ids)
             ids = [id for id in ids if id not in unseen]
-        seen = [
+        blocked = by_key(await self._store.host_words.of(room.host))
+        seen = (
             _person(accounts, id)
             for id in ids
-            if id in accounts and (id in room.visitors or not accounts[id].listen_unseen)
-        ]
-        return {"count": self._audience.count(room), "people": seen[:most]}
+            if id in accounts
+            and (id in room.visitors or not (accounts[id].listen_unseen or in_name(accounts[id], blocked)))
+        )
+        return {"count": self._audience.count(room), "people": list(islice(seen, most))}
 
     async def events(self, events: Iterable[Event]) -> list[dict[str, Any]]:
         """Lasting events. Whom the host invites is between the two: those say only that something was done."""

@@ -45,7 +45,7 @@ from parola.store.rounds import MAIL, PUSH, Failed, Reader, Round, Rounds
 from parola.store.sessions import Begun, Session, Sessions
 from parola.store.tallies import Counted, Counts, Tallies
 from parola.store.waitlist import Chosen, Waiting, Waitlist
-from parola.store.words import BlockedWord, Words
+from parola.store.words import BlockedWord, HostWords, Words
 
 _WRITTEN_LATELY_S = 3.0
 
@@ -78,6 +78,7 @@ class Store:
         self.reports = Reports(database)
         self.measures = Measures(database)
         self.words = Words(database)
+        self.host_words = HostWords(database)
         self.kept_out = KeptOut(database)
         self.evidence = EvidenceRows(database)
         self.deletions = Deletions(database)
@@ -134,6 +135,7 @@ __all__ = [
     "FollowCounts",
     "HandleTaken",
     "Head",
+    "HostWords",
     "Identity",
     "IdentityTaken",
     "Invitation",

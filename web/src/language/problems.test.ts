@@ -1,8 +1,11 @@
 // @vitest-environment jsdom
-import { expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 
 import { Problem } from '../protocol/problem';
-import { explain } from './problems';
+import { explain, faultIn } from './problems';
+import { choose } from './say.svelte';
+
+afterEach(() => choose('en'));
 
 const no = (because: string, wanted: number | null = null) =>
   explain(new Problem(403, 'not_yet_hosting', 'the words of the server', [], null, because, wanted));
@@ -26,7 +29,22 @@ it.each(['hands_full', 'too_many_live', 'too_many_scheduled'])('has words of its
   expect(explain(new Problem(409, code, 'What the server says.'))).not.toContain('What the server says.');
 });
 
-it('names a word that is not allowed', () => {
-  const problem = new Problem(422, 'word_blocked', '“idiot” is not allowed here.');
-  expect(explain(problem)).toBe('The word “idiot” is not allowed here.');
+it.each([
+  ['en', 'The word “idiot” is not allowed here.', 'which is in your name'],
+  ['it', 'La parola «idiot» qui non è ammessa.', 'che è nel tuo nome'],
+] as const)('names a word that is not allowed, also beside its field, in %s', (language, words, named) => {
+  choose(language);
+  const message = '“idiot” is not allowed here.';
+  const problem = new Problem(422, 'word_blocked', message, [{ field: 'title', message }]);
+  expect(explain(problem)).toBe(words);
+  expect(faultIn(problem, 'title')).toBe(words);
+  expect(faultIn(problem, 'name')).toBeNull();
+  const ofTheName = new Problem(403, 'word_blocked', 'The host has blocked “idiot”, which is in your name.');
+  expect(explain(ofTheName)).toContain('idiot');
+  expect(explain(ofTheName)).toContain(named);
+});
+
+it('says of other faults of a field what the server says', () => {
+  const problem = new Problem(422, 'invalid', 'x', [{ field: 'title', message: 'At most 120 characters.' }]);
+  expect(faultIn(problem, 'title')).toBe('At most 120 characters.');
 });

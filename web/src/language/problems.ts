@@ -51,6 +51,7 @@ const known: Record<string, Key> = {
   own_action: 'problem_own_action',
   nothing_holds: 'problem_nothing_holds',
   already_appealed: 'problem_already_appealed',
+  too_many_words: 'problem_too_many_words',
 };
 
 /** Why somebody may not open rooms yet, and what would change it. */
@@ -87,8 +88,10 @@ export function explain(error: unknown): string {
   if (error.status === 429) return say('problem_too_many');
   if (error.code === 'slow_hands')
     return say('problem_slow_hands', { count: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
-  if (error.code === 'word_blocked')
-    return say('problem_word_blocked', { word: /“(.*)”/.exec(error.detail)?.[1] ?? '' });
+  if (error.code === 'word_blocked') {
+    const word = /“(.*)”/.exec(error.detail)?.[1] ?? '';
+    return say(error.status === 403 ? 'problem_name_blocked' : 'problem_word_blocked', { word });
+  }
   if (error.code === 'not_yet_hosting') return notYet(error);
   const key = known[error.code];
   if (key) return say(key as 'problem_handle_taken');
@@ -101,5 +104,6 @@ export function explain(error: unknown): string {
 /** The fault of one field of a form, where the server named it. */
 export function faultIn(error: unknown, field: string): string | null {
   if (!(error instanceof Problem)) return null;
-  return error.errors.find((one) => one.field === field)?.message ?? null;
+  const fault = error.errors.find((one) => one.field === field);
+  return fault && error.code === 'word_blocked' ? explain(error) : (fault?.message ?? null);
 }

@@ -75,6 +75,21 @@ export const signOutDevice = (id: string) =>
 export const signOutOthers = async () =>
   (await api.json<{ ended: number }>('DELETE', '/api/me/devices')).ended;
 
+// Words that one has blocked in one's rooms
+
+export interface OwnWord {
+  word: string;
+  at: string;
+}
+
+export async function ownWords(): Promise<OwnWord[]> {
+  return (await api.json<{ words: OwnWord[] }>('GET', '/api/me/words')).words;
+}
+
+export const blockWord = (word: string) => api.json<unknown>('POST', '/api/me/words', { word });
+export const allowWord = (word: string) =>
+  api.json<unknown>('DELETE', `/api/me/words?${new URLSearchParams({ word })}`);
+
 // Accounts elsewhere, a copy of what is one's own, and its end
 
 export interface Provider {

@@ -36,6 +36,7 @@ from parola.store.tables.people import (
     blocks,
     follow_requests,
     follows,
+    host_words,
     hushes,
     kept_out,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "evidence_tickets",
     "follow_requests",
     "follows",
+    "host_words",
     "hushes",
     "identities",
     "invites",

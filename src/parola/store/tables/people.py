@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, false
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String, Table, false
 
 from parola.store.tables.base import ID, metadata
 
@@ -55,3 +55,13 @@ kept_out = Table(
     Index("ix_kept_out_listing", "host", "since", "person"),
 )
 """Whom a host has removed from all their rooms; each room has those in its own state, too."""
+
+host_words = Table(
+    "host_words",
+    metadata,
+    Column("account", ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("key", String(256), primary_key=True),
+    Column("word", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Words that a host has blocked in their rooms; `key` is as that of `blocked_words`."""
