@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.browsing import Visitor, browser
+from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, people
 from tests.e2e.looking import look, visiting
 
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as launched:
-        yield launched
-
-
 async def says(visitor: Visitor, label: str, words: str) -> None:
-    await visitor.page.get_by_test_id(label).filter(has_text=words).wait_for(timeout=5000)
+    await visitor.page.get_by_test_id(label).filter(has_text=words).wait_for()
 
 
 async def test_a_word_of_the_hosts_in_a_note_and_in_a_name(house: House, chrome: Browser) -> None:
@@ -43,7 +35,7 @@ async def test_a_word_of_the_hosts_in_a_note_and_in_a_name(house: House, chrome:
         for word in ("Idiot", "two words"):
             await field.fill(word)
             await field.press("Enter")
-            await host.page.get_by_role("button", name=f"Allow again: {word}").wait_for(timeout=5000)
+            await host.page.get_by_role("button", name=f"Allow again: {word}").wait_for()
         await look(host.page, "words")
 
         for visitor in (asker, named):
