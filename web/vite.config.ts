@@ -78,5 +78,6 @@ export default defineConfig({
     },
   },
   server: { proxy: { '/api': { target: server, changeOrigin: false } } },
-  test: { include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], restoreMocks: true },
+  // Vitest would leave one core of two to nobody.
+  test: { maxWorkers: '100%', include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], restoreMocks: true },
 });

@@ -10,10 +10,10 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from bench.peer import RawPeer
 from bench.scene import talk
@@ -26,7 +26,7 @@ from parola.domain import rooms as r
 from tests.e2e.house import eventually, give_floor, handle_of, people
 from tests.hostile.offers import WHOLE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
 TONES = {"voice": 700.0}
 AGAIN = 12
@@ -34,10 +34,18 @@ AGAIN = 12
 SILENT_S = 0.2
 
 
-@pytest.fixture
-async def where(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(tmp_path, media_processes=2, web_processes=2) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    folder = tmp_path_factory.mktemp("town")
+    async with town(folder, media_processes=2, web_processes=2) as made:
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def where(built: Town) -> Town:
+    """With both media processes, also after a test that killed one."""
+    await eventually(built.all_beat, 20)
+    return built
 
 
 async def test_row_24_nobody_who_was_put_out_and_no_dead_session_finds_another_door(where: Town) -> None:
