@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from parola.client.webrtc import Pcm, read_audio
 from tests.e2e.browsing import browser
 from tests.e2e.house import House, opened
 from tools.speech import Clip, clips
+
+# Five seconds, Playwright's own patience, are little for a page that shares two cores with others.
+expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,7 +35,7 @@ async def test_a_microphone_is_tried_before_anybody_hears_it(house: House, chrom
         await host.tap("hear-yourself")
         for stage in ("recording", "playing", "open"):
             label = f'[data-testid=hear-yourself][data-stage="{stage}"]'
-            await host.page.locator(label).wait_for(timeout=8000)
+            await host.page.locator(label).wait_for(timeout=15_000)
         assert await host.page.evaluate("() => window.__parola.speak") is None
         await host.page.keyboard.press("Escape")
         await host.tap("take-floor")

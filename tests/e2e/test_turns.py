@@ -189,7 +189,7 @@ async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, ch
         await asker.page.get_by_test_id("note").fill("Why is the sky blue?")
         await asker.tap("note-save")
         note = host.page.get_by_test_id(f"note-of-{handles[0]}")
-        await note.wait_for(timeout=5000)
+        await note.wait_for(timeout=15_000)
         assert await note.text_content() == "Why is the sky blue?"
         await host.tap("lead-room")
         await host.page.get_by_test_id("turn-length").select_option("60")
@@ -204,7 +204,7 @@ async def test_the_page_calls_up_the_next_and_counts_their_turn(house: House, ch
         await host.tap("next-hand")
         await asker.sees("take-floor")
         tile = host.page.get_by_test_id(f"speaker-{handles[0]}")
-        await tile.get_by_test_id("turn").wait_for(timeout=5000)
+        await tile.get_by_test_id("turn").wait_for(timeout=15_000)
         left = await tile.get_by_test_id("time-left").text_content()
         # The page knows the clock of the server to about a second.
         assert left in {"1:01", "1:00", *(f"0:{s}" for s in range(50, 60))}
