@@ -9,7 +9,7 @@ from tests.e2e.browsing import Visitor
 from tests.e2e.house import House, people
 from tests.e2e.looking import look, visiting
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.any_database, pytest.mark.timeout(180)]
 
 
 async def says(visitor: Visitor, label: str, words: str) -> None:
